@@ -1,0 +1,47 @@
+"""U-Nets (Ronneberger, Fischer and Brox 2015, arXiv:1505.04597) in Keras.
+
+The names load on first use, so that `keras_unet.geometry` comes without TensorFlow.
+"""
+
+import importlib
+from typing import Any
+
+import wrapt
+
+__all__ = [
+    "blocks",
+    "border_weights",
+    "build_unet",
+    "describe",
+    "geometry",
+    "layers",
+    "losses",
+    "metrics",
+]
+
+__version__ = "0.1.0"
+
+_WITH_REGISTERED_OBJECTS = ("layers", "losses", "metrics")
+
+
+def _register_objects(_: object) -> None:
+    """Imports the modules that register objects for `keras.models.load_model`."""
+    for module in _WITH_REGISTERED_OBJECTS:
+        importlib.import_module(f"keras_unet.{module}")
+
+
+# A saved model must load after `import keras_unet`, before or after `import keras`;
+# importing Keras from here would make everybody wait for TensorFlow.
+wrapt.register_post_import_hook(_register_objects, "keras")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "build_unet":
+        return importlib.import_module("keras_unet.unet").build_unet
+    if name in __all__:
+        return importlib.import_module(f"keras_unet.{name}")
+    raise AttributeError(f"module 'keras_unet' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

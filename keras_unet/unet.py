@@ -1,0 +1,154 @@
+"""Both U-Nets: the 2015 paper's, and today's padded one with batch normalisation."""
+
+from typing import Any
+
+import keras
+
+from keras_unet import blocks, geometry, layers
+
+PAPER_INPUT_SIZE = 572
+
+
+def build_unet(
+    variant: str = "padded",
+    input_shape: tuple[int | None, int | None, int] | None = None,
+    num_classes: int | None = None,
+    *,
+    base_filters: int = 64,
+    depth: int = 4,
+    batch_norm: bool | None = None,
+    dropout: float | None = None,
+    activation: str | None = "auto",
+    name: str | None = None,
+) -> keras.Model:
+    """Builds a U-Net (Ronneberger, Fischer and Brox 2015, arXiv:1505.04597).
+
+    The variant "paper" is figure 1 of the paper: 3x3 convolutions without padding,
+    copy and crop, (572, 572, 1) in and (388, 388, 2) out, 31,030,658 parameters. The
+    variant "padded" pads its convolutions, normalises between convolution and ReLU
+    and puts out as many pixels as it takes.
+
+    Args:
+        variant: "paper" or "padded".
+        input_shape: (height, width, channels); None for a free height or width. By
+            default (572, 572, 1) for "paper" (at other depths the nearest legal
+            size) and (None, None, 1) for "padded". Legal heights and widths are
+            multiples of 2**depth for "padded", and 2**depth * k + 4 * (2**depth - 1)
+            for "paper" (16k + 60 at depth 4).
+        num_classes: channels out: 1 for one foreground class; by default 2 for
+            "paper" and 1 for "padded".
+        base_filters: channels of the first stage; each pooling doubles them.
+        depth: number of poolings, 1 to 6.
+        batch_norm: normalises between convolution and ReLU; by default only "padded".
+        dropout: share of features dropped at the end of the contracting path (last
+            encoder stage, before pool and skip, and bottleneck); by default 0.5 for
+            "paper" (the paper names no share) and 0 for "padded".
+        activation: "auto" ends in probabilities (sigmoid for one class, softmax for
+            more), None in logits, a name in that Keras activation.
+        name: name of the model.
+
+    Returns:
+        Model from float images (batch, height, width, channels) to float32
+        (batch, height, width, num_classes), also under mixed precision. The 1x1
+        convolution `logits` is linear; an activation is the layer `probability`.
+
+    Raises:
+        ValueError: an argument is out of range, or height or width do not fit.
+    """
+    _check_backend()
+    geometry.check_variant(variant)
+    geometry.check_depth(depth)
+    paper = variant == "paper"
+    input_shape = _input_shape(input_shape, depth, variant)
+    num_classes = (2 if paper else 1) if num_classes is None else num_classes
+    batch_norm = not paper if batch_norm is None else batch_norm
+    dropout = (0.5 if paper else 0.0) if dropout is None else dropout
+    _check_positive("num_classes", num_classes)
+    _check_positive("base_filters", base_filters)
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be a share from 0 to below 1, got {dropout}.")
+    common: dict[str, Any] = {
+        "padding": "valid" if paper else "same",
+        "batch_norm": batch_norm,
+    }
+
+    image = keras.Input(input_shape, name="image")
+    features = layers.InputSizeCheck(depth, variant, name="size_check")(image)
+    skips = []
+    for level in range(depth):
+        features, skip = blocks.encoder_stage(
+            features,
+            base_filters * 2**level,
+            dropout=dropout if level == depth - 1 else 0.0,
+            name=f"encoder_{level}",
+            **common,
+        )
+        skips.append(skip)
+    features = blocks.conv_block(
+        features,
+        base_filters * 2**depth,
+        dropout=dropout,
+        name="bottleneck",
+        **common,
+    )
+    for level in reversed(range(depth)):
+        features = blocks.decoder_stage(
+            features,
+            skips[level],
+            base_filters * 2**level,
+            level=level,
+            depth=depth,
+            **common,
+        )
+    # float32 also under mixed precision: a loss on half-precision logits loses digits.
+    outputs = keras.layers.Conv2D(
+        num_classes,
+        1,
+        kernel_initializer=keras.initializers.HeNormal(),
+        dtype="float32",
+        name="logits",
+    )(features)
+    if activation == "auto":
+        activation = "sigmoid" if num_classes == 1 else "softmax"
+    if activation is not None:
+        outputs = keras.layers.Activation(
+            activation, dtype="float32", name="probability"
+        )(outputs)
+    return keras.Model(image, outputs, name=name or f"{variant}_unet")
+
+
+def _input_shape(
+    input_shape: tuple[int | None, int | None, int] | None, depth: int, variant: str
+) -> tuple[int | None, int | None, int]:
+    if input_shape is None:
+        if variant == "padded":
+            return (None, None, 1)
+        size = geometry.nearest_input_sizes(PAPER_INPUT_SIZE, depth, variant)[-1]
+        return (size, size, 1)
+    if len(input_shape) != 3:
+        raise ValueError(
+            "input_shape must be (height, width, channels) without the batch, got "
+            f"{tuple(input_shape)}."
+        )
+    height, width, channels = input_shape
+    _check_positive("channels in input_shape", channels)
+    for side, size in (("height", height), ("width", width)):
+        if size is not None:
+            geometry.check_input_size(side, size, depth, variant)
+    return (height, width, channels)
+
+
+def _check_positive(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(
+            f"{name} must be a whole number of at least 1, got {value!r}."
+        )
+
+
+def _check_backend() -> None:
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise ValueError(
+            f"keras_unet needs Keras's TensorFlow backend, got {backend!r}. Set the "
+            "environment variable KERAS_BACKEND=tensorflow before importing Keras."
+        )

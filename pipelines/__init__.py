@@ -1,0 +1,33 @@
+"""What is done with the network: one verb a file, from image files to a served mask.
+
+Every verb takes its settings class from `pipelines.config`. Verbs load on first use,
+so that none waits for the libraries of another.
+"""
+
+import importlib
+from typing import Any
+
+# Modules are nouns: a module named like its verb would shadow it once imported.
+_VERBS = {
+    "check": "checking",
+    "fit": "training",
+    "evaluate": "evaluation",
+    "predict": "prediction",
+    "export": "exporting",
+    "serve": "serving",
+    "segment": "client",
+    "describe": "describing",
+    "demo": "demonstration",
+}
+
+__all__ = sorted(_VERBS)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _VERBS:
+        return getattr(importlib.import_module(f"pipelines.{_VERBS[name]}"), name)
+    raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,58 @@
+"""Metadata of the distribution; pyproject.toml holds tool settings only."""
+
+from setuptools import find_packages, setup
+
+SERVE = ["starlette>=0.40", "uvicorn>=0.30"]
+DEMO = ["ndev-sampledata==0.0.3", "scikit-image>=0.22"]
+
+setup(
+    name="keras-unet-pipelines",
+    version="0.1.0",
+    description=(
+        "U-Nets in Keras, from image files to a served mask: exact tiling, "
+        "training, prediction and TensorFlow Serving exports."
+    ),
+    long_description=open("README.md", encoding="utf-8").read(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["keras_unet*", "pipelines*"]),
+    package_data={"keras_unet": ["py.typed"], "pipelines": ["py.typed"]},
+    python_requires=">=3.11,<3.14",
+    install_requires=[
+        "tensorflow>=2.15",
+        "keras>=2.15",
+        "numpy",
+        "scipy",
+        "pillow",
+        "tifffile",
+        "imagecodecs",
+        "matplotlib",
+        # TensorFlow 2.21 no longer brings TensorBoard.
+        "tensorboard",
+        # Progress bars.
+        "tqdm",
+        # `segment` speaks HTTP. TensorFlow 2.15 and 2.21 bring it already.
+        "requests",
+        # Registers our objects when Keras is imported. TensorFlow brings it already.
+        "wrapt",
+    ],
+    extras_require={
+        "serve": SERVE,
+        "demo": DEMO + SERVE,
+        "addons": [
+            "tensorflow==2.15.*",
+            "keras==2.15.*",
+            "tensorflow-addons==0.23.*",
+        ],
+        "test": ["pytest", "hypothesis", "scikit-image>=0.22"] + DEMO + SERVE,
+        "dev": ["ruff==0.17.*", "mypy==2.*"],
+    },
+    entry_points={"console_scripts": ["keras-unet = pipelines.cli:main"]},
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Image Processing",
+    ],
+)
