@@ -181,15 +181,19 @@ def plan_side(
             f"The core of a tile must be at least {step} pixels at depth {depth}, "
             f"got {largest_core}."
         )
-    num_tiles = -(-size // (largest_core // step * step))
-    core = -(-(-(-size // num_tiles)) // step) * step
+    num_tiles = _ceil_divide(size, largest_core // step * step)
+    core = _ceil_divide(_ceil_divide(size, num_tiles), step) * step
     if variant == "paper":
         # The output of a legal input is 4 more than a multiple of 2**depth; the
         # first `core` of it are kept.
         before = context(depth)
         return TileSide(core, num_tiles, before, core + 4 + 2 * before, crop=0)
-    margin = -(-context(depth) // step) * step
+    margin = _ceil_divide(context(depth), step) * step
     return TileSide(core, num_tiles, margin, core + 2 * margin, crop=margin)
+
+
+def _ceil_divide(dividend: Any, divisor: Any) -> Any:
+    return (dividend + divisor - 1) // divisor
 
 
 def _offset(depth: int, variant: str) -> int:

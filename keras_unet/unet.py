@@ -140,9 +140,7 @@ def _input_shape(
 
 def _check_positive(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(
-            f"{name} must be a whole number of at least 1, got {value!r}."
-        )
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
 
 
 def _check_backend() -> None:

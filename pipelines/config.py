@@ -237,9 +237,7 @@ class ServeConfig:
     """Settings of `serve`."""
 
     saved_model: str = setting(..., "folder saved_models/NAME", positional=True)
-    engine: Engine = setting(
-        "auto", "auto is TensorFlow Serving where it is to be had"
-    )
+    engine: Engine = setting("auto", "auto is TensorFlow Serving where it is to be had")
     host: str = setting("127.0.0.1", "address of the development server")
     rest_port: int = setting(8501, "port of the REST API")
     grpc_port: int = setting(8500, "port of the gRPC API (TensorFlow Serving only)")
