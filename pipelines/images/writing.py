@@ -1,0 +1,133 @@
+"""Arrays as image files. A file appears under its name only when it is whole."""
+
+import io
+import os
+import pathlib
+
+import imagecodecs
+import numpy as np
+import tifffile
+
+from pipelines.images.finding import TIFF_SUFFIXES, ImageEntry
+
+
+def write_bytes_atomically(path: pathlib.Path | str, data: bytes) -> None:
+    """Writes a file under a temporary name beside it, then renames it."""
+    path = pathlib.Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """Encodes (height, width) or (height, width, channels) uint8 or uint16 as PNG.
+
+    Raises:
+        ValueError: PNG cannot hold the array.
+    """
+    if not fits_png(image):
+        raise ValueError(
+            "A PNG holds uint8 or uint16 of 1 to 4 channels, got "
+            f"{image.dtype} of shape {image.shape}. Write a TIFF instead."
+        )
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    return imagecodecs.png_encode(np.ascontiguousarray(image))
+
+
+def fits_png(image: np.ndarray) -> bool:
+    """Tells whether a PNG can hold the array."""
+    few_channels = image.ndim == 2 or (image.ndim == 3 and image.shape[2] <= 4)
+    return image.dtype in (np.uint8, np.uint16) and few_channels
+
+
+def encode_tiff(pages: list[np.ndarray]) -> bytes:
+    """Encodes arrays (height, width[, channels]) as the pages of one TIFF."""
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as tiff:
+        for page in pages:
+            channels = page.shape[2] if page.ndim == 3 else 1
+            rgb = channels == 3 and page.dtype == np.uint8
+            tiff.write(
+                page[..., 0] if page.ndim == 3 and channels == 1 else page,
+                photometric="rgb" if rgb else "minisblack",
+                planarconfig="contig" if channels > 1 else None,
+                compression="zlib",
+                # Pages stay pages of their own, also where their sizes differ.
+                contiguous=False,
+                metadata=None,
+            )
+    return buffer.getvalue()
+
+
+def write_image(path: pathlib.Path | str, image: np.ndarray) -> None:
+    """Writes one image as PNG or TIFF, by the suffix of `path`.
+
+    Raises:
+        ValueError: another suffix, or PNG cannot hold the array.
+    """
+    suffix = pathlib.Path(path).suffix.lower()
+    if suffix == ".png":
+        write_bytes_atomically(path, encode_png(image))
+    elif suffix in TIFF_SUFFIXES:
+        write_bytes_atomically(path, encode_tiff([image]))
+    else:
+        raise ValueError(f"{path}: expected a name that ends in .png, .tif or .tiff.")
+
+
+def output_paths(entries: list[ImageEntry], out: str) -> list[pathlib.Path]:
+    """Names an output file for each image: STEM.png, or STEM.tif for TIFF input.
+
+    Args:
+        entries: the images; pages of one TIFF share one output file.
+        out: a folder, which is made, or a file name for a single input file.
+
+    Returns:
+        A path for each entry.
+
+    Raises:
+        ValueError: two inputs would be written to one file, or an input would be
+            overwritten.
+    """
+    inputs = {entry.path for entry in entries}
+    target = pathlib.Path(out)
+    if target.suffix.lower() in (".png", *TIFF_SUFFIXES) and not target.is_dir():
+        if len(inputs) > 1:
+            raise ValueError(
+                f"{out} is one file, but {len(inputs)} images are named. Give a folder."
+            )
+        if any(e.page is not None for e in entries) and target.suffix == ".png":
+            raise ValueError(f"{out}: a PNG holds one image; name a .tif for a stack.")
+        paths = {path: target for path in inputs}
+    else:
+        paths = {path: target / _output_name(path) for path in inputs}
+    _check_distinct(paths)
+    return [paths[entry.path] for entry in entries]
+
+
+def _output_name(path: pathlib.Path) -> str:
+    return (
+        f"{path.stem}.tif"
+        if path.suffix.lower() in TIFF_SUFFIXES
+        else f"{path.stem}.png"
+    )
+
+
+def _check_distinct(paths: dict[pathlib.Path, pathlib.Path]) -> None:
+    sources: dict[pathlib.Path, pathlib.Path] = {}
+    resolved_inputs = {path.resolve() for path in paths}
+    for source, target in sorted(paths.items()):
+        if target in sources:
+            raise ValueError(
+                f"{sources[target]} and {source} would both be written to {target}. "
+                "Predict them into two folders."
+            )
+        if target.resolve() in resolved_inputs:
+            raise ValueError(
+                f"{target} is an input; writing there would destroy it. Name another "
+                "folder."
+            )
+        sources[target] = source

@@ -1,0 +1,109 @@
+"""What the values of masks mean: binary, class ids or instance ids."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+MAX_CLASSES = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskCoding:
+    """How mask values become class ids.
+
+    Attributes:
+        kind: "binary" (any two values, the greater is foreground), "classes" (values
+            are class ids) or "instances" (ids; all but 0 is foreground).
+        foreground: the foreground's value in binary masks; else None.
+        num_classes: classes with the background.
+    """
+
+    kind: str
+    foreground: int | None
+    num_classes: int
+
+
+def class_ids(mask: np.ndarray, coding: MaskCoding) -> np.ndarray:
+    """Returns a mask (height, width) as class ids, uint8."""
+    if coding.kind == "binary":
+        return (mask == coding.foreground).astype(np.uint8)
+    if coding.kind == "instances":
+        return (mask != 0).astype(np.uint8)
+    return mask.astype(np.uint8)
+
+
+def recognise(files: Sequence[tuple[str, Iterable[int]]], kind: str) -> MaskCoding:
+    """Finds out what the values of a set of masks mean.
+
+    Args:
+        files: name and distinct values of each mask.
+        kind: "binary", "classes", "instances", or "auto": two values are binary;
+            where there are more the user must say.
+
+    Raises:
+        ValueError: the values are not of the kind, or could be of several; names the
+            first file in which that shows.
+    """
+    if kind == "classes":
+        return _classes(files)
+    if kind == "instances":
+        _refuse_negative(files)
+        return MaskCoding("instances", None, 2)
+    seen: dict[int, str] = {}
+    for name, values in files:
+        values = sorted(values)
+        for value in values:
+            seen.setdefault(value, name)
+        if len(seen) > 2:
+            raise ValueError(_too_many_values(name, values, sorted(seen), kind))
+    low, high = min(seen), max(seen)
+    if low == high:
+        # One value only: nothing, or everything.
+        return MaskCoding("binary", high if high != 0 else 1, 2)
+    return MaskCoding("binary", high, 2)
+
+
+def _too_many_values(name: str, values: list[int], seen: list[int], kind: str) -> str:
+    shown = ", ".join(map(str, values[:6])) + (", ..." if len(values) > 6 else "")
+    if len(values) <= 2:
+        other = ", ".join(map(str, seen))
+        return (
+            f"{name}: has the values {shown}, other masks of the set have others "
+            f"(together {other}). Write all masks with the same two values, or say "
+            "mask_kind classes or instances."
+        )
+    ids = values == list(range(values[0], values[0] + len(values))) and values[0] <= 1
+    if kind == "auto" and ids:
+        return (
+            f"{name}: has the values {shown}, which could be classes or instances. "
+            "Say mask_kind classes or mask_kind instances."
+        )
+    return (
+        f"{name}: has {len(values)} values ({shown}), a binary mask has two: grey "
+        "levels between them come from smoothing, resizing or JPEG. Threshold the "
+        "mask, or say mask_kind classes or instances if the values are ids."
+    )
+
+
+def _classes(files: Sequence[tuple[str, Iterable[int]]]) -> MaskCoding:
+    _refuse_negative(files)
+    highest = 1
+    for name, values in files:
+        top = max(values)
+        if top >= MAX_CLASSES:
+            raise ValueError(
+                f"{name}: class ids must be 0 to {MAX_CLASSES - 1}, got {top}. If "
+                "these are object ids, say mask_kind instances."
+            )
+        highest = max(highest, top)
+    return MaskCoding("classes", None, highest + 1)
+
+
+def _refuse_negative(files: Sequence[tuple[str, Iterable[int]]]) -> None:
+    for name, values in files:
+        if min(values) < 0:
+            raise ValueError(
+                f"{name}: ids must not be negative, got {min(values)}. Write ids from "
+                "0 (background) on."
+            )
