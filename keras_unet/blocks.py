@@ -47,9 +47,12 @@ def conv_block(
             name=f"{name}_conv_{index}",
         )(features)
         if batch_norm:
-            features = keras.layers.BatchNormalization(name=f"{name}_norm_{index}")(
-                features
-            )
+            features = keras.layers.BatchNormalization(
+                # Keras's 0.99 would leave the statistics behind in a run of few
+                # hundred steps; a tile has pixels enough for a faster average.
+                momentum=0.9,
+                name=f"{name}_norm_{index}",
+            )(features)
         features = keras.layers.ReLU(name=f"{name}_relu_{index}")(features)
     if dropout:
         features = keras.layers.Dropout(dropout, name=f"{name}_dropout")(features)

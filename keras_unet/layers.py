@@ -21,7 +21,8 @@ class InputSizeCheck(keras.layers.Layer):
 
     Raises:
         ValueError: height or width do not fit (a `tf.errors.InvalidArgumentError`
-            with the same words where the size is only known in the running graph).
+            with the same words where the size is only known in the running graph;
+            one that names side, size and legal sizes where XLA compiles the graph).
     """
 
     def __init__(self, depth: int, variant: str, **kwargs: Any) -> None:
@@ -51,14 +52,15 @@ class InputSizeCheck(keras.layers.Layer):
         """Returns the constructor's arguments."""
         return {**super().get_config(), "depth": self.depth, "variant": self.variant}
 
-    def _check_in_graph(self, side: str, size: tf.Tensor) -> tf.Operation:
+    def _check_in_graph(self, side: str, size: tf.Tensor) -> tf.Tensor:
         least = geometry.least_input_size(self.depth, self.variant)
         step = 2**self.depth
         below = tf.maximum(least, least + (size - least) // step * step)
         above = least + tf.maximum(0, -((least - size) // step)) * step
         rule = geometry.input_size_rule(self.depth, self.variant)
-        return tf.debugging.Assert(
-            tf.logical_and(tf.equal((size - least) % step, 0), size >= least),
+        fits = tf.logical_and(tf.equal((size - least) % step, 0), size >= least)
+        words = tf.debugging.Assert(
+            fits,
             [
                 f"{side} does not fit the {self.variant} U-Net of depth {self.depth}:",
                 size,
@@ -67,3 +69,12 @@ class InputSizeCheck(keras.layers.Layer):
                 above,
             ],
         )
+        # XLA (jit_compile) leaves assertions out. It does refuse this reshape: its
+        # message quotes the size, as the shape asked for, and the operation's name.
+        with tf.control_dependencies([words]):
+            return tf.reshape(
+                [0],
+                [tf.where(fits, 1, size)],
+                name=f"{side}_does_not_fit.legal_sizes_are_{least}_{least + step}"
+                f"_{least + 2 * step}_and_every_{step}_more",
+            )

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tqdm
@@ -74,6 +75,25 @@ class Dataset:
         """Hash of all pixels of all pairs, in order."""
         digests = "".join(facts.digest for facts in self.facts)
         return hashlib.blake2b(digests.encode(), digest_size=16).hexdigest()
+
+    @property
+    def classes_found(self) -> set[int]:
+        """Ids of the classes that occur in the masks."""
+        values = {value for facts in self.facts for value in facts.mask_counts}
+        ids = mask_values.class_ids(np.array(sorted(values)), self.coding)
+        return set(ids.tolist())
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, in the order of their ids."""
+        if self.coding.num_classes == 2:
+            return ["background", "foreground"]
+        return [f"class {index}" for index in range(self.coding.num_classes)]
+
+    def describe(self) -> dict[str, Any]:
+        """Returns names and fingerprint, as a run keeps them."""
+        names = [pair.image.name for pair in self.pairs]
+        return {"images": names, "fingerprint": self.fingerprint}
 
     def image(self, index: int) -> np.ndarray:
         """Reads image `index`: (height, width, channels), values as in the file."""

@@ -1,0 +1,68 @@
+"""Runs the server: `python -m pipelines.dev_server --saved-model F --rest-port N`."""
+
+import argparse
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+
+_LOGGER = logging.getLogger("pipelines.dev_server")
+
+
+def main() -> int:
+    """Serves until it is ended; returns 2 if there is nothing to serve."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.dev_server")
+    parser.add_argument("--saved-model", type=Path, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--rest-port", type=int, required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    _LOGGER.info(
+        "This is the development server; for production, run TensorFlow Serving."
+    )
+    # TensorFlow reads this when it is imported, which is why that happens below: its
+    # remarks on the processor say nothing about serving.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        _serve(arguments.saved_model, arguments.host, arguments.rest_port)
+    except ValueError as error:
+        _LOGGER.error("%s", error)
+        return 2
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _serve(saved_model: Path, host: str, port: int) -> None:
+    import tensorflow as tf
+    import uvicorn
+
+    from pipelines.dev_server.models import ModelManager
+    from pipelines.dev_server.rest import RestApp
+
+    # Loading for a session is deprecated in Python and what TensorFlow Serving does.
+    tf.get_logger().setLevel(logging.ERROR)
+    manager = ModelManager(saved_model)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise ValueError(
+                f"Address {host} port {port} cannot be had ({error}); name another "
+                "with --rest-port."
+            ) from error
+        # As with TensorFlow Serving, an open port means that a version was loaded.
+        manager.start()
+        port = listener.getsockname()[1]
+        _LOGGER.info("REST API: http://%s:%d/v1/models/%s", host, port, manager.name)
+        config = uvicorn.Config(RestApp(manager), log_level="warning", lifespan="off")
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            manager.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""Reads JSON as TensorFlow Serving does, and quotes it in messages as it does.
+
+Its parser takes what Python's refuses (anything after the first value, a byte order
+mark, the token Inf) and refuses what Python's takes (1e400); of two equal keys it
+takes the first. Error texts and byte offsets are its own, as far as Python's parser
+tells them.
+"""
+
+import json
+import math
+import re
+from typing import Any
+
+from pipelines.dev_server.errors import ServingError
+from pipelines.dev_server.json_numbers import decimal_texts
+
+_LONGEST_QUOTE = 256
+_REASONS = {
+    "Expecting value": "Invalid value.",
+    "Illegal trailing comma before end of array": "Invalid value.",
+    "Expecting property name": "Missing a name for object member.",
+    "Illegal trailing comma before end of object": "Missing a name for object member.",
+    "Expecting ':'": "Missing a colon after a name of object member.",
+    "Unterminated string": "Missing a closing quotation mark in string.",
+    "Invalid control character": "Invalid encoding in string.",
+    "Invalid \\uXXXX": "Incorrect hex digit after \\u escape in string.",
+    "Invalid \\escape": "Invalid escape character in string.",
+}
+_STRING = r'"(?:[^"\\]|\\.)*"'
+
+
+def parse_document(body: bytes) -> dict[str, Any]:
+    """Returns the JSON object with which `body` begins.
+
+    Raises:
+        ServingError: there is none; the message tells what and where.
+    """
+    if not body:
+        raise ServingError("JSON Parse error: The document is empty")
+    text = body.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    start = len(text) - len(text.lstrip(" \t\r\n"))
+    document = _parse(text, start)
+    if not isinstance(document, dict):
+        raise ServingError(f"JSON Value: {quoted(document)} Is not object")
+    return document
+
+
+def _parse(text: str, start: int) -> Any:
+    if start == len(text):
+        raise _parse_error("The document is empty.", text, start)
+
+    def finite(token: str) -> float:
+        number = float(token)
+        if math.isinf(number):
+            position = text.find(token, start)
+            reason = "Number too big to be stored in double."
+            raise _parse_error(reason, text, position)
+        return number
+
+    decoder = json.JSONDecoder(object_pairs_hook=_first_wins, parse_float=finite)
+    try:
+        return decoder.raw_decode(text, start)[0]
+    except json.JSONDecodeError as error:
+        if re.match("-?Inf", text[error.pos : error.pos + 4]):
+            # Python knows the token Infinity only.
+            with_infinity = _infinity_spelt_out(text)
+            if with_infinity != text:
+                return _parse(with_infinity, start)
+        raise _translated(error, text) from None
+    except RecursionError:
+        raise ServingError("JSON Parse error: lists are nested too deeply") from None
+    except ValueError:
+        # Python's limit of 4300 digits for a whole number.
+        reason = "Number too big to be stored in double."
+        raise _parse_error(reason, text, start) from None
+
+
+def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        result.setdefault(key, value)
+    return result
+
+
+def _infinity_spelt_out(text: str) -> str:
+    # Strings are matched first and kept, so that only tokens are changed.
+    return re.sub(
+        rf"{_STRING}|\bInf\b",
+        lambda match: "Infinity" if match[0] == "Inf" else match[0],
+        text,
+    )
+
+
+def _translated(error: json.JSONDecodeError, text: str) -> ServingError:
+    position = error.pos
+    if error.msg.startswith("Expecting ','"):
+        closing = (
+            "} after an object member"
+            if _in_object(text[:position])
+            else ("] after an array element")
+        )
+        return _parse_error(f"Missing a comma or {closing}.", text, position)
+    for beginning, reason in _REASONS.items():
+        if error.msg.startswith(beginning):
+            if reason == "Invalid value.":
+                position += _matched_of_literal(text[position:])
+            elif beginning == "Unterminated string":
+                position = len(text)
+            return _parse_error(reason, text, position)
+    return _parse_error("Invalid value.", text, position)
+
+
+def _matched_of_literal(text: str) -> int:
+    """How much of null, true or false is read before the error is seen."""
+    for literal in ("null", "true", "false"):
+        for length in range(len(literal) - 1, 0, -1):
+            if text.startswith(literal[:length]):
+                return length
+    return 0
+
+
+def _in_object(text: str) -> bool:
+    """Whether the innermost bracket that is open at the end of `text` is a brace."""
+    open_brackets = []
+    for bracket in re.findall(rf"{_STRING}|[\[\]{{}}]", text):
+        if bracket in "[{":
+            open_brackets.append(bracket)
+        elif bracket in "]}":
+            open_brackets.pop()
+    return open_brackets[-1:] == ["{"]
+
+
+def _parse_error(reason: str, text: str, position: int) -> ServingError:
+    offset = len(text[:position].encode("utf-8", "surrogateescape"))
+    return ServingError(f"JSON Parse error: {reason} at offset: {offset}")
+
+
+def quoted(value: Any) -> str:
+    """Returns a JSON value for an error message, cut to 256 characters."""
+    return _quoted(value, 0)[:_LONGEST_QUOTE]
+
+
+def _quoted(value: Any, level: int) -> str:
+    if isinstance(value, float):
+        return decimal_texts([value], "double")[0]
+    if isinstance(value, list):
+        # No more elements than can be shown: the value may be a whole image.
+        shown = value[:_LONGEST_QUOTE]
+        return f"[{', '.join(_quoted(child, level + 1) for child in shown)}]"
+    if isinstance(value, dict):
+        if not value:
+            return "{}"
+        indent = "    " * (level + 1)
+        members = (
+            f"{indent}{_quoted(key, level)}: {_quoted(child, level + 1)}"
+            for key, child in value.items()
+        )
+        return "{\n" + ",\n".join(members) + "\n" + "    " * level + "}"
+    if isinstance(value, str):
+        return json.dumps(value[:_LONGEST_QUOTE], ensure_ascii=False)
+    return json.dumps(value)

@@ -1,0 +1,191 @@
+"""One SavedModel, loaded and run the way TensorFlow Serving does it.
+
+The server runs the graph in a session: it feeds the signature's input tensors and
+fetches its output tensors. `tf.saved_model.load` would restore Python objects instead,
+and so hide what fails on the server (variables that the graph refers to and the
+export lost), refuse shapes that the server feeds, and word its errors otherwise.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from pipelines.dev_server.errors import Code, ServingError
+
+DEFAULT_SIGNATURE = "serving_default"
+_TAG = "serve"
+# Where TensorFlow's C++ (and so the server's messages) and Python differ.
+_TYPE_NAMES = {"float16": "half", "float32": "float", "float64": "double"}
+
+
+def type_name(dtype: Any) -> str:
+    """Returns what TensorFlow's C++ calls a dtype, "float" for float32."""
+    name = tf.as_dtype(dtype).name
+    return _TYPE_NAMES.get(name, name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """An input of a signature.
+
+    Attributes:
+        tensor: name of its tensor in the graph.
+        dtype: TensorFlow's C++ name of its dtype.
+        shape: sides, None for a free one; None for a free rank.
+    """
+
+    tensor: str
+    dtype: str
+    shape: tuple[int | None, ...] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """A signature: inputs by name, and the tensors of its outputs by name."""
+
+    name: str
+    inputs: dict[str, Input]
+    outputs: dict[str, str]
+
+
+class LoadedModel:
+    """A SavedModel in a session of its own; `run` may be called from many threads.
+
+    The session is closed when the last reference is gone, so that a request under way
+    ends on the version it began with.
+
+    Args:
+        folder: the version folder, which holds saved_model.pb.
+
+    Attributes:
+        signature_defs: the export's SignatureDef messages by name.
+
+    Raises:
+        Exception: whatever TensorFlow raises for a SavedModel that does not load.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.signature_defs = _signature_defs(folder)
+        self._signatures = {
+            name: _signature(name, definition)
+            for name, definition in self.signature_defs.items()
+        }
+        graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=graph)
+        with graph.as_default():
+            self._feeds = {
+                info.name: tf.compat.v1.placeholder(info.dtype)
+                for definition in self.signature_defs.values()
+                for info in definition.inputs.values()
+                if info.name
+            }
+            # The server checks no shapes before the graph does. A Python session
+            # compares with the placeholder's, so placeholders of any shape are put
+            # in the places of the export's.
+            tf.compat.v1.saved_model.load(
+                self._session, [_TAG], str(folder), input_map=self._feeds
+            )
+
+    def signature(self, name: str) -> Signature:
+        """Returns a signature, "" for the default one.
+
+        Raises:
+            ServingError: there is no such signature.
+        """
+        name = name or DEFAULT_SIGNATURE
+        if name not in self._signatures:
+            raise ServingError(
+                f'Serving signature name: "{name}" not found in signature def'
+            )
+        return self._signatures[name]
+
+    def run(
+        self, signature: Signature, arrays: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Runs a signature.
+
+        Args:
+            signature: one of this model's.
+            arrays: an array of the right dtype for each input; strings as an object
+                array of bytes.
+
+        Returns:
+            The outputs by name, in the order of their names.
+
+        Raises:
+            ServingError: an input is missing or of the wrong rank, or the graph
+                failed.
+        """
+        _check_inputs(signature, arrays)
+        feeds = {
+            self._feeds[signature.inputs[name].tensor]: array
+            for name, array in arrays.items()
+        }
+        names = sorted(signature.outputs)
+        try:
+            values = self._session.run(
+                [signature.outputs[name] for name in names], feeds
+            )
+        except tf.errors.OpError as error:
+            raise ServingError(_message(error), Code(error.error_code)) from error
+        return dict(zip(names, values, strict=True))
+
+
+def _signature_defs(folder: Path) -> dict[str, Any]:
+    saved_model = saved_model_pb2.SavedModel()
+    saved_model.ParseFromString((folder / "saved_model.pb").read_bytes())
+    for meta_graph in saved_model.meta_graphs:
+        if set(meta_graph.meta_info_def.tags) == {_TAG}:
+            return dict(meta_graph.signature_def)
+    raise ValueError(
+        f"Could not find meta graph def matching supplied tags: {{ {_TAG} }} in "
+        f"{folder}; export the model with the tag {_TAG!r}."
+    )
+
+
+def _signature(name: str, definition: Any) -> Signature:
+    inputs = {
+        alias: Input(info.name, type_name(info.dtype), _shape(info.tensor_shape))
+        for alias, info in sorted(definition.inputs.items())
+    }
+    outputs = {alias: info.name for alias, info in definition.outputs.items()}
+    return Signature(name, inputs, outputs)
+
+
+def _shape(shape: Any) -> tuple[int | None, ...] | None:
+    if shape.unknown_rank:
+        return None
+    return tuple(None if side.size < 0 else side.size for side in shape.dim)
+
+
+def _check_inputs(signature: Signature, arrays: Mapping[str, np.ndarray]) -> None:
+    missing = sorted(set(signature.inputs) - set(arrays))
+    if missing:
+        raise ServingError(
+            f"input size does not match signature: {len(arrays)}!="
+            f"{len(signature.inputs)} len({{{','.join(sorted(arrays))}}}) != "
+            f"len({{{','.join(signature.inputs)}}}). Sent extra: {{}}. Missing but "
+            f"required: {{{','.join(missing)}}}."
+        )
+    for name, array in arrays.items():
+        expected = signature.inputs[name].shape
+        # The only request that is refused here and not by TensorFlow Serving: a
+        # wrong rank can end the process inside of a convolution (an export that
+        # begins with tf.ensure_shape answers 400 there too, in these words).
+        if expected is not None and array.ndim != len(expected):
+            sides = ",".join("?" if side is None else str(side) for side in expected)
+            raise ServingError(
+                f"Shape of tensor {name} [{','.join(map(str, array.shape))}] is not "
+                f"compatible with expected shape [{sides}]."
+            )
+
+
+def _message(error: Any) -> str:
+    """The words of the C++ runtime, without those that Python's session adds."""
+    original = error.__context__
+    return (original if isinstance(original, tf.errors.OpError) else error).message

@@ -1,0 +1,112 @@
+"""The loss and the optimizer of a run, made from its settings and tried before use."""
+
+import inspect
+from typing import Any
+
+import keras
+import numpy as np
+
+from pipelines import import_path
+from pipelines.config import FitConfig
+
+
+def make_loss(config: FitConfig, num_channels: int) -> Any:
+    """Returns the loss on logits.
+
+    By default binary cross-entropy for one channel and softmax cross-entropy for more
+    (with two channels that is binary cross-entropy on their difference).
+
+    Args:
+        config: names the loss by `loss`, or None for the default.
+        num_channels: channels of the logits.
+
+    Raises:
+        ValueError: the path names nothing, the object cannot take logits, or it does
+            not fall when the logits become right.
+    """
+    if config.loss is None:
+        if num_channels == 1:
+            return keras.losses.BinaryCrossentropy(from_logits=True)
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    target, arguments = import_path.parse(config.loss)
+    parameters = _parameters(target, config.loss)
+    if "from_logits" not in parameters:
+        raise ValueError(
+            f"loss {config.loss!r} takes no from_logits, but the net ends in logits: "
+            "it would be trained on wrong numbers. Choose a loss with that argument, "
+            "for example keras.losses:BinaryFocalCrossentropy."
+        )
+    arguments["from_logits"] = True
+    if inspect.isclass(target):
+        if "reduction" in parameters:
+            # Those of TensorFlow Addons default to none, which Keras would sum.
+            arguments.setdefault("reduction", "sum_over_batch_size")
+        loss = _construct(target, arguments, config.loss)
+    else:
+        loss = _with_arguments(target, arguments)
+    _try(loss, config.loss, num_channels)
+    return loss
+
+
+def make_optimizer(config: FitConfig, learning_rate: float) -> Any:
+    """Returns the optimizer, with `learning_rate` unless its path sets another.
+
+    Raises:
+        ValueError: the path names nothing, or the object has no learning rate.
+    """
+    target, arguments = import_path.parse(config.optimizer)
+    if "learning_rate" not in _parameters(target, config.optimizer):
+        raise ValueError(
+            f"optimizer {config.optimizer!r} takes no learning_rate, which the "
+            "schedule needs. Choose another, for example keras.optimizers:Adam."
+        )
+    arguments.setdefault("learning_rate", learning_rate)
+    return _construct(target, arguments, config.optimizer)
+
+
+def _parameters(target: Any, path: str) -> set[str]:
+    try:
+        return set(inspect.signature(target).parameters)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path!r} is not a class or a function.") from error
+
+
+def _construct(target: Any, arguments: dict[str, Any], path: str) -> Any:
+    try:
+        return target(**arguments)
+    # Constructors of other people raise errors of many kinds.
+    except Exception as error:
+        raise ValueError(f"{path!r} cannot be made: {error}") from error
+
+
+def _with_arguments(function: Any, arguments: dict[str, Any]) -> Any:
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        return function(y_true, y_pred, **arguments)
+
+    return loss
+
+
+def _try(loss: Any, path: str, num_channels: int) -> None:
+    """Raises ValueError unless right logits give a lower loss than wrong ones."""
+    y_true = np.arange(16).reshape(1, 4, 4, 1) % max(2, num_channels)
+    if num_channels == 1:
+        right = (y_true * 2 - 1) * 3.0
+    else:
+        right = np.eye(num_channels)[y_true[..., 0]] * 6.0 - 3.0
+    y_true = y_true.astype("float32" if max(2, num_channels) == 2 else "int32")
+    try:
+        low, middle, high = (
+            float(np.mean(loss(y_true, (right * sign).astype("float32"))))
+            for sign in (1, 0, -1)
+        )
+    except Exception as error:
+        raise ValueError(
+            f"loss {path!r} does not take masks (batch, height, width, 1) and logits "
+            f"(batch, height, width, {num_channels}): {error}"
+        ) from error
+    if not low < middle < high:
+        raise ValueError(
+            f"loss {path!r} is {low:.4g} for right, {middle:.4g} for undecided and "
+            f"{high:.4g} for wrong logits of {num_channels} channels; it must rise. "
+            "Choose a loss for this number of channels, or set num_classes."
+        )

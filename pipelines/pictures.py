@@ -1,0 +1,72 @@
+"""Pictures of images, masks and their differences, as arrays."""
+
+import numpy as np
+
+from pipelines.validation import Picture
+
+# The Okabe-Ito colours: also told apart by people who do not see red and green alike.
+HIT = (0, 158, 115)
+MISSED = (230, 159, 0)
+EXTRA = (204, 121, 167)
+CLASS_COLOURS = np.array(
+    [
+        (0, 0, 0),
+        (86, 180, 233),
+        (230, 159, 0),
+        (0, 158, 115),
+        (240, 228, 66),
+        (0, 114, 178),
+        (213, 94, 0),
+        (204, 121, 167),
+    ],
+    np.uint8,
+)
+
+
+def displayable(image: np.ndarray) -> np.ndarray:
+    """Returns an image (height, width, channels) of any type as uint8 RGB.
+
+    The first channel, or the first three; its 1st to 99th percentile fill the range.
+    """
+    shown = image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, 2)
+    low, high = np.percentile(shown, [1, 99])
+    scaled = (shown.astype(np.float64) - low) / max(high - low, 1e-12)
+    return (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+
+
+def colour_mask(mask: np.ndarray, num_classes: int) -> np.ndarray:
+    """Returns class ids (height, width) as RGB: black and white for two classes."""
+    if num_classes == 2:
+        return np.repeat((mask[..., np.newaxis] > 0).astype(np.uint8) * 255, 3, axis=2)
+    return CLASS_COLOURS[mask % len(CLASS_COLOURS)]
+
+
+def difference(picture: Picture, num_classes: int) -> np.ndarray:
+    """Returns the image in grey with hits, missed and extra pixels in colour.
+
+    With more than two classes wrong pixels have the colour of missed ones.
+    """
+    grey = displayable(picture.image).mean(axis=2, keepdims=True)
+    base = np.repeat(grey, 3, axis=2)
+    truth, predicted = picture.y_true > 0, picture.y_pred > 0
+    colours = [
+        ((picture.y_true == picture.y_pred) & truth, HIT),
+        ((picture.y_true != picture.y_pred) & truth, MISSED),
+        ((picture.y_true != picture.y_pred) & ~truth & predicted, EXTRA),
+    ]
+    for where, colour in colours:
+        base[where] = 0.45 * base[where] + 0.55 * np.array(colour)
+    return base.astype(np.uint8)
+
+
+def comparison(picture: Picture, num_classes: int) -> np.ndarray:
+    """Returns image, truth, prediction and difference side by side, uint8 RGB."""
+    panels = [
+        displayable(picture.image),
+        colour_mask(picture.y_true, num_classes),
+        colour_mask(picture.y_pred, num_classes),
+        difference(picture, num_classes),
+    ]
+    gap = np.full((panels[0].shape[0], 4, 3), 255, np.uint8)
+    parts = [part for panel in panels for part in (panel, gap)]
+    return np.concatenate(parts[:-1], axis=1)

@@ -1,0 +1,166 @@
+"""The folder that `fit` leaves behind, and its reading.
+
+runs/NAME/: model.keras (the best by validation loss, ends in logits, computes in
+float32), config.json (a `RunRecord`), history.csv, report.html, logs/ (TensorBoard).
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import zipfile
+from importlib import metadata
+from typing import Any
+
+import keras
+
+import keras_unet
+from pipelines.images.writing import write_bytes_atomically
+from pipelines.mask_values import MaskCoding
+
+MODEL = "model.keras"
+RECORD = "config.json"
+HISTORY = "history.csv"
+REPORT = "report.html"
+LOGS = "logs"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """What is known of a run.
+
+    Attributes:
+        settings: every setting of the run, as in `FitConfig`.
+        network: the arguments of `keras_unet.build_unet`.
+        classes: names of the classes, in the order of their ids.
+        mask_coding: what mask values meant.
+        scaling: of the pixels: "per_image".
+        threshold: on P(foreground), chosen on the validation images; None from three
+            classes on.
+        precision: that training computed in, and that of the saved model.
+        data: fingerprint of all pixels, names of training and validation images.
+        best: step, validation loss and scores of the saved model ("by validation
+            loss").
+        versions: of Python and packages.
+    """
+
+    settings: dict[str, Any]
+    network: dict[str, Any]
+    classes: list[str]
+    mask_coding: dict[str, Any]
+    scaling: str
+    threshold: float | None
+    precision: dict[str, str]
+    data: dict[str, Any]
+    best: dict[str, Any]
+    versions: dict[str, str]
+
+    @property
+    def coding(self) -> MaskCoding:
+        """What mask values meant."""
+        return MaskCoding(**self.mask_coding)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        path: its folder.
+        model: the best model; ends in logits.
+        record: what is known of it.
+    """
+
+    path: pathlib.Path
+    model: keras.Model
+    record: RunRecord
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions that a run depends on."""
+    packages = ("tensorflow", "keras", "numpy")
+    return {
+        "keras-unet-pipelines": keras_unet.__version__,
+        "python": platform.python_version(),
+        **{package: metadata.version(package) for package in packages},
+    }
+
+
+def create(run_dir: str) -> pathlib.Path:
+    """Makes a run folder and returns its path."""
+    path = pathlib.Path(run_dir)
+    path.mkdir(parents=True)
+    return path
+
+
+def refuse_existing(run_dir: str) -> None:
+    """Raises ValueError if a run folder is there already."""
+    if os.path.lexists(run_dir):
+        raise ValueError(
+            f"{run_dir} exists already. Name another run_dir, or remove it: a run is "
+            "never overwritten."
+        )
+
+
+def save_model(path: pathlib.Path, model: keras.Model) -> None:
+    """Writes model.keras under another name first, so that it is always whole."""
+    partial = path / f".{os.getpid()}.part.keras"
+    try:
+        model.save(partial)
+        os.replace(partial, path / MODEL)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def save_record(path: pathlib.Path, record: RunRecord) -> None:
+    """Writes config.json."""
+    text = json.dumps(dataclasses.asdict(record), indent=2)
+    write_bytes_atomically(path / RECORD, f"{text}\n".encode())
+
+
+def load(run_dir: str) -> Run:
+    """Reads a run folder.
+
+    Raises:
+        ValueError: it is no run folder, or its model was saved by another Keras.
+    """
+    path = pathlib.Path(run_dir)
+    for name in (RECORD, MODEL):
+        if not (path / name).is_file():
+            raise ValueError(
+                f"{run_dir}: no run folder: {name} is missing. Name a folder that "
+                "`keras-unet fit` has finished."
+            )
+    try:
+        record = RunRecord(**json.loads((path / RECORD).read_text()))
+    except (TypeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path / RECORD}: not the record of a run ({error}). Restore the file, "
+            "or fit again."
+        ) from error
+    check_keras_version(path / MODEL)
+    try:
+        model = keras.models.load_model(path / MODEL, compile=False)
+    # Keras raises errors of many kinds on damaged files.
+    except Exception as error:
+        raise ValueError(
+            f"{path / MODEL}: cannot be loaded ({error}). Restore the file, or fit "
+            "again."
+        ) from error
+    return Run(path, model, record)
+
+
+def check_keras_version(path: pathlib.Path) -> None:
+    """Raises ValueError if a .keras file is from a Keras of another major version."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            saved = json.loads(archive.read("metadata.json"))["keras_version"]
+    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: not a .keras file ({error}).") from error
+    if saved.split(".")[0] != keras.__version__.split(".")[0]:
+        raise ValueError(
+            f"{path} was saved by Keras {saved}, this is Keras {keras.__version__}: "
+            "their files do not fit each other. Use the environment that made it "
+            "(config.json names the versions), or fit again in this one."
+        )

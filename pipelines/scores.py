@@ -1,0 +1,117 @@
+"""Segmentation scores on arrays: counts are added up over images, then divided once.
+
+A score of a class that occurs neither in truth nor in prediction is not a number and
+does not enter a mean.
+"""
+
+import dataclasses
+
+import numpy as np
+
+# Thresholds that are tried: 0.01, 0.02, ..., 0.99.
+THRESHOLDS = (np.arange(1, 100) / 100).astype(np.float32)
+
+
+def confusion_matrix(
+    y_true: np.ndarray, y_pred: np.ndarray, num_classes: int
+) -> np.ndarray:
+    """Counts pixels by their class.
+
+    Args:
+        y_true: class ids, integers of any shape.
+        y_pred: class ids of the same shape.
+        num_classes: classes with the background.
+
+    Returns:
+        int64 (num_classes, num_classes): truth by prediction.
+
+    Raises:
+        ValueError: the shapes differ, or an id is not below num_classes.
+    """
+    if y_true.shape != y_pred.shape:
+        raise ValueError(
+            f"y_true and y_pred must have one shape, got {y_true.shape} and "
+            f"{y_pred.shape}."
+        )
+    highest = max(int(y_true.max(initial=0)), int(y_pred.max(initial=0)))
+    if highest >= num_classes:
+        raise ValueError(
+            f"Class ids must be below num_classes={num_classes}, got {highest}."
+        )
+    cells = y_true.astype(np.int64).ravel() * num_classes + y_pred.ravel()
+    counts = np.bincount(cells, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassScores:
+    """Scores by class, each float64 (num_classes,), NaN where undefined.
+
+    Attributes:
+        iou: intersection over union, Jaccard index.
+        dice: 2 |intersection| / (|truth| + |prediction|), F1.
+        precision: share of the predicted pixels that are true.
+        recall: share of the true pixels that are predicted.
+    """
+
+    iou: np.ndarray
+    dice: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+
+
+def class_scores(confusion: np.ndarray) -> ClassScores:
+    """Returns the scores of a confusion matrix (truth by prediction)."""
+    hit = np.diag(confusion).astype(np.float64)
+    true, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    return ClassScores(
+        iou=_ratio(hit, true + predicted - hit),
+        dice=_ratio(2 * hit, true + predicted),
+        precision=_ratio(hit, predicted),
+        recall=_ratio(hit, true),
+    )
+
+
+def pixel_error(confusion: np.ndarray) -> float:
+    """Returns the share of pixels whose class is wrong."""
+    return float(1 - np.trace(confusion) / confusion.sum())
+
+
+def mean_iou(confusion: np.ndarray) -> float:
+    """Returns the mean IoU over the classes that occur."""
+    return float(np.nanmean(class_scores(confusion).iou))
+
+
+class ThresholdCounts:
+    """Confusion matrices of a binary mask at every threshold of THRESHOLDS."""
+
+    def __init__(self) -> None:
+        # Pixels of the background and of the foreground by their probability.
+        self._counts = np.zeros((2, len(THRESHOLDS) + 1), np.int64)
+
+    def add(self, y_true: np.ndarray, foreground_probability: np.ndarray) -> None:
+        """Adds an image: class ids 0 or 1, and P(foreground), of one shape."""
+        # side="left": a pixel is foreground when P > threshold.
+        places = np.searchsorted(THRESHOLDS, foreground_probability.ravel(), "left")
+        for label in (0, 1):
+            found = places[(y_true == label).ravel()]
+            self._counts[label] += np.bincount(found, minlength=len(THRESHOLDS) + 1)
+
+    def confusion(self, threshold: float) -> np.ndarray:
+        """Returns the confusion matrix at one of THRESHOLDS."""
+        place = int(np.argmin(np.abs(THRESHOLDS - threshold)))
+        below = self._counts[:, : place + 1].sum(axis=1)
+        above = self._counts[:, place + 1 :].sum(axis=1)
+        return np.stack([below, above], axis=1)
+
+    def best_threshold(self) -> float:
+        """Returns the threshold of the highest mean IoU, of equals that nearest 0.5."""
+        values = [mean_iou(self.confusion(threshold)) for threshold in THRESHOLDS]
+        best = np.flatnonzero(np.asarray(values) >= max(values))
+        nearest = best[np.argmin(np.abs(THRESHOLDS[best] - 0.5))]
+        return round(float(THRESHOLDS[nearest]), 2)
+
+
+def _ratio(dividend: np.ndarray, divisor: np.ndarray) -> np.ndarray:
+    undefined = np.full(dividend.shape, np.nan)
+    return np.divide(dividend, divisor, out=undefined, where=divisor > 0)

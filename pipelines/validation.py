@@ -1,0 +1,113 @@
+"""Scores of a net on held-out images, by overlap-tile prediction of whole images."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tqdm
+
+from pipelines import decision, scaling, scores
+from pipelines.dataset import Dataset
+from pipelines.overlap_tile import Net
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """One image with what the net makes of it.
+
+    Attributes:
+        name: of the image.
+        image: values as in the file, (height, width, channels).
+        y_true: class ids, uint8 (height, width).
+        y_pred: class ids, uint8 (height, width).
+    """
+
+    name: str
+    image: np.ndarray
+    y_true: np.ndarray
+    y_pred: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """What a net scores on a data set.
+
+    Attributes:
+        loss: mean of the loss over pixels; NaN if no loss was given.
+        threshold: on P(foreground); None from three classes on.
+        confusion: int64 (num_classes, num_classes), truth by prediction.
+        pictures: the first few images.
+    """
+
+    loss: float
+    threshold: float | None
+    confusion: np.ndarray
+    pictures: list[Picture]
+
+
+def validate(
+    net: Net,
+    dataset: Dataset,
+    *,
+    loss: Any = None,
+    threshold: float | None = None,
+    num_pictures: int = 0,
+    progress: str | None = None,
+) -> Validation:
+    """Segments every image of a set and compares with its mask.
+
+    Args:
+        net: what to validate.
+        dataset: checked pairs.
+        loss: on (mask, logits), both with a batch axis; None for no loss.
+        threshold: on P(foreground); None chooses the one with the best mean IoU.
+        num_pictures: how many images to keep for showing.
+        progress: what a progress bar says; None for no bar.
+    """
+    num_classes = max(2, net.num_channels)
+    counts = scores.ThresholdCounts()
+    confusion = np.zeros((num_classes, num_classes), np.int64)
+    losses, pixels, kept = [], [], []
+    indices = range(len(dataset.pairs))
+    for index in tqdm.tqdm(indices, progress, disable=None if progress else True):
+        image, y_true = dataset.image(index), dataset.mask(index)
+        logits = net.logits(np.asarray(scaling.scale_image(image)))
+        pixels.append(y_true.size)
+        if loss is not None:
+            losses.append(_loss(loss, y_true, logits))
+        probability = np.asarray(decision.probability_from_logits(logits))
+        if num_classes > 2:
+            confusion += scores.confusion_matrix(
+                y_true, probability.argmax(axis=-1), num_classes
+            )
+        else:
+            counts.add(y_true, probability[..., -1])
+        if index < num_pictures:
+            kept.append((dataset.pairs[index].image.key, image, y_true, probability))
+    if num_classes == 2:
+        threshold = counts.best_threshold() if threshold is None else threshold
+        confusion = counts.confusion(threshold)
+    return Validation(
+        loss=float(np.average(losses, weights=pixels)) if losses else float("nan"),
+        threshold=threshold,
+        confusion=confusion,
+        pictures=[_picture(*picture, threshold) for picture in kept],
+    )
+
+
+def _loss(loss: Any, y_true: np.ndarray, logits: np.ndarray) -> float:
+    dtype = np.float32 if logits.shape[-1] <= 2 else np.int32
+    y_true = y_true[np.newaxis, ..., np.newaxis].astype(dtype)
+    return float(np.mean(loss(y_true, logits[np.newaxis])))
+
+
+def _picture(
+    name: str,
+    image: np.ndarray,
+    y_true: np.ndarray,
+    probability: np.ndarray,
+    threshold: float | None,
+) -> Picture:
+    mask = decision.mask_from_probability(probability, threshold)
+    ids = np.asarray(mask)
+    return Picture(name, image, y_true, ids // 255 if threshold is not None else ids)

@@ -1,0 +1,393 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_unet import losses
+
+LOSSES = {
+    "soft_dice": lambda: losses.SoftDice(from_logits=True, smooth=0.5),
+    "focal": lambda: losses.Focal(from_logits=True, alpha=0.5, gamma=1.0),
+    "weighted": lambda: losses.WeightedBinaryCrossentropy(
+        from_logits=True, positive_weight=3.0
+    ),
+    "sum": lambda: losses.SumOfLosses(
+        [keras.losses.BinaryCrossentropy(from_logits=True), losses.SoftDice(True)],
+        weights=[1.0, 0.25],
+    ),
+    "crossentropy_and_dice": lambda: losses.BinaryCrossentropyAndDice(
+        from_logits=True, dice_weight=0.5
+    ),
+}
+ALL = pytest.mark.parametrize("make_loss", LOSSES.values(), ids=LOSSES.keys())
+
+
+def mask_of(*values, dtype="uint8"):
+    """One image, one row."""
+    return np.array(values, dtype).reshape(1, 1, -1, 1)
+
+
+def random_batch(batch=2, num_classes=1, seed=0):
+    """Masks and logits of unlike height and width."""
+    generator = np.random.default_rng(seed)
+    y_true = generator.integers(0, max(2, num_classes), (batch, 4, 6, 1))
+    y_pred = generator.normal(size=(batch, 4, 6, num_classes)).astype("float32")
+    return y_true, y_pred
+
+
+def sigmoid(logits):
+    return 1 / (1 + np.exp(-np.asarray(logits, "float64")))
+
+
+# Soft Dice.
+
+
+def test_soft_dice_has_the_value_worked_out_by_hand():
+    # overlap 0.75 + 0.5, sums 1.5 and 2: 1 - (2.5 + 1) / (3.5 + 1).
+    loss = losses.soft_dice(mask_of(1, 1, 0), mask_of(0.75, 0.5, 0.25, dtype="f4"))
+    np.testing.assert_allclose(loss, [1 - 3.5 / 4.5], rtol=1e-6)
+
+
+def test_soft_dice_of_more_classes_is_the_mean_over_classes():
+    y_pred = np.array([[[[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]]]], "float32")
+    # class 0: 1 - (2 * 0.5 + 1) / (0.5 + 1 + 1); class 1: 1 - (2 + 1) / (1.25 + 1 + 1);
+    # class 2, which is not there: 1 - 1 / (0.25 + 1).
+    expected = ((1 - 2 / 2.5) + (1 - 3 / 3.25) + (1 - 1 / 1.25)) / 3
+    loss = losses.soft_dice(mask_of(0, 1), y_pred)
+    np.testing.assert_allclose(loss, [expected], rtol=1e-6)
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+def test_soft_dice_of_logits_is_that_of_their_probabilities(num_classes):
+    y_true, logits = random_batch(num_classes=num_classes)
+    link = tf.sigmoid if num_classes == 1 else tf.nn.softmax
+    np.testing.assert_allclose(
+        losses.SoftDice(from_logits=True)(y_true, logits),
+        losses.SoftDice()(y_true, link(logits)),
+        rtol=1e-6,
+    )
+
+
+def test_soft_dice_of_a_right_empty_mask_is_0():
+    loss = losses.SoftDice()(np.zeros((1, 4, 4, 1)), np.zeros((1, 4, 4, 1), "float32"))
+    assert float(loss) == 0.0
+
+
+def test_soft_dice_sums_large_half_precision_masks_without_overflow():
+    y_pred = tf.fill([1, 512, 512, 1], tf.constant(0.5, tf.float16))
+    # overlap n / 2, sums n / 2 and n, n = 512 * 512.
+    expected = 1 - (512 * 512 + 1) / (1.5 * 512 * 512 + 1)
+    loss = losses.SoftDice()(np.ones((1, 512, 512, 1), "uint8"), y_pred)
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)
+
+
+def test_a_weight_map_of_zeros_and_ones_cuts_pixels_out_of_soft_dice():
+    y_true, logits = random_batch()
+    weight = np.zeros((2, 4, 6), "float32")
+    weight[:, :, :3] = 1
+    loss = losses.SoftDice(from_logits=True)
+    np.testing.assert_allclose(
+        loss(y_true, logits, weight),
+        loss(y_true[:, :, :3], logits[:, :, :3]),
+        rtol=1e-6,
+    )
+
+
+def test_sample_weights_weigh_the_samples_of_soft_dice():
+    y_true, logits = random_batch()
+    loss = losses.SoftDice(from_logits=True)
+    np.testing.assert_allclose(
+        loss(y_true, logits, np.array([3.0, 0.0])),
+        3 * loss(y_true[:1], logits[:1]) / 2,
+        rtol=1e-6,
+    )
+
+
+# Focal.
+
+
+def test_focal_has_the_value_worked_out_by_hand():
+    loss = losses.focal(mask_of(1, 0), mask_of(0.75, 0.25, dtype="f4"))
+    # p_t is 0.75 twice; (1 - p_t)**2 is 1 / 16.
+    expected = [0.25 / 16 * -math.log(0.75), 0.75 / 16 * -math.log(0.75)]
+    np.testing.assert_allclose(np.ravel(loss), expected, rtol=1e-5)
+
+
+def test_focal_without_focus_is_half_of_binary_crossentropy():
+    y_true, logits = random_batch()
+    focal = losses.Focal(from_logits=True, alpha=0.5, gamma=0.0)
+    crossentropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    np.testing.assert_allclose(
+        focal(y_true, logits), crossentropy(y_true, logits) / 2, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_has_finite_gradients_at_large_logits(gamma):
+    y_true = mask_of(1, 1, 0, 0)
+    logits = tf.constant([100.0, -100.0, 100.0, -100.0], shape=(1, 1, 4, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = losses.focal(y_true, logits, from_logits=True, gamma=gamma)
+    np.testing.assert_allclose(np.ravel(loss), [0, 25, 75, 0], atol=1e-6)
+    gradient = np.ravel(tape.gradient(loss, logits))
+    np.testing.assert_allclose(gradient, [0, -0.25, 0.75, 0], atol=1e-6)
+
+
+def test_focal_has_finite_gradients_at_probabilities_0_and_1():
+    y_pred = tf.constant([0.0, 1.0, 0.0, 1.0], shape=(1, 1, 4, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(y_pred)
+        loss = losses.focal(mask_of(1, 1, 0, 0), y_pred)
+    assert np.isfinite(loss).all()
+    assert np.isfinite(tape.gradient(loss, y_pred)).all()
+
+
+# The package warns of its own end of life and of TensorFlow versions.
+@pytest.mark.filterwarnings("ignore::UserWarning:tensorflow_addons")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_focal_is_that_of_tensorflow_addons(from_logits):
+    addons = pytest.importorskip(
+        "tensorflow_addons", reason="TensorFlow Addons is on the addons stack only"
+    )
+    y_true, y_pred = random_batch()
+    y_pred = y_pred if from_logits else sigmoid(y_pred).astype("float32")
+    theirs = addons.losses.SigmoidFocalCrossEntropy(from_logits, alpha=0.3, gamma=1.5)
+    np.testing.assert_allclose(
+        losses.focal(y_true, y_pred, from_logits, alpha=0.3, gamma=1.5),
+        theirs(y_true.astype("float32"), y_pred),
+        rtol=1e-4,
+        atol=1e-7,
+    )
+
+
+# Cross-entropy.
+
+
+def test_weighted_crossentropy_has_the_value_worked_out_by_hand():
+    loss = losses.weighted_binary_crossentropy(
+        mask_of(1, 0), mask_of(0.25, 0.25, dtype="f4"), positive_weight=4.0
+    )
+    expected = [4 * math.log(4), math.log(4 / 3)]
+    np.testing.assert_allclose(np.ravel(loss), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_crossentropy_of_weight_1_is_that_of_keras(from_logits):
+    y_true, y_pred = random_batch()
+    y_pred = y_pred if from_logits else sigmoid(y_pred).astype("float32")
+    np.testing.assert_allclose(
+        losses.WeightedBinaryCrossentropy(from_logits)(y_true, y_pred),
+        keras.losses.BinaryCrossentropy(from_logits)(y_true, y_pred),
+        rtol=1e-5,
+    )
+
+
+def test_softmax_crossentropy_of_two_classes_is_bce_on_the_difference_of_logits():
+    y_true, logits = random_batch(num_classes=2)
+    np.testing.assert_allclose(
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True)(y_true, logits),
+        keras.losses.BinaryCrossentropy(from_logits=True)(
+            y_true, logits[..., 1:] - logits[..., :1]
+        ),
+        rtol=1e-6,
+    )
+
+
+# Sums.
+
+
+def test_a_sum_is_the_weighted_sum_of_its_parts():
+    y_true, logits = random_batch()
+    focal, dice = losses.Focal(from_logits=True), losses.SoftDice(from_logits=True)
+    total = losses.SumOfLosses([focal, dice], weights=[2.0, 0.5])
+    expected = 2 * focal(y_true, logits) + 0.5 * dice(y_true, logits)
+    np.testing.assert_allclose(total(y_true, logits), expected, rtol=1e-6)
+
+
+def test_crossentropy_and_dice_is_the_sum_of_both():
+    y_true, logits = random_batch()
+    crossentropy = keras.losses.BinaryCrossentropy(from_logits=True)(y_true, logits)
+    dice = losses.SoftDice(from_logits=True)(y_true, logits)
+    loss = losses.BinaryCrossentropyAndDice(from_logits=True, dice_weight=0.5)
+    np.testing.assert_allclose(
+        loss(y_true, logits), crossentropy + 0.5 * dice, rtol=1e-6
+    )
+
+
+def test_a_sum_weighs_each_part_by_the_weight_map():
+    y_true, logits = random_batch()
+    weight = np.random.default_rng(1).random((2, 4, 6)).astype("float32")
+    crossentropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    dice = losses.SoftDice(from_logits=True)
+    nested = losses.SumOfLosses([losses.SumOfLosses([dice])])
+    total = losses.SumOfLosses([crossentropy, nested])
+    expected = crossentropy(y_true, logits, weight) + dice(y_true, logits, weight)
+    np.testing.assert_allclose(total(y_true, logits, weight), expected, rtol=1e-6)
+
+
+def test_a_sum_without_reduction_has_one_value_a_sample():
+    y_true, logits = random_batch(batch=3)
+    loss = losses.BinaryCrossentropyAndDice(from_logits=True, reduction="none")
+    mean = losses.BinaryCrossentropyAndDice(from_logits=True)
+    assert loss(y_true, logits).shape == (3,)
+    np.testing.assert_allclose(
+        loss(y_true, logits)[1], mean(y_true[1:2], logits[1:2]), rtol=1e-6
+    )
+
+
+# What holds for all.
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float32", "float64"])
+@ALL
+def test_any_mask_dtype_gives_the_same_float32_loss(make_loss, dtype):
+    y_true, logits = random_batch()
+    loss = make_loss()(y_true.astype(dtype), logits)
+    assert loss.dtype == tf.float32
+    np.testing.assert_allclose(loss, make_loss()(y_true, logits), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+@ALL
+def test_any_prediction_dtype_gives_a_float32_loss(make_loss, dtype):
+    y_true, logits = random_batch()
+    logits = tf.cast(logits, dtype)
+    loss = make_loss()(y_true, logits)
+    assert loss.dtype == tf.float32
+    expected = make_loss()(y_true, tf.cast(logits, "float32"))
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)
+
+
+@ALL
+def test_gradients_are_finite_at_large_logits(make_loss):
+    logits = tf.constant([100.0, -100.0, 100.0, -100.0], shape=(1, 1, 4, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = make_loss()(mask_of(1, 1, 0, 0), logits)
+    assert np.isfinite(loss)
+    assert np.isfinite(tape.gradient(loss, logits)).all()
+
+
+@ALL
+def test_sample_weights_choose_samples_also_when_the_image_is_as_wide(make_loss):
+    # 6 samples, 6 columns: Keras alone would weigh the columns.
+    y_true, logits = random_batch(batch=6)
+    weight = np.array([6.0, 0, 0, 0, 0, 0])
+    np.testing.assert_allclose(
+        make_loss()(y_true, logits, weight),
+        make_loss()(y_true[:1], logits[:1]),
+        rtol=1e-5,
+    )
+
+
+@ALL
+def test_weight_maps_may_have_a_channel(make_loss):
+    y_true, logits = random_batch()
+    weight = np.random.default_rng(1).random((2, 4, 6, 1))
+    np.testing.assert_allclose(
+        make_loss()(y_true, logits, weight),
+        make_loss()(y_true, logits, weight[..., 0]),
+        rtol=1e-6,
+    )
+
+
+@pytest.mark.parametrize(
+    ("true_shape", "pred_shape"),
+    [
+        ((4, 4, 4), (4, 4, 4, 1)),
+        ((4, 4, 4, 1), (4, 4, 4)),
+        ((1, 4, 4, 1), (4, 4, 4, 1)),
+        ((4, 4, 4, 3), (4, 4, 4, 3)),
+        ((4, 1, 4, 1), (4, 4, 4, 1)),
+    ],
+)
+@ALL
+def test_shapes_that_would_broadcast_are_refused_with_both(
+    make_loss, true_shape, pred_shape
+):
+    with pytest.raises(ValueError) as error:
+        make_loss()(np.zeros(true_shape), np.zeros(pred_shape, "float32"))
+    assert str(true_shape) in str(error.value)
+    assert str(pred_shape) in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (2, 1, 6), (2, 4, 6, 2)])
+@ALL
+def test_weights_of_another_shape_are_refused(make_loss, shape):
+    y_true, logits = random_batch()
+    with pytest.raises(ValueError, match="sample_weight") as error:
+        make_loss()(y_true, logits, np.ones(shape))
+    assert str(shape) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "function", [losses.Focal(), losses.WeightedBinaryCrossentropy()]
+)
+def test_losses_of_one_class_refuse_two_channels(function):
+    y_true, y_pred = random_batch(num_classes=2)
+    with pytest.raises(ValueError, match=r"\(2, 4, 6, 2\).*num_classes=1"):
+        function(y_true, y_pred)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: losses.SoftDice(smooth=0), "smooth.*above 0.*0"),
+        (lambda: losses.Focal(alpha=1.5), "alpha.*1.5"),
+        (lambda: losses.Focal(gamma=-1), "gamma.*-1"),
+        (lambda: losses.Focal(gamma="two"), "gamma.*'two'"),
+        (lambda: losses.WeightedBinaryCrossentropy(positive_weight=0), "above 0.*0"),
+        (lambda: losses.WeightedBinaryCrossentropy(positive_weight=math.inf), "inf"),
+        (lambda: losses.BinaryCrossentropyAndDice(dice_weight=-2), "dice_weight.*-2"),
+        (lambda: losses.SumOfLosses([]), "0 losses"),
+        (lambda: losses.SumOfLosses(["focal"]), "'focal'"),
+        (lambda: losses.SumOfLosses([losses.Focal()], [1, 2]), "1 losses.*2 weights"),
+        (lambda: losses.SumOfLosses([losses.Focal()], [-1]), "weights.*-1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+@ALL
+def test_a_serialised_loss_comes_back_with_all_its_settings(make_loss):
+    loss = make_loss()
+    loss.reduction = "sum"
+    restored = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(loss)
+    )
+    assert type(restored) is type(loss)
+    assert restored.get_config() == loss.get_config()
+    y_true, logits = random_batch()
+    np.testing.assert_allclose(restored(y_true, logits), loss(y_true, logits))
+
+
+@ALL
+def test_a_model_learns_with_it_saves_and_loads(make_loss, tmp_path):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((None, None, 1))
+    # As under mixed precision: features in bfloat16, logits in float32.
+    features = keras.layers.Conv2D(4, 3, padding="same", dtype="mixed_bfloat16")(image)
+    logits = keras.layers.Conv2D(1, 1, dtype="float32")(features)
+    model = keras.Model(image, logits)
+    model.compile(keras.optimizers.Adam(0.05), make_loss())
+    images = np.random.default_rng(0).random((4, 8, 12, 1), dtype="float32")
+    masks = (images > 0.5).astype("uint8")
+    weight = np.ones((4, 8, 12), "float32")
+    history = model.fit(images, masks, 2, 4, sample_weight=weight, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    assert history.history["loss"][-1] < history.history["loss"][0]
+
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.loss.get_config() == model.loss.get_config()
+    np.testing.assert_allclose(
+        loaded.evaluate(images, masks, verbose=0),
+        model.evaluate(images, masks, verbose=0),
+        rtol=1e-6,
+    )
