@@ -29,10 +29,13 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
 
     Attributes:
         confusion: int64 (classes, classes), pixels by [true class, predicted class].
+        default_name: of the metric; histories and callbacks call it by it.
 
     Raises:
         ValueError: an argument is out of range.
     """
+
+    default_name = "confusion_matrix"
 
     def __init__(
         self,
@@ -42,7 +45,8 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(name=name, dtype=dtype)
+        # The same in every process; Keras's own default counts the metrics made.
+        super().__init__(name=name or self.default_name, dtype=dtype)
         if not isinstance(num_classes, int) or num_classes < 1:
             raise ValueError(
                 f"num_classes must be a whole number from 1 on, got {num_classes!r}."
@@ -196,6 +200,8 @@ class IntersectionOverUnion(_ClassOverlap):
         ValueError: an argument is out of range.
     """
 
+    default_name = "intersection_over_union"
+
 
 @REGISTERED
 class Dice(_ClassOverlap):
@@ -217,6 +223,7 @@ class Dice(_ClassOverlap):
         ValueError: an argument is out of range.
     """
 
+    default_name = "dice"
     hit_weight = 2
 
 
@@ -234,6 +241,8 @@ class PixelError(ConfusionMatrixMetric):
     Raises:
         ValueError: an argument is out of range.
     """
+
+    default_name = "pixel_error"
 
     def result(self) -> tf.Tensor:
         """Returns the share, a float scalar."""

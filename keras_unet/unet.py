@@ -123,8 +123,8 @@ def _input_shape(
     if input_shape is None:
         if variant == "padded":
             return (None, None, 1)
-        size = geometry.nearest_input_sizes(PAPER_INPUT_SIZE, depth, variant)[-1]
-        return (size, size, 1)
+        default = geometry.nearest_input_sizes(PAPER_INPUT_SIZE, depth, variant)[-1]
+        return (default, default, 1)
     if len(input_shape) != 3:
         raise ValueError(
             "input_shape must be (height, width, channels) without the batch, got "

@@ -103,7 +103,8 @@ def fit(config: FitConfig) -> FitResult:
         config=config,
     )
     callbacks = [budget, validator, Progress(budget, validator)]
-    model.fit(stream, callbacks=callbacks, verbose=0)
+    # The stream is shuffled by its own numbers; Keras cannot shuffle a Dataset.
+    model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
     return run.finish(validator)
 
 

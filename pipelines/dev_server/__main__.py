@@ -35,14 +35,11 @@ def main() -> int:
 
 
 def _serve(saved_model: Path, host: str, port: int) -> None:
-    import tensorflow as tf
     import uvicorn
 
     from pipelines.dev_server.models import ModelManager
     from pipelines.dev_server.rest import RestApp
 
-    # Loading for a session is deprecated in Python and what TensorFlow Serving does.
-    tf.get_logger().setLevel(logging.ERROR)
     manager = ModelManager(saved_model)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

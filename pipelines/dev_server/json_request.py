@@ -10,6 +10,7 @@ from pipelines.dev_server.json_document import quoted
 from pipelines.dev_server.json_tensors import flattened, is_base64, to_array
 from pipelines.dev_server.saved_model import Input, Signature
 
+
 def signature_name(document: dict[str, Any]) -> str:
     """Returns the signature that a request asks for, "" for the default one.
 

@@ -155,7 +155,9 @@ def _flat_array(flat: list, dtype: str) -> np.ndarray:
     elif dtype == "float":
         with np.errstate(over="ignore"):  # 1e39 becomes Infinity, as there
             array = np.array(flat, np.float64).astype(np.float32)
-        array[np.abs(array) < np.finfo(np.float32).tiny] = 0  # as there
+        # Denormals become zeros, as there.
+        denormal = np.abs(array) < np.finfo(np.float32).tiny
+        array = np.where(denormal, np.copysign(np.float32(0), array), array)
     elif dtype == "double":
         array = np.array(flat, np.float64)
     elif dtype == "bool":

@@ -19,6 +19,7 @@ from pipelines.dev_server.errors import Code, ServingError
 
 DEFAULT_SIGNATURE = "serving_default"
 _TAG = "serve"
+_INITIALISER = "__saved_model_init_op"
 # Where TensorFlow's C++ (and so the server's messages) and Python differ.
 _TYPE_NAMES = {"float16": "half", "float32": "float", "float64": "double"}
 
@@ -70,7 +71,8 @@ class LoadedModel:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.signature_defs = _signature_defs(folder)
+        meta_graph = _meta_graph(folder)
+        self.signature_defs = dict(meta_graph.signature_def)
         self._signatures = {
             name: _signature(name, definition)
             for name, definition in self.signature_defs.items()
@@ -78,18 +80,19 @@ class LoadedModel:
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph)
         with graph.as_default():
+            # The server checks no shapes before the graph does. A Python session
+            # compares with the placeholder's, so placeholders of any shape are put
+            # in the places of the export's.
             self._feeds = {
                 info.name: tf.compat.v1.placeholder(info.dtype)
                 for definition in self.signature_defs.values()
                 for info in definition.inputs.values()
                 if info.name
             }
-            # The server checks no shapes before the graph does. A Python session
-            # compares with the placeholder's, so placeholders of any shape are put
-            # in the places of the export's.
-            tf.compat.v1.saved_model.load(
-                self._session, [_TAG], str(folder), input_map=self._feeds
+            saver = tf.compat.v1.train.import_meta_graph(
+                meta_graph, clear_devices=True, input_map=self._feeds
             )
+        _restore(self._session, saver, meta_graph, folder)
 
     def signature(self, name: str) -> Signature:
         """Returns a signature, "" for the default one.
@@ -136,16 +139,32 @@ class LoadedModel:
         return dict(zip(names, values, strict=True))
 
 
-def _signature_defs(folder: Path) -> dict[str, Any]:
+def _meta_graph(folder: Path) -> Any:
     saved_model = saved_model_pb2.SavedModel()
     saved_model.ParseFromString((folder / "saved_model.pb").read_bytes())
     for meta_graph in saved_model.meta_graphs:
         if set(meta_graph.meta_info_def.tags) == {_TAG}:
-            return dict(meta_graph.signature_def)
+            return meta_graph
     raise ValueError(
         f"Could not find meta graph def matching supplied tags: {{ {_TAG} }} in "
         f"{folder}; export the model with the tag {_TAG!r}."
     )
+
+
+def _restore(session: Any, saver: Any, meta_graph: Any, folder: Path) -> None:
+    """Brings the graph into the state of the export: variables and tables."""
+    # Without the files the server loads too, and every request fails: why versions
+    # are published by renaming whole folders.
+    if saver is not None and (folder / "variables" / "variables.index").is_file():
+        saver.restore(session, str(folder / "variables" / "variables"))
+    initialiser = meta_graph.signature_def.get(_INITIALISER)
+    if initialiser is not None:
+        assets = {
+            asset.tensor_info.name: str(folder / "assets" / asset.filename)
+            for asset in meta_graph.asset_file_def
+        }
+        operation = initialiser.outputs[_INITIALISER].name
+        session.run(session.graph.get_operation_by_name(operation), assets)
 
 
 def _signature(name: str, definition: Any) -> Signature:

@@ -78,12 +78,24 @@ def write_image(path: pathlib.Path | str, image: np.ndarray) -> None:
         raise ValueError(f"{path}: expected a name that ends in .png, .tif or .tiff.")
 
 
-def output_paths(entries: list[ImageEntry], out: str) -> list[pathlib.Path]:
+def write_pages(path: pathlib.Path, pages: list[np.ndarray]) -> None:
+    """Writes one image, or a stack as a TIFF; makes the folder if it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if len(pages) == 1:
+        write_image(path, pages[0])
+    else:
+        write_bytes_atomically(path, encode_tiff(pages))
+
+
+def output_paths(
+    entries: list[ImageEntry], out: str, *, always_tiff: bool = False
+) -> list[pathlib.Path]:
     """Names an output file for each image: STEM.png, or STEM.tif for TIFF input.
 
     Args:
         entries: the images; pages of one TIFF share one output file.
         out: a folder, which is made, or a file name for a single input file.
+        always_tiff: names STEM.tif for every input.
 
     Returns:
         A path for each entry.
@@ -103,17 +115,14 @@ def output_paths(entries: list[ImageEntry], out: str) -> list[pathlib.Path]:
             raise ValueError(f"{out}: a PNG holds one image; name a .tif for a stack.")
         paths = {path: target for path in inputs}
     else:
-        paths = {path: target / _output_name(path) for path in inputs}
+        paths = {path: target / _output_name(path, always_tiff) for path in inputs}
     _check_distinct(paths)
     return [paths[entry.path] for entry in entries]
 
 
-def _output_name(path: pathlib.Path) -> str:
-    return (
-        f"{path.stem}.tif"
-        if path.suffix.lower() in TIFF_SUFFIXES
-        else f"{path.stem}.png"
-    )
+def _output_name(path: pathlib.Path, always_tiff: bool) -> str:
+    is_tiff = always_tiff or path.suffix.lower() in TIFF_SUFFIXES
+    return f"{path.stem}.tif" if is_tiff else f"{path.stem}.png"
 
 
 def _check_distinct(paths: dict[pathlib.Path, pathlib.Path]) -> None:

@@ -139,12 +139,14 @@ def test_the_result_does_not_change_with_the_batch_size():
     assert len(results) == 1
 
 
-def test_counts_go_on_beyond_2_to_the_24():
+# Where float32 and int32 counters end.
+@pytest.mark.parametrize("count", [2**24, 2**31 - 1])
+def test_large_counts_go_on_counting(count):
     metric = metrics.IntersectionOverUnion()
-    metric.confusion.assign([[0, 0], [0, 2**24]])
+    metric.confusion.assign(np.array([[0, 0], [0, count]]))
     for _ in range(3):
         metric.update_state(row(1), row(1))
-    np.testing.assert_array_equal(metric.confusion.numpy(), [[0, 0], [0, 2**24 + 3]])
+    np.testing.assert_array_equal(metric.confusion.numpy(), [[0, 0], [0, count + 3]])
 
 
 def test_reset_state_starts_from_nothing():

@@ -1,0 +1,74 @@
+"""The command keras-unet: parses, calls the verb, prints its result."""
+
+import argparse
+import importlib
+import logging
+import sys
+
+import pipelines
+from pipelines import config, flags, tensorflow_start
+
+VERBS: dict[str, tuple[type, str]] = {
+    "check": (config.CheckConfig, "say what a set of images and masks holds"),
+    "fit": (config.FitConfig, "train a U-Net on image and mask files"),
+    "evaluate": (config.EvaluateConfig, "score a trained model"),
+    "predict": (config.PredictConfig, "write a mask for each image"),
+    "export": (config.ExportConfig, "write a SavedModel for TensorFlow Serving"),
+    "serve": (config.ServeConfig, "serve an exported model"),
+    "segment": (config.SegmentConfig, "send images through a server"),
+    "describe": (config.DescribeConfig, "print a net's feature maps, draw it"),
+    "demo": (config.DemoConfig, "everything once, on a small real data set"),
+}
+
+WITHOUT_TENSORFLOW = ("serve", "segment")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one verb; returns 0 if done, 2 if the input is wrong.
+
+    Args:
+        arguments: words of the command line; by default those of the process.
+    """
+    parsed = _parser().parse_args(arguments)
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    config_class, _ = VERBS[parsed.verb]
+    try:
+        if parsed.verb not in WITHOUT_TENSORFLOW:
+            tensorflow_start.import_tensorflow_quietly()
+        result = getattr(pipelines, parsed.verb)(flags.to_config(parsed, config_class))
+    except ValueError as error:
+        return _refuse(parsed.verb, str(error))
+    except KeyboardInterrupt:
+        return _refuse(parsed.verb, "stopped.", status=130)
+    if isinstance(result, list):
+        result = "\n".join(map(str, result))
+    if result is not None:
+        sys.stdout.write(f"{result}\n")
+    return 0
+
+
+def _refuse(verb: str, message: str, status: int = 2) -> int:
+    line = " ".join(message.split())
+    sys.stderr.write(f"keras-unet {verb}: {line}\n")
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="keras-unet",
+        description="U-Nets in Keras, from image files to a served mask.",
+        epilog="keras-unet VERB --help lists the settings of a verb.",
+    )
+    version = importlib.import_module("keras_unet").__version__
+    parser.add_argument("--version", action="version", version=version)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, (config_class, text) in VERBS.items():
+        subparser = verbs.add_parser(verb, help=text, description=text)
+        flags.add_flags(subparser, config_class)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

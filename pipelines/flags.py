@@ -1,0 +1,65 @@
+"""Command-line flags made from the settings classes, and settings made from flags."""
+
+import argparse
+import dataclasses
+import types
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+
+def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
+    """Adds a flag for each field of a settings class.
+
+    `tile_size` becomes --tile-size; yes-or-no settings get a --no- form; settings
+    without a default are required.
+    """
+    hints = get_type_hints(config_class)
+    # Required ones first: a class that inherits has them last.
+    fields = sorted(dataclasses.fields(config_class), key=lambda f: not _required(f))
+    for field in fields:
+        flag = "--" + field.name.replace("_", "-")
+        options = _options(field, hints[field.name])
+        if field.metadata["positional"]:
+            parser.add_argument(field.name, help=options["help"])
+        else:
+            parser.add_argument(flag, dest=field.name, **options)
+
+
+def to_config(arguments: argparse.Namespace, config_class: type) -> Any:
+    """Returns the settings that parsed flags say.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+    names = [field.name for field in dataclasses.fields(config_class)]
+    return config_class(**{name: getattr(arguments, name) for name in names})
+
+
+def _options(field: dataclasses.Field, hint: Any) -> dict[str, Any]:
+    required = _required(field)
+    options: dict[str, Any] = {"help": field.metadata["help"], "required": required}
+    if not required:
+        options["default"] = field.default
+        if field.default not in (None, (), False, True):
+            options["help"] += f" (default {field.default})"
+    if get_origin(hint) in (types.UnionType,):
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    if hint is bool:
+        on = " (default on)" if field.default is True else ""
+        options["help"] += on
+        return options | {"action": argparse.BooleanOptionalAction}
+    if get_origin(hint) is Literal:
+        return options | {"choices": get_args(hint)}
+    if get_origin(hint) is tuple:
+        return options | {"type": _comma_separated, "metavar": "A,B,..."}
+    metavar = {int: "N", float: "X", str: "TEXT"}[hint]
+    if field.name in ("images", "masks", "validation_images", "validation_masks"):
+        metavar = "PATTERN"
+    return options | {"type": hint, "metavar": metavar}
+
+
+def _required(field: dataclasses.Field) -> bool:
+    return field.default is dataclasses.MISSING
+
+
+def _comma_separated(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,195 @@
+"""Overlap-tile prediction as TensorFlow operations, for the SavedModel.
+
+The same plan (`keras_unet.geometry`), scaling and decision as `predict`; only the loop
+over the tiles is TensorFlow's, so that a server takes images of any size.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from keras_unet import geometry
+from pipelines import decision, scaling
+from pipelines.overlap_tile import LARGEST_CORE
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
+# Where a PNG's header (ISO/IEC 15948, 11.2.2) says how many bits a sample has.
+PNG_BIT_DEPTH_BYTE = 24
+
+
+class ServingGraph:
+    """A net as functions from whole images to probabilities and masks.
+
+    Args:
+        tile_logits: the net, from float32 (1, rows, columns, channels) to logits.
+        depth: number of poolings.
+        variant: "paper" or "padded".
+        channels: of the images.
+        num_channels: of the logits.
+        threshold: on P(foreground), for one or two channels.
+    """
+
+    def __init__(
+        self,
+        tile_logits: Callable[[tf.Tensor], tf.Tensor],
+        *,
+        depth: int,
+        variant: str,
+        channels: int,
+        num_channels: int,
+        threshold: float | None,
+    ) -> None:
+        self._tile_logits = tile_logits
+        self._depth = depth
+        self._variant = variant
+        self._channels = channels
+        self._num_channels = num_channels
+        self._threshold = threshold
+
+    def probability(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The signature `serving_default`.
+
+        Args:
+            image: float32 (batch, height, width, channels), values as in the file.
+
+        Returns:
+            `probability`, float32 (batch, height, width, num_channels).
+        """
+        # First: a tensor of another rank would abort TensorFlow Serving in oneDNN.
+        image = tf.ensure_shape(image, (None, None, None, self._channels))
+        probability = tf.map_fn(
+            self._segment,
+            image,
+            fn_output_signature=tf.TensorSpec(
+                (None, None, self._num_channels), tf.float32
+            ),
+        )
+        return {"probability": probability}
+
+    def mask_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The signature `image_bytes`.
+
+        Args:
+            image_bytes: string (batch,): PNG or JPEG files, of any sizes.
+
+        Returns:
+            `mask_bytes`, string (batch,): PNG masks as large as their images.
+        """
+        image_bytes = tf.ensure_shape(image_bytes, (None,))
+        masks = tf.map_fn(
+            self._mask_of_file,
+            image_bytes,
+            fn_output_signature=tf.TensorSpec((), tf.string),
+        )
+        return {"mask_bytes": masks}
+
+    def _mask_of_file(self, data: tf.Tensor) -> tf.Tensor:
+        probability = self._segment(decode_image(data, self._channels))
+        mask = decision.mask_from_probability(probability, self._threshold)
+        return tf.io.encode_png(mask[..., tf.newaxis])
+
+    def _segment(self, image: tf.Tensor) -> tf.Tensor:
+        """Returns the probability of one image (height, width, channels)."""
+        height, width = tf.shape(image)[0], tf.shape(image)[1]
+        some_pixels = tf.debugging.Assert(
+            tf.logical_and(height > 0, width > 0),
+            ["An image must have at least one pixel, got", height, "x", width],
+        )
+        with tf.control_dependencies([some_pixels]):
+            image = scaling.scale_image(image)
+        rows = geometry.plan_side(height, LARGEST_CORE, self._depth, self._variant)
+        columns = geometry.plan_side(width, LARGEST_CORE, self._depth, self._variant)
+
+        def tile(number: tf.Tensor) -> tf.Tensor:
+            top = number // columns.num_tiles * rows.core
+            left = number % columns.num_tiles * columns.core
+            window = _mirrored(image, top, rows, height, axis=0)
+            window = _mirrored(window, left, columns, width, axis=1)
+            logits = self._tile_logits(window[tf.newaxis])[0]
+            return logits[
+                rows.crop : rows.crop + rows.core,
+                columns.crop : columns.crop + columns.core,
+            ]
+
+        tiles = tf.map_fn(
+            tile,
+            tf.range(rows.num_tiles * columns.num_tiles),
+            fn_output_signature=tf.TensorSpec(
+                (None, None, self._num_channels), tf.float32
+            ),
+            # One tile at a time: memory is bounded by the tile.
+            parallel_iterations=1,
+        )
+        logits = _stitched(tiles, rows, columns)[:height, :width]
+        return decision.probability_from_logits(logits)
+
+
+def decode_image(data: tf.Tensor, channels: int) -> tf.Tensor:
+    """Decodes a PNG or JPEG as `pipelines.images.read_image` does.
+
+    Args:
+        data: string (), the file.
+        channels: that the model takes; an alpha channel beyond them is dropped.
+
+    Returns:
+        float32 (height, width, channels), values as in the file: 0 to 255 or 65535.
+    """
+    is_png = tf.equal(tf.strings.substr(data, 0, 8), PNG_SIGNATURE)
+    is_jpeg = tf.equal(tf.strings.substr(data, 0, 3), JPEG_SIGNATURE)
+    known = tf.debugging.Assert(
+        tf.logical_or(is_png, is_jpeg), ["image_bytes takes PNG or JPEG files."]
+    )
+    with tf.control_dependencies([known]):
+        image = tf.cond(is_png, lambda: _decode_png(data), lambda: _decode_jpeg(data))
+    found = tf.shape(image)[2]
+    fits = tf.equal(found, channels)
+    if channels in (1, 3):
+        fits = tf.logical_or(fits, tf.equal(found, channels + 1))
+    right = tf.debugging.Assert(
+        fits, [f"The model takes images of {channels} channels, got", found]
+    )
+    with tf.control_dependencies([right]):
+        return tf.ensure_shape(image[..., :channels], (None, None, channels))
+
+
+def _decode_png(data: tf.Tensor) -> tf.Tensor:
+    # Padded: a file cut off in its header must fail in the decoder, with its message.
+    header = tf.strings.join([data, "\0" * (PNG_BIT_DEPTH_BYTE + 1)])
+    bit_depth = tf.strings.substr(header, PNG_BIT_DEPTH_BYTE, 1)
+    # Decoding 8 bits as 16 would multiply the values by 257.
+    return tf.cond(
+        tf.equal(bit_depth, b"\x10"),
+        lambda: tf.cast(tf.io.decode_png(data, dtype=tf.uint16), tf.float32),
+        lambda: tf.cast(tf.io.decode_png(data, dtype=tf.uint8), tf.float32),
+    )
+
+
+def _decode_jpeg(data: tf.Tensor) -> tf.Tensor:
+    image = tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE")
+    return tf.cast(image, tf.float32)
+
+
+def _mirrored(
+    image: tf.Tensor,
+    origin: tf.Tensor,
+    side: geometry.TileSide,
+    size: tf.Tensor,
+    axis: int,
+) -> tf.Tensor:
+    positions = origin - side.before + tf.range(side.input_size)
+    return tf.gather(image, geometry.mirror_index(positions, size), axis=axis)
+
+
+def _stitched(
+    tiles: tf.Tensor, rows: geometry.TileSide, columns: geometry.TileSide
+) -> tf.Tensor:
+    """Lays tiles (number, rows.core, columns.core, channels) side by side."""
+    channels = tiles.shape[-1]
+    grid = tf.reshape(
+        tiles, [rows.num_tiles, columns.num_tiles, rows.core, columns.core, channels]
+    )
+    grid = tf.transpose(grid, [0, 2, 1, 3, 4])
+    return tf.reshape(
+        grid, [rows.num_tiles * rows.core, columns.num_tiles * columns.core, channels]
+    )

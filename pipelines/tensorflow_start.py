@@ -1,0 +1,32 @@
+"""Imports TensorFlow for the command line without its start-up notes."""
+
+import importlib
+import os
+import sys
+import tempfile
+
+
+def import_tensorflow_quietly() -> None:
+    """Imports TensorFlow with the standard error stream of the process put aside.
+
+    Its libraries write notes there before any log level counts, and the one line that
+    a user must read would drown in them. They are shown if the import fails, or if the
+    user has set TF_CPP_MIN_LOG_LEVEL.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        importlib.import_module("keras")
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    stream = os.dup(2)
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            importlib.import_module("keras")
+        except BaseException:
+            notes.seek(0)
+            os.write(stream, notes.read())
+            raise
+        finally:
+            os.dup2(stream, 2)
+            os.close(stream)

@@ -1,0 +1,142 @@
+"""A small exported model, and servers that serve it."""
+
+import contextlib
+import os
+import socket
+import threading
+import time
+
+import pytest
+import tensorflow as tf
+import uvicorn
+
+from pipelines.config import ServeConfig
+from pipelines.dev_server.models import ModelManager
+from pipelines.dev_server.rest import RestApp
+from pipelines.serving import running_server
+
+ECHOED = "float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32"
+ECHOED += " uint64 bool string"
+
+
+def _threshold(data):
+    image = tf.io.decode_image(data, channels=1, expand_animations=False)
+    return tf.io.encode_png(tf.cast(image > 127, tf.uint8) * 255)
+
+
+def write_toy_model(folder, factor=2.0):
+    """Writes a SavedModel with a signature for each thing that a test asks for."""
+    module = tf.Module()
+    module.factor = tf.Variable(factor)
+
+    def signature(function, **inputs):
+        specs = {
+            name: tf.TensorSpec(shape, dtype, name=name)
+            for name, (shape, dtype) in inputs.items()
+        }
+        return tf.function(function).get_concrete_function(**specs)
+
+    signatures = {
+        "serving_default": signature(
+            lambda x: {"y": module.factor * x}, x=((None, 2), tf.float32)
+        ),
+        "two": signature(
+            lambda a, b: {"sum": a + tf.cast(b, tf.float32), "b": b},
+            a=((None,), tf.float32),
+            b=((None,), tf.int32),
+        ),
+        "image_bytes": signature(
+            lambda image_bytes: {
+                "mask_bytes": tf.map_fn(
+                    _threshold, image_bytes, fn_output_signature=tf.string
+                )
+            },
+            image_bytes=((None,), tf.string),
+        ),
+        "convolve": signature(
+            lambda image: {
+                "mask": tf.nn.conv2d(image, tf.ones((1, 1, 1, 1)), 1, "SAME")
+            },
+            image=((None, None, None, 1), tf.float32),
+        ),
+        "no_batch": signature(
+            lambda x: {"total": tf.reduce_sum(x)}, x=((None,), tf.float32)
+        ),
+        "two_batches": signature(
+            lambda x: {"all": x, "first": x[:1]}, x=((None,), tf.float32)
+        ),
+        "half_out": signature(
+            lambda x: {"y": tf.cast(x, tf.float16)}, x=((None,), tf.float32)
+        ),
+    }
+    for name in ECHOED.split():
+        signatures[f"echo_{name}"] = signature(
+            lambda x: {"y": tf.identity(x)}, x=(None, tf.dtypes.as_dtype(name))
+        )
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+
+
+@contextlib.contextmanager
+def app_in_thread(app):
+    """Yields the base URL of an ASGI application that runs in a thread."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+@pytest.fixture(name="write_toy_model", scope="session")
+def _write_toy_model():
+    return write_toy_model
+
+
+@pytest.fixture(scope="session")
+def toy_folder(tmp_path_factory):
+    """A base path `toy` with version 1."""
+    folder = tmp_path_factory.mktemp("models") / "toy"
+    write_toy_model(folder / "1")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def development_server(toy_folder):
+    """The base URL of a development server of `toy`, in this process."""
+    manager = ModelManager(toy_folder)
+    manager.start()
+    with app_in_thread(RestApp(manager)) as url:
+        yield url
+    manager.close()
+
+
+def _servers():
+    genuine = {"TF_SERVING_URL", "TF_SERVING_BINARY"} & set(os.environ)
+    return ["development", *(["tensorflow-serving"] if genuine else [])]
+
+
+@pytest.fixture(scope="session", params=_servers())
+def server(request):
+    """The base URL of each server that the conformance table is held against.
+
+    TensorFlow Serving is one that TF_SERVING_BINARY names the program of, or one at
+    TF_SERVING_URL (http://HOST:PORT) that serves what `write_toy_model` writes as toy.
+    """
+    if request.param == "development":
+        yield request.getfixturevalue("development_server")
+    elif "TF_SERVING_URL" in os.environ:
+        yield os.environ["TF_SERVING_URL"].rstrip("/")
+    else:
+        config = ServeConfig(
+            saved_model=str(request.getfixturevalue("toy_folder")),
+            engine="tensorflow-serving",
+            rest_port=0,
+            grpc_port=0,
+        )
+        with running_server(config) as url:
+            yield url.partition("/v1/")[0]
