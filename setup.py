@@ -2,7 +2,9 @@
 
 from setuptools import find_packages, setup
 
+# The development server: an ASGI framework and a server for it.
 SERVE = ["starlette>=0.40", "uvicorn>=0.30"]
+# The images carried by this release; later ones download them. Otsu's threshold.
 DEMO = ["ndev-sampledata==0.0.3", "scikit-image>=0.22"]
 
 setup(
@@ -38,18 +40,17 @@ setup(
     ],
     extras_require={
         "serve": SERVE,
-        "demo": DEMO + SERVE,
+        "demo": [*DEMO, *SERVE],
         "addons": [
             "tensorflow==2.15.*",
             "keras==2.15.*",
             "tensorflow-addons==0.23.*",
         ],
-        "test": ["pytest", "hypothesis", "scikit-image>=0.22"] + DEMO + SERVE,
+        "test": ["pytest", "hypothesis", *DEMO, *SERVE],
         "dev": ["ruff==0.17.*", "mypy==2.*"],
     },
     entry_points={"console_scripts": ["keras-unet = pipelines.cli:main"]},
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",

@@ -43,14 +43,17 @@ def draw_unet(
         ValueError: `path` has another ending or no folder to stand in, or the model
             cannot be described (see `describe.feature_table`).
     """
+    import matplotlib
+
     path = check_path(path)
     figure = unet_figure(model, height, width)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     file_format = path.suffix.lower()[1:]
-    # Without the date the same model gives the same drawing.
+    # Without the date and random names the same model gives the same drawing.
     metadata = {"Date": None} if file_format == "svg" else {}
     try:
-        figure.savefig(partial, format=file_format, dpi=160, metadata=metadata)
+        with matplotlib.rc_context({"svg.hashsalt": "keras_unet"}):
+            figure.savefig(partial, format=file_format, dpi=160, metadata=metadata)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_unet import losses
+from keras_unet.batches import as_float32_batch, as_pixel_weight
 
 REGISTERED = keras.saving.register_keras_serializable(package="keras_unet")
 
@@ -79,7 +79,7 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
             ValueError: the shapes do not fit (a `tf.errors.InvalidArgumentError` for
                 class ids that are not below the number of classes).
         """
-        y_true, y_pred = losses.as_float32_batch(y_true, y_pred)
+        y_true, y_pred = as_float32_batch(y_true, y_pred)
         if y_pred.shape[-1] != self.num_classes:
             raise ValueError(
                 f"{self.name} was made for num_classes={self.num_classes}, got y_pred "
@@ -90,7 +90,7 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
         valid = (true_class >= 0) & (true_class < side)
         place = true_class * side + self._predicted_class(y_pred)
         if sample_weight is not None:
-            left_out = tf.equal(losses.as_pixel_weight(sample_weight, y_pred), 0)
+            left_out = tf.equal(as_pixel_weight(sample_weight, y_pred), 0)
             valid |= left_out
             # unsorted_segment_sum leaves out negative places.
             place = tf.where(left_out, tf.constant(-1, tf.int64), place)

@@ -14,12 +14,14 @@ def foreground_probability(probability: tf.Tensor) -> tf.Tensor:
     return probability[..., -1]
 
 
-def mask_from_probability(probability: tf.Tensor, threshold: float) -> tf.Tensor:
+def mask_from_probability(
+    probability: tf.Tensor, threshold: float | None
+) -> tf.Tensor:
     """Decides each pixel.
 
     Args:
         probability: (..., num_classes).
-        threshold: on P(foreground), for one or two classes.
+        threshold: on P(foreground), for one or two classes; unused from three on.
 
     Returns:
         uint8 (...): 0 or 255 up to two classes, class ids by argmax from three on.

@@ -4,6 +4,7 @@ runs/NAME/: model.keras (the best by validation loss, ends in logits, computes i
 float32), config.json (a `RunRecord`), history.csv, report.html, logs/ (TensorBoard).
 """
 
+import csv
 import dataclasses
 import json
 import os
@@ -119,6 +120,29 @@ def save_record(path: pathlib.Path, record: RunRecord) -> None:
     write_bytes_atomically(path / RECORD, f"{text}\n".encode())
 
 
+def load_record(path: pathlib.Path) -> RunRecord:
+    """Reads config.json.
+
+    Raises:
+        ValueError: it is not there, or is no record of a run.
+    """
+    _check_has(path, RECORD)
+    try:
+        return RunRecord(**json.loads((path / RECORD).read_text()))
+    except (TypeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path / RECORD}: not the record of a run ({error}). Restore the file, "
+            "or fit again."
+        ) from error
+
+
+def load_history(path: pathlib.Path) -> list[dict[str, float]]:
+    """Reads history.csv: a row for each validation."""
+    with (path / HISTORY).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{name: float(value) for name, value in row.items()} for row in rows]
+
+
 def load(run_dir: str) -> Run:
     """Reads a run folder.
 
@@ -126,19 +150,8 @@ def load(run_dir: str) -> Run:
         ValueError: it is no run folder, or its model was saved by another Keras.
     """
     path = pathlib.Path(run_dir)
-    for name in (RECORD, MODEL):
-        if not (path / name).is_file():
-            raise ValueError(
-                f"{run_dir}: no run folder: {name} is missing. Name a folder that "
-                "`keras-unet fit` has finished."
-            )
-    try:
-        record = RunRecord(**json.loads((path / RECORD).read_text()))
-    except (TypeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path / RECORD}: not the record of a run ({error}). Restore the file, "
-            "or fit again."
-        ) from error
+    record = load_record(path)
+    _check_has(path, MODEL)
     check_keras_version(path / MODEL)
     try:
         model = keras.models.load_model(path / MODEL, compile=False)
@@ -149,6 +162,14 @@ def load(run_dir: str) -> Run:
             "again."
         ) from error
     return Run(path, model, record)
+
+
+def _check_has(path: pathlib.Path, name: str) -> None:
+    if not (path / name).is_file():
+        raise ValueError(
+            f"{path}: no run folder: {name} is missing. Name a folder that "
+            "`keras-unet fit` has finished."
+        )
 
 
 def check_keras_version(path: pathlib.Path) -> None:

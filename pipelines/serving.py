@@ -18,7 +18,7 @@ from typing import IO, Any
 import requests
 
 from pipelines.config import ServeConfig
-from pipelines.serving_engines import DEVELOPMENT, Launch, plan_launch
+from pipelines.serving_engines import Launch, plan_launch
 
 _LOGGER = logging.getLogger(__name__)
 _GRACE_SECONDS = 10.0
@@ -36,8 +36,6 @@ def serve(config: ServeConfig) -> None:
     """
     launch = plan_launch(config)
     _LOGGER.info("Starting %s: %s.", launch.engine, launch.reason)
-    if launch.engine == DEVELOPMENT:
-        _LOGGER.info("For production, run TensorFlow Serving.")
     _LOGGER.info("Once the model is loaded, send requests to %s", launch.url)
     with _process_until_signal(launch.command) as (process, was_asked):
         status = process.wait()

@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--rest-port", type=int, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("tensorflow").setLevel(logging.WARNING)
     _LOGGER.info(
         "This is the development server; for production, run TensorFlow Serving."
     )

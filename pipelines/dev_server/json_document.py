@@ -9,12 +9,14 @@ tells them.
 import json
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from pipelines.dev_server.errors import ServingError
 from pipelines.dev_server.json_numbers import decimal_texts
 
 _LONGEST_QUOTE = 256
+_INDENT = "    "
 _REASONS = {
     "Expecting value": "Invalid value.",
     "Illegal trailing comma before end of array": "Invalid value.",
@@ -137,25 +139,31 @@ def _parse_error(reason: str, text: str, position: int) -> ServingError:
 
 def quoted(value: Any) -> str:
     """Returns a JSON value for an error message, cut to 256 characters."""
-    return _quoted(value, 0)[:_LONGEST_QUOTE]
+    text = ""
+    # Piece by piece: the value may be a whole image.
+    for piece in _pieces(value, 0):
+        text += piece
+        if len(text) >= _LONGEST_QUOTE:
+            break
+    return text[:_LONGEST_QUOTE]
 
 
-def _quoted(value: Any, level: int) -> str:
+def _pieces(value: Any, level: int) -> Iterator[str]:
     if isinstance(value, float):
-        return decimal_texts([value], "double")[0]
-    if isinstance(value, list):
-        # No more elements than can be shown: the value may be a whole image.
-        shown = value[:_LONGEST_QUOTE]
-        return f"[{', '.join(_quoted(child, level + 1) for child in shown)}]"
-    if isinstance(value, dict):
-        if not value:
-            return "{}"
-        indent = "    " * (level + 1)
-        members = (
-            f"{indent}{_quoted(key, level)}: {_quoted(child, level + 1)}"
-            for key, child in value.items()
-        )
-        return "{\n" + ",\n".join(members) + "\n" + "    " * level + "}"
-    if isinstance(value, str):
-        return json.dumps(value[:_LONGEST_QUOTE], ensure_ascii=False)
-    return json.dumps(value)
+        yield decimal_texts([value], "double")[0]
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield ", " if index else "["
+            yield from _pieces(child, level + 1)
+        yield "]" if value else "[]"
+    elif isinstance(value, dict):
+        for index, (key, child) in enumerate(value.items()):
+            yield (",\n" if index else "{\n") + (level + 1) * _INDENT
+            yield from _pieces(key, level)
+            yield ": "
+            yield from _pieces(child, level + 1)
+        yield "\n" + level * _INDENT + "}" if value else "{}"
+    elif isinstance(value, str):
+        yield json.dumps(value[:_LONGEST_QUOTE], ensure_ascii=False)
+    else:
+        yield json.dumps(value)

@@ -92,7 +92,7 @@ class LoadedModel:
             saver = tf.compat.v1.train.import_meta_graph(
                 meta_graph, clear_devices=True, input_map=self._feeds
             )
-        _restore(self._session, saver, meta_graph, folder)
+            _restore(self._session, saver, meta_graph, folder)
 
     def signature(self, name: str) -> Signature:
         """Returns a signature, "" for the default one.

@@ -35,7 +35,7 @@ def encode_png(image: np.ndarray) -> bytes:
         )
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[..., 0]
-    return imagecodecs.png_encode(np.ascontiguousarray(image))
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(image)))
 
 
 def fits_png(image: np.ndarray) -> bool:

@@ -128,6 +128,8 @@ def test_without_activation_the_table_ends_in_the_logits():
     assert describe.feature_table(tiny(activation=None), 8, 8)[-1].stage == "logits"
 
 
+# Keras reads its variables in a way that NumPy 2 asks it to change.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_model_loaded_from_a_file_is_described_alike(tmp_path):
     model = tiny("paper", depth=2)
     model.save(tmp_path / "unet.keras")

@@ -58,8 +58,8 @@ def test_bars_carry_their_channels_and_sizes_and_arrows_have_a_legend():
     channels = ["1", "1", "1", "1", "2", "2", "2", "4", "4"]
     channels += ["4", "2", "2", "2", "1", "1", "2"]
     sizes = [44, 42, 40, 20, 18, 16, 8, 6, 4, 8, 6, 4, 8, 6, 4, 4]
-    assert [word for word in words if word.isdigit()] == channels
-    assert [word for word in words if word.endswith("²")] == [f"{s}²" for s in sizes]
+    assert [word for word in words if word.isdecimal()] == channels
+    assert [word for word in words if word[-1] == "²"] == [f"{s}²" for s in sizes]
     assert [word for word in words if word.startswith("crop")] == ["crop 4", "crop 16"]
     assert words[-5:] == [
         "convolution 3×3 + ReLU",
@@ -124,3 +124,11 @@ def test_a_path_that_cannot_be_drawn_to_is_named(tmp_path, name, message):
     with pytest.raises(ValueError, match=message):
         drawing.draw_unet(tiny(), tmp_path / name, 8, 8)
     assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_the_same_model_gives_the_same_drawing(tmp_path):
+    model = tiny()
+    for name in ("first.svg", "second.svg"):
+        drawing.draw_unet(model, tmp_path / name, 8, 8)
+    first, second = (tmp_path / n for n in ("first.svg", "second.svg"))
+    assert first.read_bytes() == second.read_bytes()

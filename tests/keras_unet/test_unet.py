@@ -22,6 +22,10 @@ PAPER_FEATURE_MAPS = {
     "decoder_0": [(392, 392, 64), (392, 392, 128), (390, 390, 64), (388, 388, 64)],
     "logits": [(388, 388, 2)],
 }
+# Keras reads its variables in a way that NumPy 2 asks it to change.
+reads_weights = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)
 LAYERS = {
     "image": [""],
     "encoder": ["_relu_0", "_relu_1", "_pool"],
@@ -34,6 +38,7 @@ CROPS = {"decoder_3": 4, "decoder_2": 16, "decoder_1": 40, "decoder_0": 88}
 
 @pytest.fixture(scope="module")
 def paper():
+    keras.utils.set_random_seed(0)
     return build_unet("paper")
 
 
@@ -100,6 +105,7 @@ def test_up_convolutions_are_2x2_with_stride_2_and_halve_the_channels(paper):
         assert layer.output.shape[-1] == layer.input.shape[-1] // 2
 
 
+@reads_weights
 def test_kernels_start_normal_with_the_variance_of_two_over_the_fan_in(paper):
     checked = 0
     for layer in paper.layers:
@@ -113,9 +119,7 @@ def test_kernels_start_normal_with_the_variance_of_two_over_the_fan_in(paper):
         # Four standard errors of a sample's s.d.
         tolerance = 4 / np.sqrt(2 * kernel.size)
         assert kernel.std() == pytest.approx(np.sqrt(2 / fan_in), rel=tolerance)
-        assert kernel.mean() == pytest.approx(
-            0, abs=6 * kernel.std() / kernel.size**0.5
-        )
+        assert abs(kernel.mean()) < 6 * kernel.std() / kernel.size**0.5
         assert not bias.any()
         checked += 1
     assert checked == 22
@@ -303,6 +307,7 @@ def test_a_size_unknown_to_the_graph_is_refused_in_the_nets_words(variant, compi
 # The contract of every variant.
 
 
+@reads_weights
 @pytest.mark.parametrize(
     ("variant", "size", "output_shape", "loss"),
     [
@@ -313,6 +318,7 @@ def test_a_size_unknown_to_the_graph_is_refused_in_the_nets_words(variant, compi
 def test_a_model_trains_a_step_is_saved_and_loads_with_plain_keras(
     variant, size, output_shape, loss, tmp_path
 ):
+    keras.utils.set_random_seed(0)
     model, _ = tiny(variant)
     image = np.random.default_rng(0).normal(size=(2, size, size, 1)).astype("float32")
     assert tuple(model(image).shape) == output_shape
@@ -347,7 +353,8 @@ keras.models.load_model(sys.argv[1])
 """
 
 
-@pytest.mark.parametrize("script", [BEFORE_KERAS, AFTER_KERAS])
+@reads_weights
+@pytest.mark.parametrize("script", [BEFORE_KERAS, AFTER_KERAS], ids=["before", "after"])
 def test_models_load_whether_keras_unet_is_imported_before_or_after_keras(
     script, tmp_path
 ):

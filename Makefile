@@ -1,0 +1,50 @@
+# Needs Python 3.11 (3.11 to 3.13 for .venv) and make; everything else is installed here.
+PYTHON ?= python3.11
+VENV := .venv
+ADDONS := .venv-addons
+STAMP := .installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint bench
+
+help:
+	@echo "make demo   trains, scores, exports, serves and shows a U-Net on real images"
+	@echo "make test   runs the tests, on today's stack and on that of TensorFlow Addons"
+	@echo "make test-all  the same with the tests that take minutes"
+	@echo "make lint   checks style and types"
+	@echo "make bench  measures, and writes to benchmarks/results"
+
+demo: $(VENV)/$(STAMP)
+	$(VENV)/bin/keras-unet demo --out demo
+
+test: $(VENV)/$(STAMP) $(ADDONS)/$(STAMP)
+	@echo "== Tests on today's TensorFlow and Keras"
+	$(VENV)/bin/python -m pytest -q
+	@echo "== Tests on TensorFlow 2.15, Keras 2.15 and TensorFlow Addons"
+	$(ADDONS)/bin/python -m pytest -q
+	@echo "All tests passed on both stacks. A test that is skipped says why: add -rs to"
+	@echo "$(VENV)/bin/python -m pytest"
+
+test-all: $(VENV)/$(STAMP) $(ADDONS)/$(STAMP)
+	$(VENV)/bin/python -m pytest -q -m ""
+	$(ADDONS)/bin/python -m pytest -q -m ""
+
+lint: $(VENV)/$(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/$(STAMP)
+	$(VENV)/bin/python benchmarks/training_input.py
+
+$(VENV)/$(STAMP): setup.py
+	@echo "== Installing into $(VENV) (TensorFlow is large: some minutes)"
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e ".[test,dev]"
+	touch $@
+
+$(ADDONS)/$(STAMP): setup.py
+	@echo "== Installing into $(ADDONS) (TensorFlow 2.15 with TensorFlow Addons)"
+	$(PYTHON) -m venv $(ADDONS)
+	$(ADDONS)/bin/pip install --quiet --disable-pip-version-check -e ".[addons,test]"
+	touch $@

@@ -1,0 +1,52 @@
+"""Batches of masks, predictions and weights: their shapes checked, their types fixed.
+
+Losses and metrics share this: class ids (batch, height, width, 1) of any number dtype
+and predictions (batch, height, width, num_classes).
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def as_float32_batch(y_true: Any, y_pred: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns masks and predictions in float32.
+
+    Raises:
+        ValueError: the shapes are not (batch, height, width, 1) and (batch, height,
+            width, num_classes). Others would broadcast to (batch, batch, ...) silently.
+    """
+    y_true, y_pred = tf.convert_to_tensor(y_true), tf.convert_to_tensor(y_pred)
+    fits = y_pred.shape.rank == 4 and y_true.shape.is_compatible_with(
+        y_pred.shape[:3] + [1]
+    )
+    if not fits or y_pred.shape[-1] is None:
+        raise ValueError(
+            "Expected y_true (batch, height, width, 1) and y_pred (batch, height, "
+            f"width, num_classes) of the same sizes, got y_true {y_true.shape} and "
+            f"y_pred {y_pred.shape}; y_true[..., None] gives masks their channel."
+        )
+    # In the running graph, for what is not known before.
+    y_true = tf.ensure_shape(y_true, [None, None, None, 1])
+    return tf.cast(y_true, tf.float32), tf.cast(y_pred, tf.float32)
+
+
+def as_pixel_weight(sample_weight: Any, y_pred: tf.Tensor) -> tf.Tensor:
+    """Returns weights (batch,) or a weight map as float32 (batch, height, width).
+
+    Raises:
+        ValueError: the weights have another shape.
+    """
+    weight = tf.cast(tf.convert_to_tensor(sample_weight), tf.float32)
+    if weight.shape.rank == 4 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    if weight.shape.rank in (0, 1):
+        weight = tf.reshape(weight, [-1, 1, 1])
+    elif weight.shape.rank != 3 or not weight.shape.is_compatible_with(
+        y_pred.shape[:3]
+    ):
+        raise ValueError(
+            "Expected sample_weight (batch,), (batch, height, width) or (batch, "
+            f"height, width, 1), got {weight.shape} for y_pred {y_pred.shape}."
+        )
+    return tf.broadcast_to(weight, tf.shape(y_pred)[:3])

@@ -1,0 +1,92 @@
+"""The weighted sum of losses, be they ours or Keras's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_unet.batches import as_float32_batch
+from keras_unet.mask_loss import MaskLoss, check_setting, split_weight
+
+
+@keras.saving.register_keras_serializable(package="keras_unet")
+class SumOfLosses(MaskLoss):
+    """The weighted sum of losses.
+
+    Values of a part that are per pixel are averaged over the pixels of a sample (times
+    their weight map); the sums, one a sample, are then reduced by `reduction`. The
+    parts' own reductions have no say.
+
+    Args:
+        losses: `keras.losses.Loss` objects, of this module or Keras's.
+        weights: one number of at least 0 a loss; by default 1 each.
+        name: name of the loss.
+        reduction: as in Keras.
+
+    Raises:
+        ValueError: there is no loss, a part is not a Loss object, or weights don't fit.
+    """
+
+    per_pixel = False
+
+    def __init__(
+        self,
+        losses: Sequence[Any],
+        weights: Sequence[float] | None = None,
+        name: str = "sum_of_losses",
+        reduction: str = "sum_over_batch_size",
+    ) -> None:
+        super().__init__(name, reduction)
+        self.losses = list(losses)
+        self.weights = [1.0] * len(self.losses) if weights is None else list(weights)
+        for loss in self.losses:
+            if not isinstance(loss, keras.losses.Loss):
+                raise ValueError(
+                    "losses must be keras.losses.Loss objects, such as "
+                    f"keras_unet.losses.SoftDice(), got {loss!r}."
+                )
+        if not self.losses or len(self.weights) != len(self.losses):
+            raise ValueError(
+                "SumOfLosses needs at least one loss and one weight for each, got "
+                f"{len(self.losses)} losses and {len(self.weights)} weights."
+            )
+        for weight in self.weights:
+            check_setting("weights", weight, least=0)
+
+    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
+        """Returns float32 (batch,)."""
+        y_true, pixel_weight = split_weight(y_true)
+        y_true, y_pred = as_float32_batch(y_true, y_pred)
+        total = tf.zeros(tf.shape(y_pred)[:1])
+        for loss, weight in zip(self.losses, self.weights, strict=True):
+            total += weight * _sample_values(loss, y_true, y_pred, pixel_weight)
+        return total
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, with the losses serialised."""
+        losses = [keras.saving.serialize_keras_object(loss) for loss in self.losses]
+        return {**super().get_config(), "losses": losses, "weights": self.weights}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "SumOfLosses":
+        """Returns the loss that `get_config` described."""
+        losses = map(keras.saving.deserialize_keras_object, config["losses"])
+        return cls(**{**config, "losses": list(losses)})
+
+
+def _sample_values(
+    loss: Any, y_true: tf.Tensor, y_pred: tf.Tensor, pixel_weight: tf.Tensor | None
+) -> tf.Tensor:
+    """Returns the values of a loss, averaged over all axes but the batch."""
+    if isinstance(loss, MaskLoss) and not loss.per_pixel:
+        return loss.call((y_true, pixel_weight), y_pred)
+    values = loss.call(y_true, y_pred)
+    if pixel_weight is not None:
+        if values.shape.rank != 3:
+            raise ValueError(
+                f"{loss.name} gives no values per pixel, but {values.shape}, so it "
+                "can't be weighted by a map; leave the map or the loss out."
+            )
+        values = values * pixel_weight
+    return tf.reduce_mean(values, axis=list(range(1, values.shape.rank)))

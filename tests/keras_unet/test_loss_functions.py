@@ -1,0 +1,120 @@
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_unet import loss_functions
+
+
+def mask_of(*values, dtype="uint8"):
+    """One image, one row."""
+    return np.array(values, dtype).reshape(1, 1, -1, 1)
+
+
+def random_batch(num_classes=1):
+    """Masks and logits of unlike height and width."""
+    generator = np.random.default_rng(0)
+    y_true = generator.integers(0, max(2, num_classes), (2, 4, 6, 1))
+    y_pred = generator.normal(size=(2, 4, 6, num_classes)).astype("float32")
+    return y_true, y_pred
+
+
+def sigmoid(logits):
+    return 1 / (1 + np.exp(-np.asarray(logits, "float64")))
+
+
+def test_soft_dice_has_the_value_worked_out_by_hand():
+    # overlap 0.75 + 0.5, sums 1.5 and 2: 1 - (2.5 + 1) / (3.5 + 1).
+    loss = loss_functions.soft_dice(
+        mask_of(1, 1, 0), mask_of(0.75, 0.5, 0.25, dtype="f4")
+    )
+    np.testing.assert_allclose(loss, [1 - 3.5 / 4.5], rtol=1e-6)
+
+
+def test_soft_dice_of_more_classes_is_the_mean_over_classes():
+    y_pred = np.array([[[[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]]]], "float32")
+    # class 0: 1 - (2 * 0.5 + 1) / (0.5 + 1 + 1); class 1: 1 - (2 + 1) / (1.25 + 1 + 1);
+    # class 2, which is not there: 1 - 1 / (0.25 + 1).
+    expected = ((1 - 2 / 2.5) + (1 - 3 / 3.25) + (1 - 1 / 1.25)) / 3
+    loss = loss_functions.soft_dice(mask_of(0, 1), y_pred)
+    np.testing.assert_allclose(loss, [expected], rtol=1e-6)
+
+
+def test_focal_has_the_value_worked_out_by_hand():
+    loss = loss_functions.focal(mask_of(1, 0), mask_of(0.75, 0.25, dtype="f4"))
+    # p_t is 0.75 twice; (1 - p_t)**2 is 1 / 16.
+    expected = [0.25 / 16 * -math.log(0.75), 0.75 / 16 * -math.log(0.75)]
+    np.testing.assert_allclose(np.ravel(loss), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_has_finite_gradients_at_large_logits(gamma):
+    y_true = mask_of(1, 1, 0, 0)
+    logits = tf.constant([100.0, -100.0, 100.0, -100.0], shape=(1, 1, 4, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = loss_functions.focal(y_true, logits, from_logits=True, gamma=gamma)
+    np.testing.assert_allclose(np.ravel(loss), [0, 25, 75, 0], atol=1e-6)
+    gradient = np.ravel(tape.gradient(loss, logits))
+    np.testing.assert_allclose(gradient, [0, -0.25, 0.75, 0], atol=1e-6)
+
+
+def test_focal_has_finite_gradients_at_probabilities_0_and_1():
+    y_pred = tf.constant([0.0, 1.0, 0.0, 1.0], shape=(1, 1, 4, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(y_pred)
+        loss = loss_functions.focal(mask_of(1, 1, 0, 0), y_pred)
+    assert np.isfinite(loss).all()
+    assert np.isfinite(tape.gradient(loss, y_pred)).all()
+
+
+# The package warns of its own end of life when it is imported.
+@pytest.mark.filterwarnings("ignore::UserWarning:tensorflow_addons")
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_focal_is_that_of_tensorflow_addons(from_logits):
+    addons = pytest.importorskip(
+        "tensorflow_addons", reason="TensorFlow Addons is on the addons stack only"
+    )
+    y_true, y_pred = random_batch()
+    y_pred = y_pred if from_logits else sigmoid(y_pred).astype("float32")
+    theirs = addons.losses.SigmoidFocalCrossEntropy(from_logits, alpha=0.3, gamma=1.5)
+    np.testing.assert_allclose(
+        loss_functions.focal(y_true, y_pred, from_logits, alpha=0.3, gamma=1.5),
+        theirs(y_true.astype("float32"), y_pred),
+        rtol=1e-4,
+        atol=1e-7,
+    )
+
+
+def test_weighted_crossentropy_has_the_value_worked_out_by_hand():
+    loss = loss_functions.weighted_binary_crossentropy(
+        mask_of(1, 0), mask_of(0.25, 0.25, dtype="f4"), positive_weight=4.0
+    )
+    expected = [4 * math.log(4), math.log(4 / 3)]
+    np.testing.assert_allclose(np.ravel(loss), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("weight", [2, 5])
+def test_a_pixel_of_whole_weight_counts_that_often_in_soft_dice(weight):
+    y_true, y_pred = mask_of(1, 0), mask_of(0.75, 0.5, dtype="f4")
+    often = ([1] * weight + [0], [0.75] * weight + [0.5])
+    np.testing.assert_allclose(
+        loss_functions.soft_dice(
+            y_true, y_pred, pixel_weight=np.array([[[weight, 1.0]]])
+        ),
+        loss_functions.soft_dice(mask_of(*often[0]), mask_of(*often[1], dtype="f4")),
+        rtol=1e-6,
+    )
+
+
+@pytest.mark.parametrize(
+    "function",
+    [loss_functions.focal, loss_functions.weighted_binary_crossentropy],
+)
+def test_values_of_a_pixel_do_not_depend_on_other_pixels(function):
+    y_true, y_pred = random_batch()
+    values = function(y_true, y_pred, from_logits=True)
+    assert values.shape == (2, 4, 6)
+    one = function(y_true[1:, 2:3, 3:4], y_pred[1:, 2:3, 3:4], from_logits=True)
+    np.testing.assert_allclose(values[1, 2, 3], one[0, 0, 0], rtol=1e-6)

@@ -1,0 +1,70 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_unet import losses
+from keras_unet.loss_sums import SumOfLosses
+
+
+def random_batch(num_classes=1):
+    """Masks and logits of unlike height and width."""
+    generator = np.random.default_rng(0)
+    y_true = generator.integers(0, max(2, num_classes), (2, 4, 6, 1))
+    y_pred = generator.normal(size=(2, 4, 6, num_classes)).astype("float32")
+    return y_true, y_pred
+
+
+def test_a_sum_is_the_weighted_sum_of_its_parts():
+    y_true, logits = random_batch()
+    focal, dice = losses.Focal(from_logits=True), losses.SoftDice(from_logits=True)
+    total = SumOfLosses([focal, dice], weights=[2.0, 0.5])
+    expected = 2 * focal(y_true, logits) + 0.5 * dice(y_true, logits)
+    np.testing.assert_allclose(total(y_true, logits), expected, rtol=1e-6)
+
+
+def test_a_sum_weighs_each_part_by_the_weight_map():
+    y_true, logits = random_batch()
+    weight = np.random.default_rng(1).random((2, 4, 6)).astype("float32")
+    crossentropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    dice = losses.SoftDice(from_logits=True)
+    nested = SumOfLosses([SumOfLosses([dice])])
+    total = SumOfLosses([crossentropy, nested])
+    expected = crossentropy(y_true, logits, weight) + dice(y_true, logits, weight)
+    np.testing.assert_allclose(total(y_true, logits, weight), expected, rtol=1e-6)
+
+
+def test_a_part_of_keras_is_averaged_over_the_pixels_of_a_sample():
+    y_true, logits = random_batch()
+    total = SumOfLosses(
+        [keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")],
+        reduction="none",
+    )
+    mean = keras.losses.BinaryCrossentropy(from_logits=True)
+    expected = [float(mean(y_true[[i]], logits[[i]])) for i in (0, 1)]
+    np.testing.assert_allclose(total(y_true, logits), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: SumOfLosses([]), "0 losses"),
+        (lambda: SumOfLosses(["focal"]), "'focal'"),
+        (lambda: SumOfLosses([losses.Focal()], [1, 2]), "1 losses.*2 weights"),
+        (lambda: SumOfLosses([losses.Focal()], [-1]), "weights.*-1"),
+    ],
+)
+def test_parts_that_cannot_be_summed_are_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+def test_a_part_without_values_per_pixel_refuses_a_weight_map():
+    class OneValueASample(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return (y_true - y_pred)[:, 0, 0, 0]
+
+    y_true, logits = random_batch()
+    with pytest.raises(ValueError, match=r"one_value.*\(2,\).*map"):
+        SumOfLosses([OneValueASample(name="one_value")])(
+            y_true, logits, np.ones((2, 4, 6))
+        )

@@ -1,0 +1,35 @@
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from pipelines.dev_server import __main__ as program
+
+
+def arguments(monkeypatch, folder, port):
+    given = [f"--saved-model={folder}", f"--rest-port={port}"]
+    monkeypatch.setattr(sys, "argv", ["dev_server", *given])
+
+
+def test_first_line_names_the_server_for_production(monkeypatch, tmp_path, caplog):
+    caplog.set_level("INFO")
+    arguments(monkeypatch, tmp_path, 0)
+    assert program.main() == 2
+    assert "for production, run TensorFlow Serving" in caplog.messages[0]
+    assert str(tmp_path) in caplog.messages[-1]
+
+
+def test_taken_port_is_told_before_anything_is_loaded(monkeypatch, toy_folder, caplog):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        arguments(monkeypatch, toy_folder, port)
+        assert program.main() == 2
+    assert f"port {port} cannot be had" in caplog.messages[-1]
+    assert not any("available" in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize("module", ["pipelines.dev_server.versions"])
+def test_discovery_of_versions_needs_no_tensorflow(module):
+    code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
