@@ -17,9 +17,9 @@ from pipelines.run_folder import RunRecord
 from pipelines.validation import Picture
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto;
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 1500px; margin: 2rem auto;
        padding: 0 1rem; color: #222; background: #fff; }
-h1 { margin-bottom: 0; } figure { margin: 1.5rem 0; }
+h1 { margin-bottom: 0; } figure { margin: .5rem 0 1.5rem; }
 img, svg { width: 100%; height: auto; image-rendering: auto; }
 .heads { display: grid; grid-template-columns: repeat(4, 1fr); font-weight: 600; }
 table { border-collapse: collapse; } td, th { padding: .2rem .8rem; text-align: left;
@@ -119,7 +119,8 @@ def _legend() -> str:
         for colour, text in ((HIT, "found"), (MISSED, "missed"), (EXTRA, "too much"))
     )
     heads = "<div>Image</div><div>Truth</div><div>Prediction</div>"
-    return f"<div class='heads'>{heads}<div>Difference{keys}</div></div>"
+    heads += "<div>Difference</div>"
+    return f"<p>In the difference:{keys}</p><div class='heads'>{heads}</div>"
 
 
 def _figure(picture: Picture, num_classes: int) -> str:

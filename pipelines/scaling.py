@@ -5,7 +5,10 @@ statistics over the whole image: never by its maximum, which one bright pixel se
 never by a type's range, which a camera of 12 bits in a 16-bit file does not fill.
 """
 
+import numpy as np
 import tensorflow as tf
+
+LEAST_STD = np.finfo(np.float32).tiny
 
 
 def image_statistics(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -15,14 +18,16 @@ def image_statistics(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image: (height, width, channels) of any real type, as in the file.
 
     Returns:
-        (mean, std), each float32 (channels,); std is 1 for a constant channel.
+        (mean, std), each float32 (channels,); std is 1 where it is 0 as float32.
     """
     # float64: sums over millions of 16-bit pixels lose digits in float32.
     image = tf.cast(image, tf.float64)
     mean = tf.reduce_mean(image, axis=(0, 1))
     std = tf.sqrt(tf.reduce_mean(tf.square(image - mean), axis=(0, 1)))
-    std = tf.where(std > 0, std, tf.ones_like(std))
-    return tf.cast(mean, tf.float32), tf.cast(std, tf.float32)
+    std = tf.cast(std, tf.float32)
+    # Processors may take numbers below the least normal one for 0.
+    std = tf.where(std >= LEAST_STD, std, tf.ones_like(std))
+    return tf.cast(mean, tf.float32), std
 
 
 def scale(image: tf.Tensor, mean: tf.Tensor, std: tf.Tensor) -> tf.Tensor:

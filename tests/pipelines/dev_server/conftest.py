@@ -1,10 +1,13 @@
 """A small exported model, and servers that serve it."""
 
 import contextlib
+import http.client
+import json
 import os
 import socket
 import threading
 import time
+import urllib.parse
 
 import pytest
 import tensorflow as tf
@@ -90,6 +93,35 @@ def app_in_thread(app):
     server.should_exit = True
     thread.join()
     listener.close()
+
+
+def _send(base, method, path, body=b"", headers=None):
+    """Sends the path as it is: `requests` would tidy it up."""
+    address = urllib.parse.urlsplit(base)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def send():
+    """A function of (base, method, path, body, headers) that gives (status, body)."""
+    return _send
+
+
+@pytest.fixture(scope="session")
+def predict():
+    """A function that sends toy a prediction, as bytes or as an object."""
+
+    def predict(base, request):
+        body = request if isinstance(request, bytes) else json.dumps(request).encode()
+        return _send(base, "POST", "/v1/models/toy:predict", body)
+
+    return predict
 
 
 @pytest.fixture(name="write_toy_model", scope="session")
