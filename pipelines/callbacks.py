@@ -130,6 +130,11 @@ class Validator(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Validates if it is time."""
         due = math.floor(self.budget.used * self.validations + 1e-9)
+        if self.model.stop_training:
+            due = self.validations
+        # The clock goes on after Budget looked: the last one waits for the stop.
+        elif due == self.validations:
+            due -= 1
         if due > self._shares_done:
             # Not one more: a slow step of a time budget may span several shares.
             self._shares_done = due
@@ -154,7 +159,9 @@ class Validator(keras.callbacks.Callback):
         }
         self.history.append(row)
         self._log(row, result)
-        if self.best is None or result.loss < self.best.loss:
+        # Not a number is never the best, not even as the first.
+        lowest = math.inf if self.best is None else self.best.loss
+        if result.loss < lowest:
             self.best = result
             self._on_best(self.budget.step, result)
 

@@ -5,7 +5,9 @@ classes, and a run keeps its `FitConfig` in config.json.
 """
 
 import dataclasses
-from typing import Any, Literal, get_args
+import math
+import os
+from typing import Any, Literal, get_args, get_type_hints
 
 MaskKind = Literal["auto", "binary", "classes", "instances"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -37,23 +39,36 @@ def _check_choice(config: Any, name: str, choices: Any) -> None:
         )
 
 
-def _check_range(
-    config: Any, name: str, least: float, most: float = float("inf")
-) -> None:
-    """Raises ValueError unless the setting is None or within [least, most]."""
+def _check_range(config: Any, name: str, least: float, most: float = math.inf) -> None:
+    """Raises ValueError unless the setting is None or a number in [least, most].
+
+    A setting that is a whole number by its type must be one.
+    """
     value = getattr(config, name)
     if value is None:
         return
-    wrong_type = isinstance(value, bool) or not isinstance(value, int | float)
-    if wrong_type or not least <= value <= most:
-        bounds = f"at least {least}" if most == float("inf") else f"{least} to {most}"
-        raise ValueError(f"{name} must be {bounds}, got {value!r}.")
+    hint = get_type_hints(type(config))[name]
+    whole = float not in (hint, *get_args(hint))
+    right_type = isinstance(value, int if whole else int | float)
+    in_range = right_type and math.isfinite(value) and least <= value <= most
+    if isinstance(value, bool) or not in_range:
+        kind = "a whole number" if whole else "a number"
+        bounds = f"at least {least:g}" if most == math.inf else f"{least:g} to {most:g}"
+        raise ValueError(f"{name} must be {kind}, {bounds}, got {value!r}.")
 
 
 def _check_named(config: Any, *names: str) -> None:
+    """Raises ValueError unless settings name files; turns paths into text."""
     for name in names:
-        if not getattr(config, name):
-            raise ValueError(f"{name} must name a file or folder, got nothing.")
+        value = getattr(config, name)
+        if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+            raise ValueError(f"{name} must name a file or folder, got {value!r}.")
+        # Text goes into config.json; the dataclasses are frozen for everybody else.
+        object.__setattr__(config, name, os.fspath(value))
+
+
+def _check_named_if_given(config: Any, *names: str) -> None:
+    _check_named(config, *(name for name in names if getattr(config, name) is not None))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -170,12 +185,18 @@ class FitConfig(NetworkConfig, AugmentConfig, CheckConfig):
         AugmentConfig.__post_init__(self)
         CheckConfig.__post_init__(self)
         _check_named(self, "run_dir")
+        _check_named_if_given(self, "validation_images", "validation_masks")
         _check_choice(self, "precision", Precision)
         for name in ("tile_size", "batch_size", "steps", "validations"):
             _check_range(self, name, 1)
         _check_range(self, "minutes", 0.001)
         _check_range(self, "learning_rate", 1e-12)
         _check_range(self, "seed", 0, 2**31 - 1)
+        if isinstance(self.validation_stems, str):
+            raise ValueError(
+                "validation_stems must be a tuple of stems, got "
+                f"{self.validation_stems!r}; write ({self.validation_stems!r},)."
+            )
         if self.steps is not None and self.minutes is not None:
             raise ValueError(
                 f"Give steps or minutes, not both; got {self.steps} steps and "
@@ -203,6 +224,7 @@ class EvaluateConfig(CheckConfig):
         """Raises ValueError for a value out of range."""
         CheckConfig.__post_init__(self)
         _check_named(self, "model")
+        _check_named_if_given(self, "json")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -279,6 +301,7 @@ class DescribeConfig(NetworkConfig):
         NetworkConfig.__post_init__(self)
         for name in ("height", "width", "channels"):
             _check_range(self, name, 1)
+        _check_named_if_given(self, "figure")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,35 +1,19 @@
-"""Images paired with their masks, checked before the first training step."""
+"""Pairs of images and masks, read once and checked before the first training step."""
 
+import collections
 import dataclasses
 import hashlib
-import logging
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tqdm
 
 from pipelines import mask_values, scaling
-from pipelines.images import (
-    ImageEntry,
-    find_images,
-    match_channels,
-    read_image,
-    reading,
-)
+from pipelines.images import match_channels, read_image, read_mask
 from pipelines.mask_values import MaskCoding
-
-logger = logging.getLogger(__name__)
+from pipelines.pairing import Pair, find_pairs
 
 HELD_OUT_EVERY = 5
-
-
-@dataclasses.dataclass(frozen=True)
-class Pair:
-    """An image and its mask."""
-
-    image: ImageEntry
-    mask: ImageEntry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +87,7 @@ class Dataset:
     def mask(self, index: int) -> np.ndarray:
         """Reads mask `index` as class ids: uint8 (height, width)."""
         entry = self.pairs[index].mask
-        return mask_values.class_ids(reading.read_mask(entry), self.coding)
+        return mask_values.class_ids(read_mask(entry), self.coding)
 
     def subset(self, indices: list[int]) -> "Dataset":
         """Returns the data set of some of the pairs."""
@@ -137,33 +121,6 @@ def load_dataset(images: str, masks: str, mask_kind: str) -> Dataset:
     return Dataset(tuple(pairs), tuple(facts), coding)
 
 
-def find_pairs(images: str, masks: str) -> list[Pair]:
-    """Pairs images with masks by their exact stem, or page by page for two stacks.
-
-    Raises:
-        ValueError: an image has no mask, or two files of a pattern share a stem.
-    """
-    image_entries, mask_entries = find_images(images), find_images(masks)
-    key = _pairing_key(image_entries, mask_entries)
-    by_key = _by_key(mask_entries, key, masks)
-    missing = [e for e in _by_key(image_entries, key, images) if e not in by_key]
-    if missing:
-        first = next(e for e in image_entries if key(e) == missing[0])
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise ValueError(
-            f"{first.name}{more}: no mask of the same stem in {masks}. Add the mask, "
-            "or leave the image out."
-        )
-    unused = set(by_key) - {key(entry) for entry in image_entries}
-    if unused:
-        logger.warning(
-            "%d masks have no image and are not used: %s",
-            len(unused),
-            ", ".join(sorted(unused)[:5]),
-        )
-    return [Pair(entry, by_key[key(entry)]) for entry in image_entries]
-
-
 def split(
     dataset: Dataset, validation_stems: tuple[str, ...]
 ) -> tuple[Dataset, Dataset]:
@@ -193,45 +150,22 @@ def split(
 
 
 def _indices_of_stems(dataset: Dataset, stems: tuple[str, ...]) -> list[int]:
-    names = {}
+    """Returns the pairs of some stems; a number is that page of every stack."""
+    indices = collections.defaultdict(list)
     for index, pair in enumerate(dataset.pairs):
         page = pair.image.page
-        names[pair.image.stem if page is None else str(page)] = index
-    unknown = [stem for stem in stems if stem not in names]
+        indices[pair.image.stem if page is None else str(page)].append(index)
+    unknown = [stem for stem in stems if stem not in indices]
     if unknown:
         raise ValueError(
             f"validation_stems: no image is called {', '.join(unknown)}; there are "
-            f"{', '.join(list(names)[:10])}{', ...' if len(names) > 10 else ''}."
+            f"{', '.join(list(indices)[:10])}{', ...' if len(indices) > 10 else ''}."
         )
-    return sorted({names[stem] for stem in stems})
-
-
-def _pairing_key(
-    images: list[ImageEntry], masks: list[ImageEntry]
-) -> Callable[[ImageEntry], str]:
-    one_file_each = all(len({e.path for e in es}) == 1 for es in (images, masks))
-    if one_file_each:
-        # Two files named by the user belong together whatever their names.
-        return lambda entry: f"page {entry.page or 0}"
-    return lambda entry: entry.key
-
-
-def _by_key(
-    entries: list[ImageEntry], key: Callable[[ImageEntry], str], pattern: str
-) -> dict[str, ImageEntry]:
-    found: dict[str, ImageEntry] = {}
-    for entry in entries:
-        if key(entry) in found:
-            raise ValueError(
-                f"{pattern}: {found[key(entry)].name} and {entry.name} have the same "
-                "stem, so their partner is unclear. Rename or leave out one."
-            )
-        found[key(entry)] = entry
-    return found
+    return sorted({index for stem in stems for index in indices[stem]})
 
 
 def _facts(pair: Pair) -> ImageFacts:
-    image, mask = read_image(pair.image), reading.read_mask(pair.mask)
+    image, mask = read_image(pair.image), read_mask(pair.mask)
     if image.shape[:2] != mask.shape:
         raise ValueError(
             f"{pair.mask.name}: the mask is {mask.shape[0]}x{mask.shape[1]} (height x "

@@ -7,6 +7,7 @@ import logging
 import os
 import pathlib
 import shutil
+import uuid
 
 import keras
 import tensorflow as tf
@@ -61,8 +62,9 @@ def export(config: ExportConfig) -> ExportResult:
         raise ValueError(f"{config.to} is a file; name a folder saved_models/NAME.")
     run = run_folder.load(config.model)
     target.mkdir(parents=True, exist_ok=True)
-    # Not a number: TensorFlow Serving must not see it before it is whole.
-    partial = target / f".part-{os.getpid()}"
+    # Not a number: TensorFlow Serving must not see it before it is whole. Unique: in
+    # containers process ids repeat, and a killed export leaves its folder behind.
+    partial = target / f".part-{uuid.uuid4().hex}"
     try:
         signatures = _write(run, partial)
         version = _publish(partial, target)

@@ -41,7 +41,7 @@ def colour_mask(mask: np.ndarray, num_classes: int) -> np.ndarray:
     return CLASS_COLOURS[mask % len(CLASS_COLOURS)]
 
 
-def difference(picture: Picture, num_classes: int) -> np.ndarray:
+def difference(picture: Picture) -> np.ndarray:
     """Returns the image in grey with hits, missed and extra pixels in colour.
 
     With more than two classes wrong pixels have the colour of missed ones.
@@ -65,7 +65,7 @@ def comparison(picture: Picture, num_classes: int) -> np.ndarray:
         displayable(picture.image),
         colour_mask(picture.y_true, num_classes),
         colour_mask(picture.y_pred, num_classes),
-        difference(picture, num_classes),
+        difference(picture),
     ]
     gap = np.full((panels[0].shape[0], 4, 3), 255, np.uint8)
     parts = [part for panel in panels for part in (panel, gap)]

@@ -35,6 +35,11 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     progress = tqdm.tqdm(entries, "Segmenting", unit="image", disable=None)
     for number, entry in enumerate(progress):
         image = match_channels(read_image(entry), net.channels, entry)
+        if image.dtype.kind == "f" and not np.isfinite(image).all():
+            raise ValueError(
+                f"{entry.name}: holds NaN or infinite pixels, which would spread over "
+                "the whole image. Replace them with finite values."
+            )
         probability = net.probability(np.asarray(scaling.scale_image(image)))
         pages[paths[number]].append(
             _output(probability, config.output, run.record.threshold)

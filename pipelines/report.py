@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import pathlib
+import re
 from collections.abc import Sequence
 
 import imagecodecs
@@ -110,7 +111,11 @@ def _curves(history: Sequence[dict[str, float]]) -> str:
     buffer = io.StringIO()
     FigureCanvasSVG(figure).print_svg(buffer)
     svg = buffer.getvalue()
-    return f"<figure>{svg[svg.index('<svg') :]}</figure>"
+    svg = svg[svg.index("<svg") :]
+    # HTML needs neither, and without them no address is left in the page.
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", svg)
+    return f"<figure>{svg}</figure>"
 
 
 def _legend() -> str:

@@ -89,9 +89,19 @@ def versions() -> dict[str, str]:
 
 
 def create(run_dir: str) -> pathlib.Path:
-    """Makes a run folder and returns its path."""
+    """Makes a run folder and returns its path.
+
+    Raises:
+        ValueError: it cannot be made there.
+    """
     path = pathlib.Path(run_dir)
-    path.mkdir(parents=True)
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise ValueError(
+            f"{run_dir}: the folder cannot be made ({error.strerror}). Name a run_dir "
+            "in a folder that you may write to."
+        ) from error
     return path
 
 
@@ -129,7 +139,7 @@ def load_record(path: pathlib.Path) -> RunRecord:
     _check_has(path, RECORD)
     try:
         return RunRecord(**json.loads((path / RECORD).read_text()))
-    except (TypeError, json.JSONDecodeError) as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(
             f"{path / RECORD}: not the record of a run ({error}). Restore the file, "
             "or fit again."
@@ -176,9 +186,11 @@ def check_keras_version(path: pathlib.Path) -> None:
     """Raises ValueError if a .keras file is from a Keras of another major version."""
     try:
         with zipfile.ZipFile(path) as archive:
-            saved = json.loads(archive.read("metadata.json"))["keras_version"]
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: not a .keras file ({error}).") from error
+            saved = str(json.loads(archive.read("metadata.json"))["keras_version"])
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: not a .keras file ({error}). Restore the file, or fit again."
+        ) from error
     if saved.split(".")[0] != keras.__version__.split(".")[0]:
         raise ValueError(
             f"{path} was saved by Keras {saved}, this is Keras {keras.__version__}: "

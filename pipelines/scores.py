@@ -26,19 +26,22 @@ def confusion_matrix(
         int64 (num_classes, num_classes): truth by prediction.
 
     Raises:
-        ValueError: the shapes differ, or an id is not below num_classes.
+        ValueError: the shapes differ, or an id is not from 0 to num_classes - 1.
     """
     if y_true.shape != y_pred.shape:
         raise ValueError(
             f"y_true and y_pred must have one shape, got {y_true.shape} and "
             f"{y_pred.shape}."
         )
-    highest = max(int(y_true.max(initial=0)), int(y_pred.max(initial=0)))
-    if highest >= num_classes:
-        raise ValueError(
-            f"Class ids must be below num_classes={num_classes}, got {highest}."
-        )
-    cells = y_true.astype(np.int64).ravel() * num_classes + y_pred.ravel()
+    for name, ids in (("y_true", y_true), ("y_pred", y_pred)):
+        low, high = int(ids.min(initial=0)), int(ids.max(initial=0))
+        if low < 0 or high >= num_classes:
+            raise ValueError(
+                f"{name} must hold class ids from 0 to {num_classes - 1}, got "
+                f"{low if low < 0 else high}."
+            )
+    y_true, y_pred = y_true.astype(np.int64), y_pred.astype(np.int64)
+    cells = y_true.ravel() * num_classes + y_pred.ravel()
     counts = np.bincount(cells, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)
 

@@ -28,6 +28,7 @@ class ServingGraph:
         channels: of the images.
         num_channels: of the logits.
         threshold: on P(foreground), for one or two channels.
+        largest_core: the most pixels of a side that one tile keeps.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class ServingGraph:
         channels: int,
         num_channels: int,
         threshold: float | None,
+        largest_core: int = LARGEST_CORE,
     ) -> None:
         self._tile_logits = tile_logits
         self._depth = depth
@@ -46,6 +48,7 @@ class ServingGraph:
         self._channels = channels
         self._num_channels = num_channels
         self._threshold = threshold
+        self._largest_core = largest_core
 
     def probability(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `serving_default`.
@@ -58,12 +61,15 @@ class ServingGraph:
         """
         # First: a tensor of another rank would abort TensorFlow Serving in oneDNN.
         image = tf.ensure_shape(image, (None, None, None, self._channels))
+        image = _with_pixels(image)
         probability = tf.map_fn(
             self._segment,
             image,
             fn_output_signature=tf.TensorSpec(
                 (None, None, self._num_channels), tf.float32
             ),
+            # One image at a time: memory is bounded by the largest.
+            parallel_iterations=1,
         )
         return {"probability": probability}
 
@@ -81,6 +87,7 @@ class ServingGraph:
             self._mask_of_file,
             image_bytes,
             fn_output_signature=tf.TensorSpec((), tf.string),
+            parallel_iterations=1,
         )
         return {"mask_bytes": masks}
 
@@ -92,14 +99,13 @@ class ServingGraph:
     def _segment(self, image: tf.Tensor) -> tf.Tensor:
         """Returns the probability of one image (height, width, channels)."""
         height, width = tf.shape(image)[0], tf.shape(image)[1]
-        some_pixels = tf.debugging.Assert(
-            tf.logical_and(height > 0, width > 0),
-            ["An image must have at least one pixel, got", height, "x", width],
+        finite = tf.debugging.Assert(
+            tf.reduce_all(tf.math.is_finite(image)),
+            ["Pixels must be finite, got NaN or infinity."],
         )
-        with tf.control_dependencies([some_pixels]):
+        with tf.control_dependencies([finite]):
             image = scaling.scale_image(image)
-        rows = geometry.plan_side(height, LARGEST_CORE, self._depth, self._variant)
-        columns = geometry.plan_side(width, LARGEST_CORE, self._depth, self._variant)
+        rows, columns = self._plan_side(height), self._plan_side(width)
 
         def tile(number: tf.Tensor) -> tf.Tensor:
             top = number // columns.num_tiles * rows.core
@@ -123,6 +129,9 @@ class ServingGraph:
         )
         logits = _stitched(tiles, rows, columns)[:height, :width]
         return decision.probability_from_logits(logits)
+
+    def _plan_side(self, size: tf.Tensor) -> geometry.TileSide:
+        return geometry.plan_side(size, self._largest_core, self._depth, self._variant)
 
 
 def decode_image(data: tf.Tensor, channels: int) -> tf.Tensor:
@@ -166,8 +175,26 @@ def _decode_png(data: tf.Tensor) -> tf.Tensor:
 
 
 def _decode_jpeg(data: tf.Tensor) -> tf.Tensor:
-    image = tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE")
+    # The decoder would make some RGB of the inks of a CMYK file.
+    found = tf.image.extract_jpeg_shape(data)[2]
+    known = tf.debugging.Assert(
+        tf.logical_or(tf.equal(found, 1), tf.equal(found, 3)),
+        ["A JPEG must be grey or RGB, got channels:", found],
+    )
+    with tf.control_dependencies([known]):
+        image = tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE")
     return tf.cast(image, tf.float32)
+
+
+def _with_pixels(images: tf.Tensor) -> tf.Tensor:
+    """Refuses an empty batch, and images without pixels, in readable words."""
+    some_pixels = tf.debugging.Assert(
+        tf.size(images) > 0,
+        ["Expected images of at least one pixel, got the shape", tf.shape(images)],
+        summarize=4,
+    )
+    with tf.control_dependencies([some_pixels]):
+        return tf.identity(images)
 
 
 def _mirrored(

@@ -76,22 +76,24 @@ def validate(
         if loss is not None:
             losses.append(_loss(loss, y_true, logits))
         probability = np.asarray(decision.probability_from_logits(logits))
-        if num_classes > 2:
-            confusion += scores.confusion_matrix(
-                y_true, probability.argmax(axis=-1), num_classes
-            )
-        else:
+        if num_classes == 2 and threshold is None:
             counts.add(y_true, probability[..., -1])
+        else:
+            y_pred = _decided(probability, threshold)
+            confusion += scores.confusion_matrix(y_true, y_pred, num_classes)
         if index < num_pictures:
             kept.append((dataset.pairs[index].image.key, image, y_true, probability))
-    if num_classes == 2:
-        threshold = counts.best_threshold() if threshold is None else threshold
+    if num_classes == 2 and threshold is None:
+        threshold = counts.best_threshold()
         confusion = counts.confusion(threshold)
     return Validation(
         loss=float(np.average(losses, weights=pixels)) if losses else float("nan"),
         threshold=threshold,
         confusion=confusion,
-        pictures=[_picture(*picture, threshold) for picture in kept],
+        pictures=[
+            Picture(name, image, y_true, _decided(probability, threshold))
+            for name, image, y_true, probability in kept
+        ],
     )
 
 
@@ -101,13 +103,8 @@ def _loss(loss: Any, y_true: np.ndarray, logits: np.ndarray) -> float:
     return float(np.mean(loss(y_true, logits[np.newaxis])))
 
 
-def _picture(
-    name: str,
-    image: np.ndarray,
-    y_true: np.ndarray,
-    probability: np.ndarray,
-    threshold: float | None,
-) -> Picture:
-    mask = decision.mask_from_probability(probability, threshold)
-    ids = np.asarray(mask)
-    return Picture(name, image, y_true, ids // 255 if threshold is not None else ids)
+def _decided(probability: np.ndarray, threshold: float | None) -> np.ndarray:
+    """Returns class ids, uint8 (height, width)."""
+    mask = np.asarray(decision.mask_from_probability(probability, threshold))
+    # Masks of two classes are 0 and 255.
+    return mask // 255 if probability.shape[-1] <= 2 else mask

@@ -2,10 +2,9 @@
 
 import dataclasses
 import glob
-import math
 import pathlib
 
-import tifffile
+from pipelines.images import tiff
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 SUFFIXES = (".png", ".jpg", ".jpeg", *TIFF_SUFFIXES)
@@ -54,13 +53,15 @@ def find_images(pattern: str) -> list[ImageEntry]:
         paths = [
             file
             for file in sorted(path.iterdir())
-            if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+            if file.suffix.lower() in SUFFIXES
+            and not file.name.startswith(".")
+            and not file.is_dir()
         ]
     elif path.is_file():
         paths = [path]
     else:
         paths = [pathlib.Path(file) for file in sorted(glob.glob(pattern))]
-        paths = [file for file in paths if file.is_file()]
+        paths = [file for file in paths if not file.is_dir()]
     if not paths:
         raise ValueError(
             f"{pattern}: no images found; expected a file, a folder or a glob of "
@@ -77,29 +78,7 @@ def _entries(path: pathlib.Path) -> list[ImageEntry]:
         )
     if path.suffix.lower() not in TIFF_SUFFIXES:
         return [ImageEntry(path)]
-    num_pages = count_pages(path)
+    num_pages = tiff.count_images(path)
     if num_pages == 1:
         return [ImageEntry(path)]
     return [ImageEntry(path, page) for page in range(num_pages)]
-
-
-def count_pages(path: pathlib.Path) -> int:
-    """Returns the number of images in a TIFF.
-
-    Raises:
-        ValueError: the file cannot be read.
-    """
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            return num_images(tiff.series[0])
-    # tifffile raises errors of many kinds on damaged files.
-    except Exception as error:
-        raise ValueError(
-            f"{path}: cannot be read as TIFF ({error}). Replace or remove the file."
-        ) from error
-
-
-def num_images(series: tifffile.TiffPageSeries) -> int:
-    """Returns how many images a series holds: all its axes but rows and channels."""
-    sizes = zip(series.axes, series.shape, strict=True)
-    return math.prod(size for axis, size in sizes if axis not in "YXSC")

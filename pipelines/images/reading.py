@@ -4,16 +4,22 @@ Pixel values come as they are in the file: nothing is scaled here. Palettes beco
 colours in images and stay indices in masks; files of 1, 2 and 4 bits become uint8.
 """
 
+import contextlib
 import pathlib
+import threading
+import warnings
+from collections.abc import Iterator
 
 import imagecodecs
 import numpy as np
 import PIL.Image
-import tifffile
 
-from pipelines.images.finding import TIFF_SUFFIXES, ImageEntry, find_images, num_images
+from pipelines.images import tiff
+from pipelines.images.finding import TIFF_SUFFIXES, ImageEntry, find_images
 
 __all__ = ["ImageEntry", "find_images", "match_channels", "read_image", "read_mask"]
+
+_PILLOW_SETTINGS = threading.Lock()
 
 
 def read_image(entry: ImageEntry) -> np.ndarray:
@@ -38,26 +44,19 @@ def read_mask(entry: ImageEntry) -> np.ndarray:
         palette.
 
     Raises:
-        ValueError: the file cannot be read, is in colour, or holds fractions.
+        ValueError: the file cannot be read, is in colour, or holds other numbers
+            than whole ones; names the file.
     """
     mask = _checked(_decode(entry, palette_indices=True), entry)
-    if mask.shape[2] in (2, 4):
+    if mask.shape[2] in (2, 4) and entry.path.suffix.lower() == ".png":
         mask = mask[..., :-1]
-    if not (mask == mask[..., :1]).all():
+    if mask.shape[2] > 1 and not (mask == mask[..., :1]).all():
         raise ValueError(
             f"{entry.name}: a mask must have one channel, got {mask.shape[2]} that "
             "differ. Write class or instance ids into a grey or palette image."
         )
     mask = mask[..., 0]
-    if not np.issubdtype(mask.dtype, np.integer):
-        whole = np.round(np.nan_to_num(mask, posinf=0.5, neginf=0.5))
-        if not (whole == mask).all():
-            raise ValueError(
-                f"{entry.name}: mask values must be whole numbers, got fractions "
-                f"({mask.dtype}). Round or threshold the mask."
-            )
-        mask = whole.astype(np.int64)
-    return mask
+    return mask if mask.dtype.kind in "ui" else _whole_numbers(mask, entry)
 
 
 def match_channels(
@@ -101,17 +100,32 @@ def _checked(image: np.ndarray, entry: ImageEntry) -> np.ndarray:
     return image
 
 
+def _whole_numbers(mask: np.ndarray, entry: ImageEntry) -> np.ndarray:
+    # From 2**53 on floats leave out whole numbers. NaN passes no comparison.
+    whole = (np.abs(mask) < 2**53) & (np.floor(mask) == mask)
+    if not whole.all():
+        raise ValueError(
+            f"{entry.name}: mask values must be whole numbers, got {mask[~whole][0]} "
+            f"({mask.dtype}). Round or threshold the mask."
+        )
+    return mask.astype(np.int64)
+
+
 def _decode(entry: ImageEntry, *, palette_indices: bool) -> np.ndarray:
     suffix = entry.path.suffix.lower()
     try:
         if suffix in TIFF_SUFFIXES:
-            return _decode_tiff(entry)
+            return tiff.decode(
+                entry.path, entry.page or 0, palette_indices=palette_indices
+            )
         if suffix == ".png":
             image = _decode_png(entry.path, palette_indices)
         else:
             image = _decode_jpeg(entry.path)
     except FileNotFoundError as error:
-        raise ValueError(f"{entry.name}: the file does not exist.") from error
+        raise ValueError(
+            f"{entry.name}: the file does not exist. Name another, or restore it."
+        ) from error
     # The decoders raise errors of many kinds on damaged files.
     except Exception as error:
         reason = str(error).strip() or type(error).__name__
@@ -125,7 +139,7 @@ def _decode(entry: ImageEntry, *, palette_indices: bool) -> np.ndarray:
 def _decode_png(path: pathlib.Path, palette_indices: bool) -> np.ndarray:
     data = path.read_bytes()
     if palette_indices:
-        with PIL.Image.open(path) as image:
+        with _opened_by_pillow(path, "PNG") as image:
             if image.mode == "P":
                 return np.asarray(image)
     # Not Pillow: it cuts 16-bit colour to 8 bits.
@@ -133,28 +147,23 @@ def _decode_png(path: pathlib.Path, palette_indices: bool) -> np.ndarray:
 
 
 def _decode_jpeg(path: pathlib.Path) -> np.ndarray:
-    with PIL.Image.open(path) as image:
+    with _opened_by_pillow(path, "JPEG") as image:
         if image.mode not in ("L", "RGB"):
             raise ValueError(f"its colours are {image.mode}, not grey or RGB")
         return np.asarray(image)
 
 
-def _decode_tiff(entry: ImageEntry) -> np.ndarray:
-    with tifffile.TiffFile(entry.path) as tiff:
-        series = tiff.series[0]
-        if not {"Y", "X"} <= set(series.axes):
-            raise ValueError(f"its axes are {series.axes}, without height and width")
-        if entry.page is not None and len(series.pages) == num_images(series):
-            # One page is read, not the whole stack.
-            page = series.pages[entry.page]
-            return _channels_last(page.asarray(), page.axes)[0]
-        return _channels_last(series.asarray(), series.axes)[entry.page or 0]
-
-
-def _channels_last(stack: np.ndarray, axes: str) -> np.ndarray:
-    """Returns (images, height, width, channels), be channels samples or planes."""
-    stack_axes = [axis for axis in axes if axis not in "YXSC"]
-    order = [*stack_axes, "Y", "X", *(axis for axis in axes if axis in "SC")]
-    stack = np.transpose(stack, [axes.index(axis) for axis in order])
-    height, width, *channels = stack.shape[len(stack_axes) :]
-    return stack.reshape(-1, height, width, int(np.prod(channels)))
+@contextlib.contextmanager
+def _opened_by_pillow(path: pathlib.Path, kind: str) -> Iterator[PIL.Image.Image]:
+    """Opens a file of one kind, however large, without warnings of its metadata."""
+    with _PILLOW_SETTINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Pillow takes images of more than 179 million pixels for an attack; slides
+        # and mosaics are larger, and it is the user who names the files.
+        limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = PIL.Image.open(path, formats=(kind,))
+        finally:
+            PIL.Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        yield image

@@ -106,12 +106,16 @@ def output_paths(
     """
     inputs = {entry.path for entry in entries}
     target = pathlib.Path(out)
+    if target.suffix.lower() in (".jpg", ".jpeg") and not target.is_dir():
+        raise ValueError(
+            f"{out}: JPEG changes values; name a .png or .tif, or a folder."
+        )
     if target.suffix.lower() in (".png", *TIFF_SUFFIXES) and not target.is_dir():
         if len(inputs) > 1:
             raise ValueError(
                 f"{out} is one file, but {len(inputs)} images are named. Give a folder."
             )
-        if any(e.page is not None for e in entries) and target.suffix == ".png":
+        if any(e.page is not None for e in entries) and target.suffix.lower() == ".png":
             raise ValueError(f"{out}: a PNG holds one image; name a .tif for a stack.")
         paths = {path: target for path in inputs}
     else:

@@ -162,7 +162,7 @@ def test_number_beyond_double_is_a_parse_error(server, number, predict):
 
 
 def test_undecodable_image_is_told_in_the_words_of_the_graph(server, predict):
-    request = {"signature_name": "image_bytes", "instances": [b64(b"no image")]}
+    request = {"signature_name": "image_bytes", "instances": [{"b64": "bm8gaW1hZ2U="}]}
     status, body = predict(server, request)
     message = json.loads(body)["error"]
     assert status == 400

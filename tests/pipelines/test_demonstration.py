@@ -1,0 +1,35 @@
+import pytest
+
+import pipelines
+from pipelines.config import DemoConfig
+from pipelines.demonstration import HELD_OUT
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo")
+    (out / "keep.txt").write_text("the user's own")
+    return pipelines.demo(DemoConfig(out=str(out), steps=3)), out
+
+
+def test_the_demo_scores_the_held_out_frames_beside_otsu(result):
+    # 0.767: scikit-image's threshold_otsu on the frames 2, 5 and 8 as float.
+    assert result[0].otsu_iou == pytest.approx(0.767, abs=0.0005)
+    assert 0 <= result[0].iou <= 1
+
+
+def test_the_demo_leaves_a_page_of_every_held_out_frame(result):
+    page = result[0].report.read_text()
+    for frame in HELD_OUT:
+        assert f"frame_{frame:02}.png" in page
+    assert page.count("data:image/png;base64,") == len(HELD_OUT)
+    assert str(result[0].report.resolve()) in str(result[0])
+
+
+def test_the_demo_trains_on_the_other_frames(result):
+    record = (result[1] / "runs" / "nuclei" / "config.json").read_text()
+    assert all(f"frame_{frame:02}" in record for frame in range(10))
+
+
+def test_the_demo_removes_nothing_of_the_user(result):
+    assert (result[1] / "keep.txt").read_text() == "the user's own"
