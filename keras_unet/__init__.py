@@ -13,6 +13,7 @@ __all__ = [
     "border_weights",
     "build_unet",
     "describe",
+    "drawing",
     "geometry",
     "layers",
     "losses",

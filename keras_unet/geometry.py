@@ -188,7 +188,11 @@ def plan_side(
         # first `core` of it are kept.
         before = context(depth)
         return TileSide(core, num_tiles, before, core + 4 + 2 * before, crop=0)
-    margin = _ceil_divide(context(depth), step) * step
+    # Tiles of the padded net begin on its pooling grid, where its view is lopsided:
+    # of the first pixel of a pooled cell it sees 2 pixels more than `context` on this
+    # side (2 fewer on the other), but for depth 1. At depth 2 that is a step more.
+    reach = context(depth) + (2 if depth > 1 else 0)
+    margin = _ceil_divide(reach, step) * step
     return TileSide(core, num_tiles, margin, core + 2 * margin, crop=margin)
 
 

@@ -4,6 +4,7 @@ import argparse
 import importlib
 import logging
 import sys
+from typing import NoReturn
 
 import pipelines
 from pipelines import config, flags, tensorflow_start
@@ -23,6 +24,10 @@ VERBS: dict[str, tuple[type, str]] = {
 WITHOUT_TENSORFLOW = ("serve", "segment")
 
 
+# Their notes on damaged files and on themselves would drown the one line to be read.
+QUIET_LOGGERS = ("tensorflow", "absl", "tifffile")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one verb; returns 0 if done, 2 if the input is wrong.
 
@@ -31,8 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parsed = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     config_class, _ = VERBS[parsed.verb]
     try:
         if parsed.verb not in WITHOUT_TENSORFLOW:
@@ -40,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
         result = getattr(pipelines, parsed.verb)(flags.to_config(parsed, config_class))
     except ValueError as error:
         return _refuse(parsed.verb, str(error))
+    except OSError as error:
+        # A path that the user named cannot be used, or else the machine is at fault.
+        return _refuse(parsed.verb, str(error), status=2 if error.filename else 1)
     except KeyboardInterrupt:
         return _refuse(parsed.verb, "stopped.", status=130)
     if isinstance(result, list):
@@ -55,8 +63,18 @@ def _refuse(verb: str, message: str, status: int = 2) -> int:
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    """Refuses in one line; argparse would print the usage, longer than a screen."""
+
+    def error(self, message: str) -> NoReturn:
+        """Writes the line and exits with status 2."""
+        self.exit(
+            2, f"{self.prog}: {message}; {self.prog} --help lists the settings.\n"
+        )
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="keras-unet",
         description="U-Nets in Keras, from image files to a served mask.",
         epilog="keras-unet VERB --help lists the settings of a verb.",

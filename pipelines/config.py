@@ -5,9 +5,14 @@ classes, and a run keeps its `FitConfig` in config.json.
 """
 
 import dataclasses
-import math
-import os
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal
+
+from pipelines.setting_checks import (
+    check_choice,
+    check_named,
+    check_named_if_given,
+    check_range,
+)
 
 MaskKind = Literal["auto", "binary", "classes", "instances"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -31,46 +36,6 @@ def setting(default: Any, text: str, *, positional: bool = False) -> Any:
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def _check_choice(config: Any, name: str, choices: Any) -> None:
-    value = getattr(config, name)
-    if value not in get_args(choices):
-        raise ValueError(
-            f"{name} must be one of {', '.join(get_args(choices))}, got {value!r}."
-        )
-
-
-def _check_range(config: Any, name: str, least: float, most: float = math.inf) -> None:
-    """Raises ValueError unless the setting is None or a number in [least, most].
-
-    A setting that is a whole number by its type must be one.
-    """
-    value = getattr(config, name)
-    if value is None:
-        return
-    hint = get_type_hints(type(config))[name]
-    whole = float not in (hint, *get_args(hint))
-    right_type = isinstance(value, int if whole else int | float)
-    in_range = right_type and math.isfinite(value) and least <= value <= most
-    if isinstance(value, bool) or not in_range:
-        kind = "a whole number" if whole else "a number"
-        bounds = f"at least {least:g}" if most == math.inf else f"{least:g} to {most:g}"
-        raise ValueError(f"{name} must be {kind}, {bounds}, got {value!r}.")
-
-
-def _check_named(config: Any, *names: str) -> None:
-    """Raises ValueError unless settings name files; turns paths into text."""
-    for name in names:
-        value = getattr(config, name)
-        if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-            raise ValueError(f"{name} must name a file or folder, got {value!r}.")
-        # Text goes into config.json; the dataclasses are frozen for everybody else.
-        object.__setattr__(config, name, os.fspath(value))
-
-
-def _check_named_if_given(config: Any, *names: str) -> None:
-    _check_named(config, *(name for name in names if getattr(config, name) is not None))
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
     """The arguments of `keras_unet.build_unet` that are settings."""
@@ -90,11 +55,11 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
-        _check_choice(self, "variant", Variant)
-        _check_range(self, "base_filters", 1)
-        _check_range(self, "depth", 1, 6)
-        _check_range(self, "num_classes", 1)
-        _check_range(self, "dropout", 0, 0.99)
+        check_choice(self, "variant", Variant)
+        check_range(self, "base_filters", 1)
+        check_range(self, "depth", 1, 6)
+        check_range(self, "num_classes", 1)
+        check_range(self, "dropout", 0, 0.99)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,9 +80,9 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a strength out of range."""
-        _check_range(self, "elastic", 0, 1000)
-        _check_range(self, "brightness", 0, 10)
-        _check_range(self, "contrast", 0, 10)
+        check_range(self, "elastic", 0, 1000)
+        check_range(self, "brightness", 0, 10)
+        check_range(self, "contrast", 0, 10)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -130,8 +95,8 @@ class CheckConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
-        _check_named(self, "images", "masks")
-        _check_choice(self, "mask_kind", MaskKind)
+        check_named(self, "images", "masks")
+        check_choice(self, "mask_kind", MaskKind)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -184,14 +149,14 @@ class FitConfig(NetworkConfig, AugmentConfig, CheckConfig):
         NetworkConfig.__post_init__(self)
         AugmentConfig.__post_init__(self)
         CheckConfig.__post_init__(self)
-        _check_named(self, "run_dir")
-        _check_named_if_given(self, "validation_images", "validation_masks")
-        _check_choice(self, "precision", Precision)
+        check_named(self, "run_dir")
+        check_named_if_given(self, "validation_images", "validation_masks")
+        check_choice(self, "precision", Precision)
         for name in ("tile_size", "batch_size", "steps", "validations"):
-            _check_range(self, name, 1)
-        _check_range(self, "minutes", 0.001)
-        _check_range(self, "learning_rate", 1e-12)
-        _check_range(self, "seed", 0, 2**31 - 1)
+            check_range(self, name, 1)
+        check_range(self, "minutes", 0.001)
+        check_range(self, "learning_rate", 1e-12)
+        check_range(self, "seed", 0, 2**31 - 1)
         if isinstance(self.validation_stems, str):
             raise ValueError(
                 "validation_stems must be a tuple of stems, got "
@@ -223,8 +188,8 @@ class EvaluateConfig(CheckConfig):
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
         CheckConfig.__post_init__(self)
-        _check_named(self, "model")
-        _check_named_if_given(self, "json")
+        check_named(self, "model")
+        check_named_if_given(self, "json")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -238,8 +203,8 @@ class PredictConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
-        _check_named(self, "model", "images", "out")
-        _check_choice(self, "output", Output)
+        check_named(self, "model", "images", "out")
+        check_choice(self, "output", Output)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -251,7 +216,7 @@ class ExportConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for an empty name."""
-        _check_named(self, "model", "to")
+        check_named(self, "model", "to")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -266,10 +231,10 @@ class ServeConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
-        _check_named(self, "saved_model")
-        _check_choice(self, "engine", Engine)
-        _check_range(self, "rest_port", 0, 65535)
-        _check_range(self, "grpc_port", 0, 65535)
+        check_named(self, "saved_model")
+        check_choice(self, "engine", Engine)
+        check_range(self, "rest_port", 0, 65535)
+        check_range(self, "grpc_port", 0, 65535)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -283,8 +248,8 @@ class SegmentConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
-        _check_named(self, "url", "images", "out")
-        _check_range(self, "timeout", 0.001)
+        check_named(self, "url", "images", "out")
+        check_range(self, "timeout", 0.001)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -300,8 +265,8 @@ class DescribeConfig(NetworkConfig):
         """Raises ValueError for a value out of range."""
         NetworkConfig.__post_init__(self)
         for name in ("height", "width", "channels"):
-            _check_range(self, name, 1)
-        _check_named_if_given(self, "figure")
+            check_range(self, name, 1)
+        check_named_if_given(self, "figure")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -313,5 +278,5 @@ class DemoConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
-        _check_named(self, "out")
-        _check_range(self, "steps", 1)
+        check_named(self, "out")
+        check_range(self, "steps", 1)

@@ -14,9 +14,7 @@ def foreground_probability(probability: tf.Tensor) -> tf.Tensor:
     return probability[..., -1]
 
 
-def mask_from_probability(
-    probability: tf.Tensor, threshold: float | None
-) -> tf.Tensor:
+def mask_from_probability(probability: tf.Tensor, threshold: float | None) -> tf.Tensor:
     """Decides each pixel.
 
     Args:

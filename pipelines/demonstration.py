@@ -233,7 +233,7 @@ def _write_report(
         facts={
             "IoU of the nuclei, validation frames": f"{_nuclei_iou(evaluation):.4f}",
             "IoU of Otsu's threshold, same frames": f"{otsu_iou:.4f}",
-            "Served": f"{predicted[0].name} by {engine}; the answer equals predict's mask",
+            "Served": f"{predicted[0].name} by {engine}, equal to the prediction",
         },
     )
 

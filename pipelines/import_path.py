@@ -18,7 +18,8 @@ def parse(path: str) -> tuple[Any, dict[str, Any]]:
             are found too.
 
     Raises:
-        ValueError: the path is not of the form, or names nothing.
+        ValueError: the path is not of the form or names nothing, or its module
+            fails.
     """
     module_name, _, rest = path.partition(":")
     name, _, arguments = rest.partition(":")
@@ -31,24 +32,19 @@ def parse(path: str) -> tuple[Any, dict[str, Any]]:
 
 
 def _import(module_name: str, path: str) -> Any:
+    if os.getcwd() not in sys.path:
+        # A user's own module beside the data; a console command does not look there.
+        # Last, so that no file of the folder stands in for an installed package.
+        sys.path.append(os.getcwd())
+    importlib.invalidate_caches()
     try:
         return importlib.import_module(module_name)
-    except ModuleNotFoundError:
-        # A user's own module beside the data; a console command does not look there.
-        if os.getcwd() in sys.path:
-            raise ValueError(_not_found(module_name, path)) from None
-        sys.path.append(os.getcwd())
-        try:
-            return importlib.import_module(module_name)
-        except ModuleNotFoundError as error:
-            raise ValueError(_not_found(module_name, path)) from error
-
-
-def _not_found(module_name: str, path: str) -> str:
-    return (
-        f"{path!r}: the module {module_name} cannot be imported. Install its package "
-        "into this environment, or correct the name."
-    )
+    # Importing runs the module, and it may fail in any way.
+    except Exception as error:
+        raise ValueError(
+            f"{path!r}: the module {module_name} cannot be imported ({error}). Install "
+            "its package into this environment, or correct the name or the module."
+        ) from error
 
 
 def _split(arguments: str) -> list[str]:

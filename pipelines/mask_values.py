@@ -97,7 +97,24 @@ def _classes(files: Sequence[tuple[str, Iterable[int]]]) -> MaskCoding:
                 "these are object ids, say mask_kind instances."
             )
         highest = max(highest, top)
+    _refuse_ignore_label(files)
     return MaskCoding("classes", None, highest + 1)
+
+
+def _refuse_ignore_label(files: Sequence[tuple[str, Iterable[int]]]) -> None:
+    """Raises ValueError for 255 without 254: a "don't care", or a mask of 0 and 255.
+
+    As a class id it would silently make a net of 256 classes.
+    """
+    seen = {value for _, values in files for value in values}
+    top = MAX_CLASSES - 1
+    if top in seen and top - 1 not in seen:
+        name = next(name for name, values in files if top in values)
+        raise ValueError(
+            f"{name}: has the class id {top} but no mask has {top - 1}. Write class "
+            "ids from 0 on without gaps (there is no id for pixels to leave out), or "
+            "say mask_kind binary if the masks have two values."
+        )
 
 
 def _refuse_negative(files: Sequence[tuple[str, Iterable[int]]]) -> None:

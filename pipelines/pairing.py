@@ -36,9 +36,10 @@ def find_pairs(images: str, masks: str) -> list[Pair]:
     if missing:
         first = next(e for e in image_entries if key(e) == missing[0])
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        same = "page" if two_files else "stem"
         raise ValueError(
-            f"{first.name}{more}: no mask of the same {'page' if two_files else 'stem'} "
-            f"in {masks}. Add the mask, or leave the image out."
+            f"{first.name}{more}: no mask of the same {same} in {masks}. Add the mask, "
+            "or leave the image out."
         )
     unused = set(by_key) - {key(entry) for entry in image_entries}
     if unused:

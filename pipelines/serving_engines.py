@@ -19,9 +19,10 @@ from pipelines.dev_server.versions import published_versions
 PROGRAM = "tensorflow_model_server"
 # Names the program where it is not on PATH.
 PROGRAM_VARIABLE = "TF_SERVING_BINARY"
-# Names another image than this one: a newer version, or your own.
+# Names another image than this one: a pinned version, or your own.
 IMAGE_VARIABLE = "TF_SERVING_IMAGE"
-IMAGE = "tensorflow/serving:2.19.1"
+# A server must be as new as the TensorFlow that exported; this tag always is.
+IMAGE = "tensorflow/serving:latest"
 SERVER = "TensorFlow Serving"
 SERVER_IN_DOCKER = "TensorFlow Serving in Docker"
 DEVELOPMENT = "the development server"

@@ -1,4 +1,4 @@
-"""Imports TensorFlow for the command line without its start-up notes."""
+"""Imports TensorFlow for commands without its start-up notes."""
 
 import importlib
 import os
@@ -6,15 +6,15 @@ import sys
 import tempfile
 
 
-def import_tensorflow_quietly() -> None:
-    """Imports TensorFlow with the standard error stream of the process put aside.
+def import_tensorflow_quietly(module: str = "keras") -> None:
+    """Imports `module`, which brings TensorFlow, with the standard error put aside.
 
     Its libraries write notes there before any log level counts, and the one line that
     a user must read would drown in them. They are shown if the import fails, or if the
     user has set TF_CPP_MIN_LOG_LEVEL.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        importlib.import_module("keras")
+        importlib.import_module(module)
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()
@@ -22,7 +22,7 @@ def import_tensorflow_quietly() -> None:
     with tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), 2)
         try:
-            importlib.import_module("keras")
+            importlib.import_module(module)
         except BaseException:
             notes.seek(0)
             os.write(stream, notes.read())

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import pathlib
+
 import keras
 import numpy as np
 import tensorflow as tf

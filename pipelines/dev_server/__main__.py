@@ -2,10 +2,11 @@
 
 import argparse
 import logging
-import os
 import socket
 import sys
 from pathlib import Path
+
+from pipelines import tensorflow_start
 
 _LOGGER = logging.getLogger("pipelines.dev_server")
 
@@ -22,9 +23,7 @@ def main() -> int:
     _LOGGER.info(
         "This is the development server; for production, run TensorFlow Serving."
     )
-    # TensorFlow reads this when it is imported, which is why that happens below: its
-    # remarks on the processor say nothing about serving.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    tensorflow_start.import_tensorflow_quietly("tensorflow")
     try:
         _serve(arguments.saved_model, arguments.host, arguments.rest_port)
     except ValueError as error:

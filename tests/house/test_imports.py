@@ -1,4 +1,4 @@
-"""Who may import whom; `docs/house.md` has the reasons."""
+"""Who may import whom; CONTRIBUTING.md has the same in words."""
 
 import ast
 import pathlib
@@ -13,7 +13,7 @@ ROWS = [
     ("config", "images", "scores", "mask_values", "import_path", "tensorflow_start"),
     ("flags", "scaling", "decision", "augment", "dataset", "precision", "objectives"),
     ("tiles", "overlap_tile", "serving_graph"),
-    ("validation", "run_folder"),
+    ("validation", "run_folder", "run_plan"),
     ("pictures",),
     ("report", "callbacks"),
     ("training", "evaluation", "prediction", "exporting", "checking", "describing"),
@@ -24,7 +24,7 @@ SAME_ROW = {
 }
 # Serving knows files and sizes, but neither the network nor what trains it.
 SERVING = ("serving", "serving_engines", "client", "dev_server")
-SERVING_MAY = (*SERVING, "config", "images")
+SERVING_MAY = (*SERVING, "config", "images", "tensorflow_start")
 VERBS_ONLY = ("cli", "demonstration")
 # Of keras_unet: what each module may import.
 NETWORK = {

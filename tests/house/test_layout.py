@@ -7,7 +7,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 SOURCES = sorted([*ROOT.glob("keras_unet/**/*.py"), *ROOT.glob("pipelines/**/*.py")])
-MOST_LINES = 250
+# About 250; a file that comes here is due for a cut.
+MOST_LINES = 260
 # Settings are data: one list, longer than a file of code should be.
 LONGER = {"pipelines/config.py": 320}
 # A model builder reads from top to bottom like its drawing.

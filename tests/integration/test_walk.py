@@ -1,4 +1,4 @@
-"""From image files to a served mask, on real images, by the command line's own words."""
+"""From image files to a served mask, on real images, in words of the command line."""
 
 import json
 

@@ -1,0 +1,137 @@
+"""Small images, nets and runs that the tests of several modules share."""
+
+import dataclasses
+import functools
+import pathlib
+
+import keras
+import numpy as np
+import PIL.Image
+import pytest
+
+import keras_unet
+from pipelines import run_folder
+from pipelines.config import FitConfig
+from pipelines.mask_values import MaskCoding
+from pipelines.run_folder import RunRecord
+
+NUM_IMAGES, HEIGHT, WIDTH = 5, 40, 56
+
+
+@pytest.fixture(scope="session")
+def discs(tmp_path_factory) -> pathlib.Path:
+    """A folder with images/ and masks/: grey PNG of bright discs, 0 and 255."""
+    folder = tmp_path_factory.mktemp("discs")
+    random = np.random.default_rng(seed=1)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    for name in ("images", "masks"):
+        (folder / name).mkdir()
+    for number in range(NUM_IMAGES):
+        centre = random.uniform(12, 28, 2)
+        inside = np.hypot(rows - centre[0], columns - centre[1]) < 9
+        image = 80 + 90 * inside + random.normal(0, 10, inside.shape)
+        for name, pixels in (("images", image), ("masks", inside * 255)):
+            path = folder / name / f"cell_{number}.png"
+            PIL.Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fit_config(discs):
+    """Makes the settings of a run of a few steps."""
+
+    def make(run_dir, **changes) -> FitConfig:
+        settings = {
+            "images": str(discs / "images"),
+            "masks": str(discs / "masks"),
+            "run_dir": str(run_dir),
+            "base_filters": 4,
+            "depth": 2,
+            "tile_size": 32,
+            "batch_size": 2,
+            "steps": 4,
+            "validations": 2,
+            "precision": "float32",
+        }
+        return FitConfig(**settings | changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def run(fit_config, tmp_path_factory) -> pathlib.Path:
+    """The folder of a finished run."""
+    from pipelines import fit
+
+    path = tmp_path_factory.mktemp("runs") / "discs"
+    fit(fit_config(path))
+    return path
+
+
+@functools.cache
+def _random_net(variant, depth, channels, num_classes, base_filters):
+    keras.utils.set_random_seed(3)
+    random = np.random.default_rng(seed=3)
+    model = keras_unet.build_unet(
+        variant,
+        (None, None, channels),
+        num_classes,
+        base_filters=base_filters,
+        depth=depth,
+        activation=None,
+    )
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            shape = layer.get_weights()[0].shape
+            # Neither 0 nor 1, and such that logits are of the order of 1.
+            scale, variance = random.uniform(0.6, 1.2, (2, *shape))
+            shift, mean = random.normal(0, 0.2, (2, *shape))
+            layer.set_weights([scale, shift, mean, variance])
+        elif len(layer.get_weights()) == 2:
+            kernel, bias = layer.get_weights()
+            layer.set_weights([kernel, random.normal(0, 0.1, bias.shape)])
+    return model
+
+
+@pytest.fixture(scope="session")
+def random_net():
+    """Makes a net with random weights, biases and batch statistics."""
+
+    def make(variant="padded", depth=1, channels=1, num_classes=1, base_filters=2):
+        return _random_net(variant, depth, channels, num_classes, base_filters)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def save_run():
+    """Writes a run folder around a net, as a finished training leaves it."""
+
+    def save(path, model, *, threshold=0.5) -> pathlib.Path:
+        channels = model.output_shape[-1]
+        classes = max(2, channels)
+        names = ["background", "foreground"]
+        if classes > 2:
+            names = [f"class {index}" for index in range(classes)]
+            threshold = None
+        coding = MaskCoding("binary", 255, 2)
+        if classes > 2:
+            coding = MaskCoding("classes", None, classes)
+        record = RunRecord(
+            settings={},
+            network={},
+            classes=names,
+            mask_coding=dataclasses.asdict(coding),
+            scaling="per_image",
+            threshold=threshold,
+            precision={"training": "float32", "model": "float32"},
+            data={},
+            best={},
+            versions=run_folder.versions(),
+        )
+        path = run_folder.create(str(path))
+        run_folder.save_model(path, model)
+        run_folder.save_record(path, record)
+        return path
+
+    return save

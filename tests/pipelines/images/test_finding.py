@@ -1,0 +1,76 @@
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+
+from pipelines.images import finding
+
+GREY = np.zeros((2, 3), "uint8")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Images 1, 2 and 10, and what folders of images have besides."""
+    for name in ("10.png", "1.png", "2.JPG", ".hidden.png", "notes.txt"):
+        (tmp_path / name).write_bytes(imagecodecs.png_encode(GREY))
+    (tmp_path / "deeper.png").mkdir()
+    return tmp_path
+
+
+def names(pattern):
+    return [entry.path.name for entry in finding.find_images(str(pattern))]
+
+
+def test_a_folder_names_its_image_files_by_name_and_nothing_else(folder):
+    assert names(folder) == ["1.png", "10.png", "2.JPG"]
+
+
+def test_a_glob_names_the_files_that_match(folder):
+    assert names(folder / "1*.png") == ["1.png", "10.png"]
+
+
+def test_a_file_is_one_image(folder):
+    (entry,) = finding.find_images(str(folder / "10.png"))
+    assert (entry.path, entry.page) == (folder / "10.png", None)
+    assert entry.stem == entry.key == "10"
+    assert entry.name == str(folder / "10.png")
+
+
+def test_a_file_whose_name_looks_like_a_glob_is_that_file(folder):
+    (folder / "cell[1].png").write_bytes(imagecodecs.png_encode(GREY))
+    assert names(folder / "cell[1].png") == ["cell[1].png"]
+
+
+def test_every_page_of_a_stack_is_an_image(tmp_path):
+    tifffile.imwrite(tmp_path / "stack.tif", np.zeros((5, 4, 6), "uint8"))
+    entries = finding.find_images(str(tmp_path))
+    assert [entry.page for entry in entries] == [0, 1, 2, 3, 4]
+    assert entries[2].key == "stack:2"
+    assert entries[2].name == f"{tmp_path / 'stack.tif'} page 2"
+
+
+def test_a_tiff_of_one_page_is_named_without_a_page(tmp_path):
+    tifffile.imwrite(tmp_path / "one.tif", GREY)
+    (entry,) = finding.find_images(str(tmp_path / "one.tif"))
+    assert entry.page is None and entry.key == "one"
+
+
+@pytest.mark.parametrize("pattern", ["missing", "missing/*.png", "empty", "2.jpg"])
+def test_a_pattern_without_images_is_named_with_what_is_expected(folder, pattern):
+    (folder / "empty").mkdir()
+    with pytest.raises(ValueError, match="no images found.*folder or a glob") as error:
+        finding.find_images(str(folder / pattern))
+    assert str(error.value).startswith(f"{folder / pattern}:")
+
+
+@pytest.mark.parametrize("pattern", ["notes.txt", "*"])
+def test_a_file_of_another_kind_that_is_named_outright_is_refused(folder, pattern):
+    with pytest.raises(ValueError, match=r"notes\.txt.*expected one of \.png") as error:
+        finding.find_images(str(folder / pattern))
+    assert str(folder) in str(error.value)
+
+
+def test_a_folder_with_a_damaged_tiff_is_refused_with_its_name(folder):
+    (folder / "bad.tif").write_bytes(b"II*\0")
+    with pytest.raises(ValueError, match=r"bad\.tif: cannot be read as TIFF"):
+        finding.find_images(str(folder))

@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+import tifffile
+
+from pipelines.images import tiff
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "image.tif"
+
+
+@pytest.fixture
+def stack(random):
+    """Five images of unlike height and width."""
+    return random.integers(0, 2**16, (5, 6, 9), "uint16")
+
+
+def decode(path, index=0, palette_indices=False):
+    return tiff.decode(path, index, palette_indices=palette_indices)
+
+
+def write_pages(path, pages, **options):
+    with tifffile.TiffWriter(path) as writer:
+        for page in pages:
+            writer.write(page, contiguous=False, metadata=None, **options)
+
+
+WRITERS = {
+    "stack": lambda path, stack: tifffile.imwrite(path, stack),
+    "pages": write_pages,
+    "compressed": lambda path, stack: tifffile.imwrite(path, stack, compression="zlib"),
+    "big-endian": lambda path, stack: tifffile.imwrite(path, stack, byteorder=">"),
+    "imagej": lambda path, stack: tifffile.imwrite(
+        path, stack, imagej=True, metadata={"axes": "ZYX"}
+    ),
+    "ome": lambda path, stack: tifffile.imwrite(
+        path, stack, ome=True, metadata={"axes": "TYX"}
+    ),
+    "bigtiff": lambda path, stack: tifffile.imwrite(path, stack, bigtiff=True),
+    "tiled": lambda path, stack: tifffile.imwrite(path, stack, tile=(16, 16)),
+}
+EVERY_WRITER = pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS.keys())
+
+
+@EVERY_WRITER
+def test_every_page_of_a_stack_is_read_exactly(path, stack, write):
+    write(path, stack)
+    assert tiff.count_images(path) == 5
+    for index, page in enumerate(stack):
+        image = decode(path, index)
+        np.testing.assert_array_equal(image, page[..., np.newaxis])
+        # TensorFlow takes numbers of the machine's own byte order only.
+        assert image.dtype == np.dtype("uint16")
+
+
+@EVERY_WRITER
+def test_a_file_cut_anywhere_is_never_read_as_a_shorter_stack(path, stack, write):
+    write(path, stack)
+    data = path.read_bytes()
+    for length in range(0, len(data), 7):
+        path.write_bytes(data[:length])
+        try:
+            images = [decode(path, n) for n in range(tiff.count_images(path))]
+        # What is wrong is said in the words of the decoder.
+        except Exception:
+            continue
+        # Only notes behind the pixels are lost.
+        np.testing.assert_array_equal(np.stack(images)[..., 0], stack)
+
+
+def test_pages_of_unlike_sizes_are_all_read_in_their_order(path):
+    sizes = [(4, 5), (2, 3), (4, 5)]
+    pages = [np.full(size, n, "uint8") for n, size in enumerate(sizes)]
+    write_pages(path, pages)
+    assert tiff.count_images(path) == 3
+    for index, page in enumerate(pages):
+        np.testing.assert_array_equal(decode(path, index)[..., 0], page)
+
+
+def test_a_reduced_copy_of_the_image_is_no_image(path):
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(np.ones((8, 8), "uint8"), metadata=None)
+        writer.write(np.ones((4, 4), "uint8"), metadata=None, subfiletype=1)
+    assert tiff.count_images(path) == 1
+
+
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_channels_come_last_however_the_file_holds_them(path, random, planes):
+    colour = random.integers(0, 256, (6, 9, 3), "uint8")
+    stored = colour if planes == "contig" else np.moveaxis(colour, 2, 0)
+    tifffile.imwrite(path, stored, photometric="rgb", planarconfig=planes)
+    np.testing.assert_array_equal(decode(path), colour)
+
+
+def test_an_imagej_hyperstack_has_images_of_channels(path, random):
+    stack = random.integers(0, 256, (2, 3, 2, 6, 9), "uint8")
+    tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "TZCYX"})
+    assert tiff.count_images(path) == 6
+    # Time 1, depth 2 is number 5.
+    np.testing.assert_array_equal(decode(path, 5), np.moveaxis(stack[1, 2], 0, 2))
+
+
+def test_a_palette_gives_colours_or_indices(path):
+    colormap = np.zeros((3, 256), "uint16")
+    colormap[:, 1] = (255 * 257, 16 * 257, 0)
+    indices = np.array([[0, 1, 1]], "uint8")
+    tifffile.imwrite(path, indices, photometric="palette", colormap=colormap)
+    np.testing.assert_array_equal(
+        decode(path), [[[0, 0, 0], [255, 16, 0], [255, 16, 0]]]
+    )
+    np.testing.assert_array_equal(decode(path, palette_indices=True)[..., 0], indices)
+
+
+def test_the_lookup_table_of_imagej_leaves_grey_values(path):
+    colormap = np.zeros((3, 256), "uint16")
+    indices = np.array([[0, 1, 7]], "uint8")
+    tifffile.imwrite(
+        path, indices, imagej=True, photometric="palette", colormap=colormap
+    )
+    np.testing.assert_array_equal(decode(path)[..., 0], indices)
+
+
+def test_a_file_that_is_no_tiff_is_refused_with_its_name(path):
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"image\.tif: cannot be read as TIFF"):
+        tiff.count_images(path)

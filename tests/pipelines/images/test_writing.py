@@ -1,0 +1,132 @@
+import pathlib
+
+import numpy as np
+import pytest
+
+from pipelines.images import ImageEntry, find_images, read_image, writing
+
+
+def entries(*names):
+    return [ImageEntry(pathlib.Path(name)) for name in names]
+
+
+# Files.
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("shape", [(6, 9), (6, 9, 1), (6, 9, 3), (6, 9, 4)])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".TIFF"])
+def test_what_is_written_is_read_back(tmp_path, random, dtype, shape, suffix):
+    image = random.integers(0, np.iinfo(dtype).max + 1, shape, dtype)
+    path = tmp_path / f"image{suffix}"
+    writing.write_image(path, image)
+    read = read_image(ImageEntry(path))
+    assert read.dtype == dtype
+    np.testing.assert_array_equal(read, image.reshape(6, 9, -1))
+
+
+def test_seven_channels_of_probabilities_are_one_tiff_image(tmp_path, random):
+    image = random.integers(0, 2**16, (6, 9, 7), "uint16")
+    path = tmp_path / "image.tif"
+    writing.write_image(path, image)
+    (entry,) = find_images(str(path))
+    np.testing.assert_array_equal(read_image(entry), image)
+
+
+def test_pages_of_unlike_sizes_come_back_as_pages(tmp_path):
+    pages = [np.full((4, 5), 1, "uint8"), np.full((3, 9), 2, "uint8")]
+    path = tmp_path / "made" / "stack.tif"
+    writing.write_pages(path, pages)
+    read = [read_image(entry)[..., 0] for entry in find_images(str(path))]
+    assert len(read) == 2
+    for page, expected in zip(read, pages, strict=True):
+        np.testing.assert_array_equal(page, expected)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((2, 3), "float32"), np.zeros((2, 3, 5), "uint8"), np.zeros(3, "uint8")],
+)
+def test_what_a_png_cannot_hold_is_refused_with_its_shape(tmp_path, image):
+    with pytest.raises(ValueError, match="TIFF instead") as error:
+        writing.write_image(tmp_path / "image.png", image)
+    assert str(image.dtype) in str(error.value) and str(image.shape) in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_suffix_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"image\.bmp.*\.png"):
+        writing.write_image(tmp_path / "image.bmp", np.zeros((2, 3), "uint8"))
+
+
+def test_a_write_that_fails_leaves_the_file_that_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "image.png"
+    path.write_bytes(b"before")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(pathlib.Path, "write_bytes", fail)
+    with pytest.raises(OSError, match="disk full"):
+        writing.write_bytes_atomically(path, b"after")
+    assert [file.name for file in tmp_path.iterdir()] == ["image.png"]
+    assert path.read_bytes() == b"before"
+
+
+# Names.
+
+
+def test_outputs_in_a_folder_are_named_by_the_stem():
+    paths = writing.output_paths(entries("in/a.jpg", "in/b.png", "in/c.tif"), "out")
+    assert [str(path) for path in paths] == ["out/a.png", "out/b.png", "out/c.tif"]
+
+
+def test_outputs_that_png_cannot_hold_are_all_tiff():
+    paths = writing.output_paths(entries("in/a.jpg"), "out", always_tiff=True)
+    assert [str(path) for path in paths] == ["out/a.tif"]
+
+
+def test_pages_of_a_stack_share_an_output():
+    pages = [ImageEntry(pathlib.Path("in/s.tiff"), page) for page in range(2)]
+    assert [str(path) for path in writing.output_paths(pages, "out")] == [
+        "out/s.tif",
+        "out/s.tif",
+    ]
+
+
+def test_one_image_may_be_given_a_file_name():
+    (path,) = writing.output_paths(entries("in/a.jpg"), "out/mask.png")
+    assert path == pathlib.Path("out/mask.png")
+
+
+@pytest.mark.parametrize("out", ["out/mask.jpg", "mask.JPEG"])
+def test_a_jpeg_is_no_place_for_a_mask(out):
+    with pytest.raises(ValueError, match=f"{out}: JPEG changes"):
+        writing.output_paths(entries("in/a.jpg"), out)
+
+
+def test_two_images_into_one_file_are_refused():
+    with pytest.raises(ValueError, match=r"mask\.png is one file, but 2 images"):
+        writing.output_paths(entries("in/a.png", "in/b.png"), "mask.png")
+
+
+@pytest.mark.parametrize("out", ["mask.png", "mask.PNG"])
+def test_a_stack_into_a_png_is_refused(out):
+    pages = [ImageEntry(pathlib.Path("in/s.tif"), page) for page in range(2)]
+    with pytest.raises(ValueError, match=f"{out}: a PNG holds one image"):
+        writing.output_paths(pages, out)
+
+
+def test_two_images_of_one_stem_are_refused():
+    with pytest.raises(ValueError, match=r"a\.jpg and in/a\.png .*out/a\.png"):
+        writing.output_paths(entries("in/a.jpg", "in/a.png"), "out")
+
+
+@pytest.mark.parametrize("out", ["{}", "{}/../images", "{}/a.png"])
+def test_an_input_is_never_overwritten(tmp_path, out):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    image = folder / "a.png"
+    writing.write_image(image, np.zeros((2, 2), "uint8"))
+    with pytest.raises(ValueError, match="is an input"):
+        writing.output_paths([ImageEntry(image)], out.format(folder))
