@@ -23,7 +23,6 @@ VERBS: dict[str, tuple[type, str]] = {
 
 WITHOUT_TENSORFLOW = ("serve", "segment")
 
-
 # Their notes on damaged files and on themselves would drown the one line to be read.
 QUIET_LOGGERS = ("tensorflow", "absl", "tifffile")
 

@@ -10,6 +10,7 @@ import shutil
 import uuid
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from pipelines import run_folder
@@ -118,7 +119,7 @@ def _write(run: run_folder.Run, path: pathlib.Path) -> tuple[str, ...]:
 def _publish(partial: pathlib.Path, target: pathlib.Path) -> int:
     """Renames to the next free number and returns it."""
     while True:
-        numbers = [int(child.name) for child in target.iterdir() if _is_int(child)]
+        numbers = [int(child.name) for child in target.iterdir() if _is_version(child)]
         version = max(numbers, default=0) + 1
         try:
             os.rename(partial, target / str(version))
@@ -130,5 +131,6 @@ def _publish(partial: pathlib.Path, target: pathlib.Path) -> int:
         return version
 
 
-def _is_int(path: pathlib.Path) -> bool:
-    return path.name.isdecimal()
+def _is_version(path: pathlib.Path) -> bool:
+    """Tells whether TensorFlow Serving would take the name for a version."""
+    return path.name.isdecimal() and int(path.name) <= np.iinfo(np.int64).max

@@ -102,7 +102,7 @@ def _checked(image: np.ndarray, entry: ImageEntry) -> np.ndarray:
 
 def _whole_numbers(mask: np.ndarray, entry: ImageEntry) -> np.ndarray:
     # From 2**53 on floats leave out whole numbers. NaN passes no comparison.
-    whole = (np.abs(mask) < 2**53) & (np.floor(mask) == mask)
+    whole = (np.abs(mask.astype(np.float64)) < 2**53) & (np.floor(mask) == mask)
     if not whole.all():
         raise ValueError(
             f"{entry.name}: mask values must be whole numbers, got {mask[~whole][0]} "

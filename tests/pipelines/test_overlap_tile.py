@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import hypothesis
 import keras
@@ -11,6 +12,9 @@ from pipelines import overlap_tile
 from pipelines.overlap_tile import Net, net_geometry, segment
 
 SIZES = strategies.integers(1, 100)
+
+# A net is traced once, for images of every size.
+cached_net = functools.cache(Net)
 
 
 def whole(model, image, depth, variant):
@@ -31,7 +35,7 @@ def whole(model, image, depth, variant):
     return np.asarray(model(mirrored[np.newaxis]))[0][tuple(crops)]
 
 
-@hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.settings(max_examples=30, deadline=None)
 @hypothesis.given(
     height=SIZES,
     width=SIZES,
@@ -50,7 +54,7 @@ def test_stitched_tiles_equal_one_pass_over_the_mirrored_image(
     random = np.random.default_rng(seed=height * 1000 + width)
     image = random.normal(0, 1, (height, width, 1)).astype(np.float32)
     expected = whole(model, image, depth, variant)
-    found = Net(model).logits(image, largest_core)
+    found = cached_net(model).logits(image, largest_core)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 

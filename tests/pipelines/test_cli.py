@@ -1,0 +1,343 @@
+import json
+import os
+import re
+import subprocess
+import sys
+
+import imagecodecs
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+
+import pipelines
+from pipelines import cli
+
+GREY = np.arange(64, dtype="uint8").reshape(8, 8)
+MASK = (GREY > 30) * np.uint8(255)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """images/ and masks/ of three small pairs, in order."""
+    for name in "abc":
+        write(tmp_path / "images" / f"{name}.png", GREY)
+        write(tmp_path / "masks" / f"{name}.png", MASK)
+    return tmp_path
+
+
+def write(path, pixels):
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(imagecodecs.png_encode(pixels))
+
+
+def fit_words(folder, *words):
+    """The words of a tiny run; `words` come last and so have the last say."""
+    settings = {
+        "images": folder / "images",
+        "masks": folder / "masks",
+        "run-dir": folder / "run",
+        "base-filters": 2,
+        "depth": 1,
+        "tile-size": 32,
+        "steps": 1,
+    }
+    given = [f"--{name}={value}" for name, value in settings.items()]
+    return ["fit", *given, *words]
+
+
+def refusal(capsys, arguments):
+    """The one line with which the command refuses, with status 2."""
+    try:
+        status = cli.main(arguments)
+    except SystemExit as stop:
+        status = stop.code
+    written = capsys.readouterr()
+    assert status == 2
+    assert written.out == ""
+    assert written.err.count("\n") == 1 and written.err.endswith("\n")
+    return written.err
+
+
+# Help.
+
+
+@pytest.mark.parametrize("words", [[], *([verb] for verb in cli.VERBS)])
+def test_every_verb_has_a_help(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*words, "--help"])
+    assert stop.value.code == 0
+    assert " ".join(["usage: keras-unet", *words]) in capsys.readouterr().out
+
+
+def test_every_verb_of_the_command_is_a_function_of_the_package():
+    assert sorted(cli.VERBS) == sorted(pipelines.__all__)
+
+
+def test_help_loads_neither_tensorflow_nor_numpy():
+    code = (
+        "import sys\n"
+        "from pipelines import cli\n"
+        "try:\n    cli.main(['fit', '--help'])\nexcept SystemExit:\n    pass\n"
+        "import json, os\n"
+        "print(json.dumps([sorted(sys.modules), sum(os.times()[:2])]))\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    modules, seconds = json.loads(process.stdout.splitlines()[-1])
+    heavy = {"numpy", "tensorflow", "keras", "scipy", "PIL", "tifffile", "matplotlib"}
+    assert not heavy & set(modules)
+    # At most 0.5 is what users were promised; the modules above are what decides it.
+    print(f"fit --help: {seconds:.2f} s of processor time")
+
+
+# Words of the command line.
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ([], "VERB"),
+        (["fat"], "'fat'"),
+        (["fit"], "--images, --masks, --run-dir"),
+        (["fit", "--images"], "--images"),
+        (["fit", "--depth", "deep"], "--depth.*'deep'"),
+        (["fit", "--steps", "1.5"], "--steps.*'1.5'"),
+        (["fit", "--variant", "unet++"], "--variant.*'unet\\+\\+'"),
+        (["check", "--images", "i", "--masks", "m", "--nonsense"], "--nonsense"),
+        (["serve"], "saved_model"),
+    ],
+)
+def test_words_that_cannot_be_parsed_are_refused_in_one_line(words, named, capsys):
+    line = refusal(capsys, words)
+    assert line.startswith("keras-unet")
+    assert "--help" in line
+    assert re.search(named, line)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--depth", "9"], "depth must be a whole number, 1 to 6, got 9"),
+        (["--minutes", "inf"], "minutes must be a number, at least 0.001, got inf"),
+        (["--minutes", "3"], "steps or minutes"),
+        (["--validation-images", "v"], "validation_images and validation_masks"),
+        (["--validation-stems", "x"], "no image is called x; there are a, b, c"),
+        (["--validation-stems", "a,b,c"], "3 of 3 images"),
+        (["--num-classes", "1", "--mask-kind", "classes"], "255"),
+        (["--loss", "keras.losses:MeanSquaredError"], "takes no from_logits"),
+        (["--optimizer", "keras.optimizers:None_"], "has no None_"),
+        (["--images", "nowhere/*.png"], "nowhere/*.png: no images found"),
+        (["--masks", ""], "masks must name a file or folder"),
+    ],
+)
+def test_a_wrong_setting_is_refused_and_leaves_no_run(folder, words, named, capsys):
+    line = refusal(capsys, fit_words(folder, *words))
+    assert line.startswith("keras-unet fit: ")
+    assert named in line
+    assert not (folder / "run").exists()
+
+
+# Files.
+
+
+def another_size(folder):
+    write(folder / "masks" / "b.png", MASK[:7])
+    return "masks/b.png: the mask is 7x8"
+
+
+def missing_mask(folder):
+    (folder / "masks" / "b.png").unlink()
+    return "images/b.png: no mask of the same stem"
+
+
+def mask_of_another_number(folder):
+    for name in ("images/a.png", "masks/b.png"):
+        (folder / name).unlink()
+    return "images/b.png: no mask of the same stem"
+
+
+def truncated_png(folder):
+    path = folder / "images" / "b.png"
+    path.write_bytes(path.read_bytes()[:60])
+    return "images/b.png: cannot be read as PNG"
+
+
+def empty_file(folder):
+    (folder / "masks" / "c.png").write_bytes(b"")
+    return "masks/c.png: cannot be read as PNG"
+
+
+def truncated_jpeg(folder):
+    (folder / "images" / "b.png").unlink()
+    path = folder / "images" / "b.jpg"
+    PIL.Image.fromarray(GREY).save(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    return "images/b.jpg: cannot be read as JPG"
+
+
+def truncated_tiff(folder):
+    (folder / "images" / "b.png").unlink()
+    path = folder / "images" / "b.tif"
+    tifffile.imwrite(path, np.zeros((5, 8, 6), "uint8"))
+    path.write_bytes(path.read_bytes()[:-30])
+    return "images/b.tif: cannot be read as TIFF"
+
+
+def grey_levels(folder):
+    write(folder / "masks" / "b.png", np.where(GREY == 31, 128, MASK).astype("uint8"))
+    return "masks/b.png: has 3 values (0, 128, 255), a binary mask has two"
+
+
+def class_ids_of_unknown_kind(folder):
+    for name in "abc":
+        write(folder / "masks" / f"{name}.png", GREY % 3)
+    return "masks/a.png: has the values 0, 1, 2, which could be classes or instances"
+
+
+def two_codings(folder):
+    write(folder / "masks" / "b.png", MASK // 255)
+    return "masks/b.png: has the values 0, 1, other masks"
+
+
+def mask_in_colour(folder):
+    write(folder / "masks" / "b.png", np.dstack([MASK, MASK, 255 - MASK]))
+    return "masks/b.png: a mask must have one channel, got 3"
+
+
+def one_stem_twice(folder):
+    write(folder / "images" / "x.png", GREY)
+    (folder / "images" / "x.png").rename(folder / "images" / "a.jpg")
+    return "images/a.jpg and "
+
+
+def mixed_channels(folder):
+    write(folder / "images" / "b.png", np.dstack([GREY] * 3))
+    return "images/b.png: 3 channels, but "
+
+
+def nothing_marked(folder):
+    for name in "abc":
+        write(folder / "masks" / f"{name}.png", MASK * 0)
+    return "masks: all mask pixels have one value"
+
+
+def no_images(folder):
+    for path in (folder / "images").iterdir():
+        path.unlink()
+    return "images: no images found"
+
+
+DEFECTS = [
+    another_size,
+    missing_mask,
+    mask_of_another_number,
+    truncated_png,
+    empty_file,
+    truncated_jpeg,
+    truncated_tiff,
+    grey_levels,
+    class_ids_of_unknown_kind,
+    two_codings,
+    mask_in_colour,
+    one_stem_twice,
+    mixed_channels,
+    nothing_marked,
+    no_images,
+]
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_data_that_cannot_be_trained_on_get_one_sentence_and_no_run(
+    folder, defect, capsys
+):
+    named = defect(folder)
+    line = refusal(capsys, fit_words(folder))
+    assert line.startswith(f"keras-unet fit: {folder}")
+    assert named in line
+    assert line.endswith(".\n")
+    assert not (folder / "run").exists()
+
+
+def test_check_refuses_with_the_same_words_as_fit(folder, capsys):
+    grey_levels(folder)
+    words = ["--images", str(folder / "images"), "--masks", str(folder / "masks")]
+    line = refusal(capsys, ["check", *words])
+    assert (
+        line.partition(": ")[2] == refusal(capsys, fit_words(folder)).partition(": ")[2]
+    )
+
+
+def test_a_run_is_never_overwritten(folder, capsys):
+    (folder / "run").mkdir()
+    assert f"{folder / 'run'} exists already" in refusal(capsys, fit_words(folder))
+    assert not list((folder / "run").iterdir())
+
+
+def test_a_run_folder_that_cannot_be_made_is_refused(folder, capsys):
+    (folder / "file").write_text("")
+    words = fit_words(folder, "--run-dir", str(folder / "file" / "run"))
+    assert str(folder / "file") in refusal(capsys, words)
+
+
+def test_a_process_says_one_line_too(folder):
+    truncated_tiff(folder)
+    # In a process of its own, with its own loggers and TensorFlow's first words.
+    process = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *fit_words(folder)],
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"},
+    )
+    assert process.returncode == 2
+    assert process.stderr.count("\n") == 1
+    assert "images/b.tif: cannot be read as TIFF" in process.stderr
+    assert process.stdout == ""
+
+
+# What a verb comes to.
+
+
+def test_check_prints_its_table_and_is_done(folder, capsys):
+    words = ["--images", str(folder / "images"), "--masks", str(folder / "masks")]
+    assert cli.main(["check", *words]) == 0
+    written = capsys.readouterr()
+    assert "images with masks         3" in written.out
+    assert written.err == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ValueError("one\n  sentence."), 2),
+        (KeyboardInterrupt(), 130),
+        (PermissionError(13, "Permission denied", "/here"), 2),
+        (OSError(28, "No space left on device"), 1),
+    ],
+)
+def test_the_status_says_whose_fault_it_is(monkeypatch, capsys, error, status):
+    def check(_):
+        raise error
+
+    monkeypatch.setitem(vars(pipelines), "check", check)
+    assert cli.main(["check", "--images", "i", "--masks", "m"]) == status
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_fault_of_ours_is_shown_whole(monkeypatch):
+    def check(_):
+        raise KeyError("fault")
+
+    monkeypatch.setitem(vars(pipelines), "check", check)
+    with pytest.raises(KeyError):
+        cli.main(["check", "--images", "i", "--masks", "m"])
+
+
+@pytest.mark.parametrize(
+    ("result", "text"), [(None, ""), ("a", "a\n"), ([1, 2], "1\n2\n"), ([], "\n")]
+)
+def test_the_result_is_printed(monkeypatch, capsys, result, text):
+    monkeypatch.setitem(vars(pipelines), "check", lambda _: result)
+    assert cli.main(["check", "--images", "i", "--masks", "m"]) == 0
+    assert capsys.readouterr().out == text

@@ -1,0 +1,44 @@
+import importlib
+import os
+
+import pytest
+
+from pipelines import tensorflow_start
+
+
+@pytest.fixture
+def talkative_import(monkeypatch):
+    """Makes every import write to the error stream of the process, as C++ does."""
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+
+    def install(error=None):
+        def import_module(name):
+            os.write(2, f"note of {name}\n".encode())
+            if error is not None:
+                raise error
+
+        monkeypatch.setattr(importlib, "import_module", import_module)
+
+    return install
+
+
+def test_notes_of_the_import_are_not_shown(talkative_import, capfd):
+    talkative_import()
+    tensorflow_start.import_tensorflow_quietly()
+    os.write(2, b"afterwards")
+    assert capfd.readouterr().err == "afterwards"
+
+
+def test_notes_are_shown_when_the_import_fails(talkative_import, capfd):
+    talkative_import(ImportError("libcuda"))
+    with pytest.raises(ImportError, match="libcuda"):
+        tensorflow_start.import_tensorflow_quietly()
+    assert capfd.readouterr().err == "note of keras\n"
+
+
+def test_notes_are_shown_to_who_asked_for_them(talkative_import, capfd, monkeypatch):
+    talkative_import()
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    tensorflow_start.import_tensorflow_quietly()
+    assert capfd.readouterr().err == "note of keras\n"
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"

@@ -1,0 +1,206 @@
+import collections
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tifffile
+
+from keras_unet import geometry
+from pipelines import tiles
+from pipelines.config import AugmentConfig
+from pipelines.dataset import load_dataset
+from pipelines.tiles import TileShape, tile_shape, tile_stream
+
+WARPED = AugmentConfig(elastic=3.0, brightness=0, contrast=0)
+
+
+@pytest.fixture
+def make_dataset(tmp_path):
+    """Writes images whose two channels say row and column, and masks of classes."""
+
+    def make(*sizes, class_of):
+        for name in ("images", "masks"):
+            (tmp_path / name).mkdir()
+        for number, (height, width) in enumerate(sizes):
+            rows, columns = np.mgrid[:height, :width].astype(np.float32)
+            image = np.stack([rows, columns], axis=-1)
+            mask = np.asarray(class_of(number, rows, columns)).astype(np.uint8)
+            path = tmp_path / "images" / f"{number}.tif"
+            tifffile.imwrite(path, image, photometric="minisblack", planarconfig=1)
+            path = tmp_path / "masks" / f"{number}.tif"
+            tifffile.imwrite(path, np.broadcast_to(mask, image.shape[:2]))
+        return load_dataset(
+            str(tmp_path / "images"), str(tmp_path / "masks"), "classes"
+        )
+
+    return make
+
+
+def chequer(number, rows, columns):
+    # From 5 on: also a mask of one pixel has more than two classes.
+    return 5 + (rows // 3 * 5 + columns // 2) % 200
+
+
+def number_of_image(number, rows, columns):
+    return np.full(rows.shape, number)
+
+
+def tiles_of(stream, count):
+    found = [
+        (np.asarray(image), np.asarray(mask))
+        for image, mask in stream.unbatch().take(count)
+    ]
+    assert len(found) == count
+    return found
+
+
+def assert_same(found, expected):
+    for (image, mask), (other_image, other_mask) in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(image, other_image)
+        np.testing.assert_array_equal(mask, other_mask)
+
+
+@pytest.mark.parametrize(
+    # Smaller than the tile, than the context of 92 pixels, than the halo; one pixel.
+    "size",
+    [(1, 1), (1, 40), (7, 3), (33, 65), (120, 90)],
+)
+@pytest.mark.parametrize(
+    "shape", [TileShape(32, 32), TileShape(76, 36)], ids=["padded", "paper"]
+)
+@pytest.mark.parametrize("config", [tiles.NO_AUGMENTATION, WARPED], ids=["cut", "warp"])
+def test_image_and_mask_show_the_same_place_for_every_size(
+    make_dataset, size, shape, config
+):
+    dataset = make_dataset(size, class_of=chequer)
+    facts = dataset.facts[0]
+    stream = tile_stream(dataset, shape, batch_size=2, config=config)
+    for image, mask in tiles_of(stream, 6):
+        assert image.shape == (shape.image_size, shape.image_size, 2)
+        assert mask.shape == (shape.mask_size, shape.mask_size, 1)
+        assert (image.dtype, mask.dtype) == (np.float32, np.int32)
+        cut = (shape.image_size - shape.mask_size) // 2
+        centre = image[cut : cut + shape.mask_size, cut : cut + shape.mask_size]
+        places = centre * facts.std + facts.mean
+        nearest = np.floor(places + 0.5).astype(int)
+        # The mirror shows no pixel that the image does not have.
+        assert nearest.min() >= 0
+        assert (nearest.max(axis=(0, 1)) < size).all()
+        expected = chequer(0, nearest[..., :1], nearest[..., 1:])
+        clear = (np.abs(places - np.floor(places) - 0.5) > 1e-2).all(axis=-1)
+        np.testing.assert_array_equal(mask[clear], expected[clear])
+
+
+def test_tiles_beyond_the_image_are_mirrored_at_its_border(make_dataset):
+    dataset = make_dataset((5, 4), class_of=chequer)
+    facts = dataset.facts[0]
+    stream = tile_stream(dataset, TileShape(30, 10), batch_size=1)
+    for image, _ in tiles_of(stream, 4):
+        places = np.round(image * facts.std + facts.mean).astype(int)
+        for axis, period in ((0, 8), (1, 6)):
+            line = np.moveaxis(places[..., axis], axis, 0)[:, 0]
+            # From pixel to pixel one step, and back after 5 and 4 of them.
+            assert set(np.abs(np.diff(line))) == {1}
+            np.testing.assert_array_equal(line[period:], line[:-period])
+
+
+def test_the_stream_is_the_same_with_one_thread_and_with_many(make_dataset):
+    dataset = make_dataset((40, 50), (60, 33), class_of=chequer)
+    stream = tile_stream(dataset, TileShape(16, 16), batch_size=3, config=WARPED)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1
+    options.threading.max_intra_op_parallelism = 1
+    one_thread = stream.with_options(options)
+    assert_same(tiles_of(stream, 12), tiles_of(one_thread, 12))
+    assert_same(tiles_of(stream, 12), tiles_of(stream, 12))
+
+
+def test_a_tile_depends_on_seed_and_number_alone(make_dataset):
+    dataset = make_dataset((40, 50), (60, 33), class_of=chequer)
+    shape = TileShape(16, 16)
+    settings = {"config": WARPED, "seed": 5}
+    all_tiles = tiles_of(tile_stream(dataset, shape, batch_size=1, **settings), 12)
+    late = tile_stream(dataset, shape, batch_size=4, start=7, **settings)
+    assert_same(tiles_of(late, 5), all_tiles[7:])
+    other = tile_stream(dataset, shape, batch_size=1, config=WARPED, seed=6)
+    for (image, _), (other_image, _) in zip(
+        all_tiles, tiles_of(other, 12), strict=True
+    ):
+        assert not np.array_equal(image, other_image)
+
+
+def test_no_two_tiles_of_a_stream_are_alike(make_dataset):
+    dataset = make_dataset((40, 50), class_of=chequer)
+    stream = tile_stream(dataset, TileShape(16, 16), batch_size=1, config=WARPED)
+    found = {image.tobytes() for image, _ in tiles_of(stream, 30)}
+    assert len(found) == 30
+
+
+def test_a_stream_far_into_training_still_gives_tiles(make_dataset):
+    dataset = make_dataset((20, 20), class_of=chequer)
+    far = tile_stream(dataset, TileShape(16, 16), batch_size=1, start=2**31 + 5)
+    near = tile_stream(dataset, TileShape(16, 16), batch_size=1, start=5)
+    assert not np.array_equal(tiles_of(far, 1)[0][0], tiles_of(near, 1)[0][0])
+
+
+def test_every_epoch_visits_images_by_area_in_an_order_of_its_own(make_dataset):
+    # Tiles of 16 pixels: 1, 2 x 2 and 2 x 3 of them cover the images.
+    dataset = make_dataset((10, 16), (32, 20), (17, 48), class_of=number_of_image)
+    stream = tile_stream(dataset, TileShape(16, 16), batch_size=1)
+    visited = [int(mask[0, 0, 0]) for _, mask in tiles_of(stream, 11 * 6)]
+    epochs = [tuple(visited[start : start + 11]) for start in range(0, 66, 11)]
+    for epoch in epochs:
+        assert collections.Counter(epoch) == {0: 1, 1: 4, 2: 6}
+    assert len(set(epochs)) == 6
+
+
+def test_places_reach_every_corner_evenly(make_dataset):
+    dataset = make_dataset((12, 9), class_of=chequer)
+    facts = dataset.facts[0]
+    stream = tile_stream(dataset, TileShape(8, 8), batch_size=1)
+    tops_and_lefts = [
+        tuple(np.round(image[0, 0] * facts.std + facts.mean).astype(int))
+        for image, _ in tiles_of(stream, 300)
+    ]
+    counts = collections.Counter(tops_and_lefts)
+    assert set(counts) == {(top, left) for top in range(5) for left in range(2)}
+    # 30 each expected; four standard deviations.
+    assert max(counts.values()) < 30 + 4 * 30**0.5
+    assert min(counts.values()) > 30 - 4 * 30**0.5
+
+
+def test_a_stream_ends_where_it_is_told_to(make_dataset):
+    dataset = make_dataset((20, 20), class_of=chequer)
+    stream = tile_stream(dataset, TileShape(16, 16), batch_size=2, start=3, num_tiles=8)
+    # Five tiles are two whole batches.
+    assert [image.shape[0] for image, _ in stream] == [2, 2]
+
+
+def test_masks_of_two_classes_are_float_and_the_image_is_scaled(discs):
+    dataset = load_dataset(str(discs / "images"), str(discs / "masks"), "auto")
+    shape = TileShape(40, 40)
+    stream = tile_stream(dataset, shape, batch_size=4)
+    image, mask = next(iter(stream))
+    assert image.shape == (4, 40, 40, 1)
+    assert (image.dtype, mask.dtype) == (tf.float32, tf.float32)
+    assert set(np.unique(mask)) == {0, 1}
+    # Discs are brighter: their pixels are above the mean of the image.
+    assert np.mean(image[mask == 1]) > 0.5 > 0 > np.mean(image[mask == 0])
+
+
+@pytest.mark.parametrize(("variant", "mask_size"), [("padded", 64), ("paper", 4)])
+def test_the_mask_tile_is_as_large_as_the_output_of_the_net(
+    random_net, variant, mask_size
+):
+    size = {"padded": 64, "paper": geometry.least_input_size(2, "paper")}[variant]
+    shape = tile_shape(size, 2, variant)
+    assert shape == TileShape(size, mask_size)
+    output = random_net(variant, 2)(np.zeros((1, size, size, 1), np.float32))
+    assert output.shape[1:3] == (mask_size, mask_size)
+
+
+def test_a_tile_that_the_net_does_not_take_is_refused():
+    with pytest.raises(ValueError, match="tile_size=570 .* 556 and 572"):
+        tile_shape(570, 4, "paper")
+    with pytest.raises(ValueError, match="tile_size=30 .* 16 and 32"):
+        tile_shape(30, 4, "padded")

@@ -1,0 +1,205 @@
+import csv
+import json
+
+import keras
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+from tensorflow.python.framework import config as tensorflow_config
+
+from keras_unet import geometry
+from pipelines import fit, run_folder
+from pipelines.dataset import load_dataset
+from pipelines.overlap_tile import Net
+from pipelines.validation import validate
+
+BINARY_CROSSENTROPY = keras.losses.BinaryCrossentropy(from_logits=True)
+
+
+@pytest.fixture
+def tiny(fit_config, tmp_path):
+    """Makes the settings of the smallest run."""
+
+    def make(name="run", **changes):
+        smallest = {"base_filters": 2, "depth": 1, "steps": 2, "validations": 1}
+        return fit_config(tmp_path / name, **smallest | changes)
+
+    return make
+
+
+@pytest.fixture
+def determinism_undone():
+    """Determinism is a switch of the whole process."""
+    yield
+    tensorflow_config.disable_op_determinism()
+
+
+def rows_of_history(path):
+    with (path / "history.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_leaves_what_is_promised_and_nothing_else(run):
+    assert sorted(path.name for path in run.iterdir()) == [
+        "config.json",
+        "history.csv",
+        "logs",
+        "model.keras",
+        "report.html",
+    ]
+    assert list((run / "logs").iterdir())
+
+
+def test_the_record_holds_settings_versions_data_and_threshold(run, fit_config):
+    record = json.loads((run / "config.json").read_text())
+    settings = vars(fit_config(run))
+    assert set(record["settings"]) == set(settings)
+    assert record["settings"]["tile_size"] == 32
+    assert record["settings"]["elastic"] == settings["elastic"]
+    assert record["classes"] == ["background", "foreground"]
+    assert record["scaling"] == "per_image"
+    assert 0.01 <= record["threshold"] <= 0.99
+    assert record["precision"] == {"training": "float32", "model": "float32"}
+    assert {"tensorflow", "keras", "numpy", "python"} <= set(record["versions"])
+    # Every fifth image is held out.
+    names = {
+        part: [name.split("/")[-1] for name in record["data"][part]["images"]]
+        for part in ("training", "validation")
+    }
+    assert names["validation"] == ["cell_4.png"]
+    assert names["training"] == [f"cell_{number}.png" for number in range(4)]
+    fingerprints = [record["data"][part]["fingerprint"] for part in names]
+    assert len(set(fingerprints)) == 2
+    assert all(len(fingerprint) == 32 for fingerprint in fingerprints)
+
+
+def test_validations_are_spread_over_the_steps(run):
+    assert [row["step"] for row in rows_of_history(run)] == ["2", "4"]
+
+
+def test_the_saved_model_is_the_best_by_validation_loss(run, discs):
+    rows = rows_of_history(run)
+    best = min(rows, key=lambda row: float(row["val_loss"]))
+    loaded = run_folder.load(str(run))
+    assert loaded.record.best["by"] == "validation loss"
+    assert loaded.record.best["step"] == int(best["step"])
+    held_out = load_dataset(
+        str(discs / "images" / "cell_4.png"),
+        str(discs / "masks" / "cell_4.png"),
+        "binary",
+    )
+    again = validate(Net(loaded.model), held_out, loss=BINARY_CROSSENTROPY)
+    assert again.loss == pytest.approx(float(best["val_loss"]), rel=1e-4)
+    assert again.threshold == loaded.record.threshold
+
+
+def test_the_saved_model_loads_with_plain_keras(run):
+    model = keras.models.load_model(run / "model.keras")
+    assert model.layers[-1].name == "logits"
+    logits = model(np.zeros((1, 8, 12, 1), np.float32))
+    assert (logits.shape, logits.dtype) == ((1, 8, 12, 1), tf.float32)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_short_numbers_train_and_the_saved_model_is_float32(tiny, precision):
+    result = fit(tiny(precision=precision, steps=3, validations=2, dropout=0.2))
+    assert result.steps == 3
+    run = run_folder.load(result.run_dir)
+    assert run.record.precision == {"training": precision, "model": "float32"}
+    assert {layer.dtype for layer in run.model.layers} == {"float32"}
+    assert run.model.layers[-1].name == "logits"
+    assert keras.mixed_precision.global_policy().name == "float32"
+
+
+def test_the_paper_net_trains_on_its_smallest_tile(tiny):
+    size = geometry.least_input_size(1, "paper")
+    result = fit(tiny(variant="paper", tile_size=size))
+    run = run_folder.load(result.run_dir)
+    assert run.model.output_shape[-1] == 2
+    assert run.record.threshold is not None
+    assert "2 steps; best at step 2" in str(result)
+
+
+def test_colours_and_three_classes_train(tiny, tmp_path, random):
+    for name, shape, high in (("images", (20, 24, 3), 256), ("masks", (20, 24), 3)):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            pixels = random.integers(0, high, shape).astype(np.uint8)
+            PIL.Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    result = fit(
+        tiny(
+            images=str(tmp_path / "images"),
+            masks=str(tmp_path / "masks"),
+            mask_kind="classes",
+            num_classes=4,
+            validation_stems=("0",),
+        )
+    )
+    run = run_folder.load(result.run_dir)
+    assert run.model.input_shape[-1] == 3
+    assert run.model.output_shape[-1] == 4
+    assert run.record.threshold is None
+    assert run.record.classes == [f"class {index}" for index in range(4)]
+    assert run.record.data["validation"]["images"] == [
+        str(tmp_path / "images" / "0.png")
+    ]
+
+
+def test_a_budget_of_minutes_ends_with_a_validation(tiny):
+    result = fit(tiny(steps=None, minutes=0.001, validations=3))
+    rows = rows_of_history(run_folder.load(result.run_dir).path)
+    assert 1 <= len(rows) <= 3
+    assert int(rows[-1]["step"]) == result.steps >= 1
+    assert float(rows[-1]["learning_rate"]) < 1e-3 * 0.01
+
+
+def test_masks_of_0_and_255_and_of_0_and_1_train_to_the_same_weights(
+    tiny, discs, tmp_path, determinism_undone
+):
+    ones = tmp_path / "ones"
+    ones.mkdir()
+    for path in (discs / "masks").iterdir():
+        mask = np.asarray(PIL.Image.open(path)) // 255
+        PIL.Image.fromarray(mask).save(ones / path.name)
+    masks = {"of_255": str(discs / "masks"), "of_1": str(ones)}
+    weights = []
+    for name, pattern in masks.items():
+        config = tiny(name, masks=pattern, deterministic=True, steps=3, dropout=0.2)
+        weights.append(run_folder.load(fit(config).run_dir).model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_diverged_training_is_an_error(tiny, tmp_path):
+    config = tiny(
+        optimizer="keras.optimizers:SGD:learning_rate=1e30",
+        batch_norm=False,
+        steps=20,
+    )
+    with pytest.raises(ValueError, match=r"diverged. Lower learning_rate .*1e\+30"):
+        fit(config)
+    assert not (tmp_path / "run" / "model.keras").exists()
+
+
+def test_an_existing_folder_is_refused_before_the_data_are_read(tiny, tmp_path):
+    (tmp_path / "run").mkdir()
+    with pytest.raises(ValueError, match="run exists already"):
+        fit(tiny(images="/nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"images": "/nowhere"}, "/nowhere: no images found"),
+        ({"tile_size": 33}, "tile_size=33 does not fit"),
+        ({"optimizer": "keras.optimizers:Nothing"}, "has no Nothing"),
+        ({"loss": "keras.losses:MeanSquaredError"}, "takes no from_logits"),
+    ],
+)
+def test_wrong_settings_are_refused_and_nothing_is_written(
+    tiny, tmp_path, changes, words
+):
+    with pytest.raises(ValueError, match=words):
+        fit(tiny(**changes))
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,110 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from pipelines import scaling, scores
+from pipelines.dataset import load_dataset
+from pipelines.overlap_tile import Net
+from pipelines.validation import validate
+
+
+@pytest.fixture(scope="module")
+def dataset(discs):
+    return load_dataset(str(discs / "images"), str(discs / "masks"), "auto")
+
+
+@pytest.fixture(scope="module")
+def net(random_net):
+    return Net(random_net("padded", 2))
+
+
+def probabilities(net, dataset):
+    images = [dataset.image(index) for index in range(len(dataset.pairs))]
+    return [net.probability(np.asarray(scaling.scale_image(i))) for i in images]
+
+
+def test_the_loss_is_the_mean_over_all_pixels_of_whole_images(net, dataset):
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    found = validate(net, dataset, loss=loss).loss
+    parts = []
+    for index, probability in enumerate(probabilities(net, dataset)):
+        y_true = dataset.mask(index)
+        p = probability[..., 0].astype(np.float64)
+        parts.append(-np.where(y_true == 1, np.log(p), np.log(1 - p)).ravel())
+    assert found == pytest.approx(np.concatenate(parts).mean(), abs=1e-5)
+
+
+def test_large_images_weigh_more_in_the_loss(net, dataset, monkeypatch):
+    sizes = {0: (4, 4), 1: (4, 12)}
+    images = {0: np.zeros((4, 4, 1)), 1: np.zeros((4, 12, 1))}
+    monkeypatch.setattr(type(dataset), "image", lambda self, index: images[index])
+    monkeypatch.setattr(
+        type(dataset), "mask", lambda self, index: np.zeros(sizes[index], np.uint8)
+    )
+
+    def loss(y_true, logits):
+        return float(y_true.shape[2])
+
+    two = dataclasses.replace(dataset, pairs=dataset.pairs[:2])
+    # Widths 4 and 12, on 16 and 48 pixels.
+    assert validate(net, two, loss=loss).loss == (4 * 16 + 12 * 48) / 64
+
+
+def test_without_a_loss_it_is_not_a_number(net, dataset):
+    assert np.isnan(validate(net, dataset).loss)
+
+
+def test_the_threshold_is_the_best_of_all_images_together(net, dataset):
+    result = validate(net, dataset)
+    y_true = np.concatenate([dataset.mask(i).ravel() for i in range(5)])
+    p = np.concatenate([one.ravel() for one in probabilities(net, dataset)])
+    ious = {
+        threshold: scores.mean_iou(
+            scores.confusion_matrix(y_true, (p > np.float32(threshold)).astype(int), 2)
+        )
+        for threshold in np.arange(1, 100) / 100
+    }
+    assert ious[result.threshold] == max(ious.values())
+    assert scores.mean_iou(result.confusion) == max(ious.values())
+    assert result.confusion.sum() == y_true.size
+
+
+# Also between the thresholds that are tried: the settings may be edited.
+@pytest.mark.parametrize("threshold", [0.5, 0.4567])
+def test_a_given_threshold_is_taken_as_it_is(net, dataset, threshold):
+    result = validate(net, dataset, threshold=threshold)
+    expected = sum(
+        scores.confusion_matrix(
+            dataset.mask(index), (one[..., 0] > threshold).astype(int), 2
+        )
+        for index, one in enumerate(probabilities(net, dataset))
+    )
+    assert result.threshold == threshold
+    np.testing.assert_array_equal(result.confusion, expected)
+
+
+def test_from_three_channels_on_the_most_probable_class_counts(random_net, dataset):
+    net = Net(random_net(num_classes=3))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    result = validate(net, dataset, loss=loss, num_pictures=1)
+    expected = sum(
+        scores.confusion_matrix(dataset.mask(index), one.argmax(axis=-1), 3)
+        for index, one in enumerate(probabilities(net, dataset))
+    )
+    assert result.threshold is None
+    np.testing.assert_array_equal(result.confusion, expected)
+    assert np.isfinite(result.loss)
+    assert result.pictures[0].y_pred.max() <= 2
+
+
+def test_pictures_hold_image_truth_and_decision(net, dataset):
+    result = validate(net, dataset, num_pictures=2)
+    assert [picture.name for picture in result.pictures] == ["cell_0", "cell_1"]
+    for index, picture in enumerate(result.pictures):
+        np.testing.assert_array_equal(picture.image, dataset.image(index))
+        np.testing.assert_array_equal(picture.y_true, dataset.mask(index))
+        expected = probabilities(net, dataset)[index][..., 0] > result.threshold
+        np.testing.assert_array_equal(picture.y_pred, expected)
+    assert validate(net, dataset).pictures == []
