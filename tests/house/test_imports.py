@@ -10,8 +10,10 @@ ROOT = pathlib.Path(__file__).parents[2]
 # A module may import those of the rows above its own, and of its own row only those
 # named in SAME_ROW. Names are relative to pipelines.
 ROWS = [
-    ("config", "images", "scores", "mask_values", "import_path", "tensorflow_start"),
-    ("flags", "scaling", "decision", "augment", "dataset", "precision", "objectives"),
+    ("setting_checks", "images", "scores", "mask_values", "import_path"),
+    ("config", "tensorflow_start"),
+    ("flags", "scaling", "decision", "augment", "pairing", "precision", "objectives"),
+    ("dataset",),
     ("tiles", "overlap_tile", "serving_graph"),
     ("validation", "run_folder", "run_plan"),
     ("pictures",),
@@ -19,7 +21,6 @@ ROWS = [
     ("training", "evaluation", "prediction", "exporting", "checking", "describing"),
 ]
 SAME_ROW = {
-    ("dataset", "scaling"),
     ("serving_graph", "overlap_tile"),
 }
 # Serving knows files and sizes, but neither the network nor what trains it.
