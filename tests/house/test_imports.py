@@ -34,6 +34,15 @@ NETWORK = {
     "layers": {"geometry"},
     "geometry": set(),
     "border_weights": set(),
+    "losses": {"loss_functions", "loss_sums", "mask_loss"},
+    "loss_sums": {"mask_loss", "batches"},
+    "loss_functions": {"batches"},
+    "mask_loss": {"batches"},
+    "metrics": {"batches"},
+    "batches": set(),
+    "drawing": {"drawing_layout", "describe"},
+    "drawing_layout": {"describe"},
+    "describe": {"geometry"},
 }
 
 
@@ -102,6 +111,11 @@ def test_pipelines_import_only_the_rows_above_them(module):
 def test_the_network_knows_nothing_of_the_pipelines(module):
     assert not rooms(modules("keras_unet")[module], "pipelines")
     assert not {"pipelines"} & imported(modules("keras_unet")[module])
+
+
+def test_every_module_of_the_network_has_a_place_in_the_table():
+    rooms = {room_of(name) for name in modules("keras_unet")} - {"__init__"}
+    assert rooms == set(NETWORK)
 
 
 @pytest.mark.parametrize("room", NETWORK)
