@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 ADDONS := .venv-addons
 STAMP := .installed
+# Two processes: a third would only wait for memory and cores of a small machine.
+PYTEST := -m pytest -q -n 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint bench
@@ -19,15 +21,15 @@ demo: $(VENV)/$(STAMP)
 
 test: $(VENV)/$(STAMP) $(ADDONS)/$(STAMP)
 	@echo "== Tests on today's TensorFlow and Keras"
-	$(VENV)/bin/python -m pytest -q
+	$(VENV)/bin/python $(PYTEST)
 	@echo "== Tests on TensorFlow 2.15, Keras 2.15 and TensorFlow Addons"
-	$(ADDONS)/bin/python -m pytest -q
+	$(ADDONS)/bin/python $(PYTEST)
 	@echo "All tests passed on both stacks. A test that is skipped says why: add -rs to"
 	@echo "$(VENV)/bin/python -m pytest"
 
 test-all: $(VENV)/$(STAMP) $(ADDONS)/$(STAMP)
-	$(VENV)/bin/python -m pytest -q -m ""
-	$(ADDONS)/bin/python -m pytest -q -m ""
+	$(VENV)/bin/python $(PYTEST) -m ""
+	$(ADDONS)/bin/python $(PYTEST) -m ""
 
 lint: $(VENV)/$(STAMP)
 	$(VENV)/bin/ruff check .

@@ -46,7 +46,7 @@ setup(
             "keras==2.15.*",
             "tensorflow-addons==0.23.*",
         ],
-        "test": ["pytest", "hypothesis", *DEMO, *SERVE],
+        "test": ["pytest", "pytest-xdist", "hypothesis", *DEMO, *SERVE],
         "dev": ["ruff==0.17.*", "mypy==2.*"],
     },
     entry_points={"console_scripts": ["keras-unet = pipelines.cli:main"]},

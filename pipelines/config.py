@@ -126,7 +126,7 @@ class FitConfig(NetworkConfig, AugmentConfig, CheckConfig):
     )
     validations: int = setting(10, "validations over the whole training")
     learning_rate: float | None = setting(
-        None, "at the start; by default 0.001 (0.0002 without batch normalisation)"
+        None, "at the start; by default 0.002 (0.0002 without batch normalisation)"
     )
     loss: str | None = setting(
         None,

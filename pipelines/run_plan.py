@@ -137,4 +137,4 @@ def _batch_size(config: FitConfig) -> int:
 def _learning_rate(config: FitConfig, batch_norm: bool) -> float:
     if config.learning_rate is not None:
         return config.learning_rate
-    return 1e-3 if batch_norm else 2e-4
+    return 2e-3 if batch_norm else 2e-4
