@@ -50,7 +50,7 @@ def conv_block(
             features = keras.layers.BatchNormalization(
                 # Keras's 0.99 would leave the statistics behind in a run of few
                 # hundred steps; a tile has pixels enough for a faster average.
-                momentum=0.97,
+                momentum=0.9,
                 name=f"{name}_norm_{index}",
             )(features)
         features = keras.layers.ReLU(name=f"{name}_relu_{index}")(features)
