@@ -17,7 +17,7 @@ help:
 	@echo "make bench  measures, and writes to benchmarks/results"
 
 demo: $(VENV)/$(STAMP)
-	$(VENV)/bin/keras-unet demo --out demo
+	@$(VENV)/bin/keras-unet demo --out demo
 
 test: $(VENV)/$(STAMP) $(ADDONS)/$(STAMP)
 	@echo "== Tests on today's TensorFlow and Keras"
@@ -41,12 +41,12 @@ bench: $(VENV)/$(STAMP)
 
 $(VENV)/$(STAMP): setup.py
 	@echo "== Installing into $(VENV) (TensorFlow is large: some minutes)"
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e ".[test,dev]"
-	touch $@
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -e ".[test,dev]"
+	@touch $@
 
 $(ADDONS)/$(STAMP): setup.py
 	@echo "== Installing into $(ADDONS) (TensorFlow 2.15 with TensorFlow Addons)"
-	$(PYTHON) -m venv $(ADDONS)
-	$(ADDONS)/bin/pip install --quiet --disable-pip-version-check -e ".[addons,test]"
-	touch $@
+	@$(PYTHON) -m venv $(ADDONS)
+	@$(ADDONS)/bin/pip install --quiet --disable-pip-version-check -e ".[addons,test]"
+	@touch $@

@@ -181,12 +181,13 @@ class Validator(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """A progress bar over the budget, quiet when not on a terminal."""
+    """A progress bar over the budget; off a terminal a line for each validation."""
 
     def __init__(self, budget: Budget, validator: Validator) -> None:
         super().__init__()
         self._budget = budget
         self._validator = validator
+        self._logged = 0
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Shows the bar."""
@@ -202,6 +203,8 @@ class Progress(keras.callbacks.Callback):
         """Moves the bar."""
         total = self._bar.total or 0
         self._bar.update(math.floor(self._budget.used * total) - self._bar.n)
+        if self._bar.disable:
+            self._log_validation()
         shown = {"step": self._budget.step, "loss": f"{(logs or {})['loss']:.4f}"}
         if self._validator.history:
             last = self._validator.history[-1]
@@ -212,3 +215,15 @@ class Progress(keras.callbacks.Callback):
     def on_train_end(self, logs: Any = None) -> None:
         """Leaves the bar as it is."""
         self._bar.close()
+
+    def _log_validation(self) -> None:
+        rows = self._validator.history
+        if len(rows) > self._logged:
+            self._logged = len(rows)
+            logger.info(
+                "%3.0f %%, step %d, %.1f minutes: loss %.4f, validation loss %.4f, "
+                "mean IoU %.4f",
+                100 * self._budget.used,
+                *(rows[-1][name] for name in ("step", "minutes", "loss")),
+                *(rows[-1][name] for name in ("val_loss", "val_mean_iou")),
+            )

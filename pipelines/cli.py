@@ -33,7 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: words of the command line; by default those of the process.
     """
-    parsed = _parser().parse_args(arguments)
+    parsed, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        return _refuse(
+            parsed.verb,
+            f"unrecognized arguments: {' '.join(unknown)}; keras-unet {parsed.verb} "
+            "--help lists the settings.",
+        )
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -43,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
             tensorflow_start.import_tensorflow_quietly()
         result = getattr(pipelines, parsed.verb)(flags.to_config(parsed, config_class))
     except ValueError as error:
-        return _refuse(parsed.verb, str(error))
+        return _refuse(parsed.verb, flags.name_flags(str(error), config_class))
     except OSError as error:
         # A path that the user named cannot be used, or else the machine is at fault.
         return _refuse(parsed.verb, str(error), status=2 if error.filename else 1)

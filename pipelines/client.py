@@ -169,7 +169,8 @@ def _ask(method: str, url: str, timeout: float, **request: Any) -> dict[str, Any
     except requests.RequestException as error:
         raise ValueError(
             f"{url}: the server cannot be reached or broke off ({_reason(error)}). "
-            "Start it with `keras-unet serve`, or correct the address."
+            "Start it with `keras-unet serve` and wait until it is ready, or correct "
+            "the address."
         ) from error
     try:
         document = answer.json()

@@ -256,6 +256,7 @@ class SegmentConfig:
 class DescribeConfig(NetworkConfig):
     """Settings of `describe`."""
 
+    num_classes: int | None = setting(None, "channels out; by default 1 (paper: 2)")
     height: int | None = setting(None, "of the input; by default 572, or 512 padded")
     width: int | None = setting(None, "of the input; by default its height")
     channels: int = setting(1, "of the input")

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import re
 import types
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -34,12 +35,24 @@ def to_config(arguments: argparse.Namespace, config_class: type) -> Any:
     return config_class(**{name: getattr(arguments, name) for name in names})
 
 
+def name_flags(message: str, config_class: type) -> str:
+    """Returns a message with settings called by their flags: mask_kind, --mask-kind.
+
+    Only names of several words, which stand for nothing else, and not within paths.
+    """
+    for field in dataclasses.fields(config_class):
+        if "_" in field.name:
+            name = rf"(?<![\w./\\'-]){field.name}(?![\w/\\'])(?!\.\w)"
+            message = re.sub(name, "--" + field.name.replace("_", "-"), message)
+    return message
+
+
 def _options(field: dataclasses.Field, hint: Any) -> dict[str, Any]:
     required = _required(field)
     options: dict[str, Any] = {"help": field.metadata["help"], "required": required}
     if not required:
         options["default"] = field.default
-        if field.default not in (None, (), False, True):
+        if field.default not in (None, ()) and not isinstance(field.default, bool):
             options["help"] += f" (default {field.default})"
     if get_origin(hint) in (types.UnionType,):
         hint = next(part for part in get_args(hint) if part is not type(None))

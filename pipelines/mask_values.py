@@ -80,9 +80,9 @@ def _too_many_values(name: str, values: list[int], seen: list[int], kind: str) -
             "Say mask_kind classes or mask_kind instances."
         )
     return (
-        f"{name}: has {len(values)} values ({shown}), a binary mask has two: grey "
-        "levels between them come from smoothing, resizing or JPEG. Threshold the "
-        "mask, or say mask_kind classes or instances if the values are ids."
+        f"{name}: has {len(values)} values ({shown}), a binary mask has two. If they "
+        "are ids, say mask_kind instances or classes; if they are grey levels between "
+        "two values, from smoothing, resizing or JPEG, threshold the mask."
     )
 
 

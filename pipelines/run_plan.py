@@ -1,11 +1,11 @@
 """What a run will do: its settings with every open one decided, and its data."""
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 from keras_unet import geometry
 from pipelines import objectives, precision, tiles
-from pipelines.config import DEFAULT_MINUTES, FitConfig
+from pipelines.config import DEFAULT_MINUTES, FitConfig, Precision
 from pipelines.dataset import Dataset, load_dataset, split
 
 PADDED_TILE_SIZE = 256
@@ -25,7 +25,7 @@ class RunPlan:
         steps: how many, or None.
         minutes: how long, or None.
         learning_rate: at the start, unless the optimizer's path sets another.
-        precision: "float32", "bfloat16" or "float16".
+        precision: "float32", "bfloat16" or "float16"; never "auto".
         loss: on (mask, logits).
     """
 
@@ -37,8 +37,25 @@ class RunPlan:
     steps: int | None
     minutes: float | None
     learning_rate: float
-    precision: str
+    precision: Precision
     loss: Any
+
+    def settled(self, config: FitConfig) -> FitConfig:
+        """Returns the settings with those that were left open as they were decided.
+
+        Kept with the run: what a default was may change.
+        """
+        return dataclasses.replace(
+            config,
+            num_classes=self.network["num_classes"],
+            batch_norm=self.network["batch_norm"],
+            dropout=self.network["dropout"],
+            tile_size=self.tile_shape.image_size,
+            batch_size=self.batch_size,
+            minutes=self.minutes,
+            learning_rate=self.learning_rate,
+            precision=self.precision,
+        )
 
     @property
     def class_names(self) -> list[str]:
@@ -67,7 +84,7 @@ def plan_run(config: FitConfig) -> RunPlan:
         steps=config.steps,
         minutes=config.minutes or by_default,
         learning_rate=_learning_rate(config, network["batch_norm"]),
-        precision=precision.resolve(config.precision),
+        precision=cast(Precision, precision.resolve(config.precision)),
         loss=objectives.make_loss(config, network["num_classes"]),
     )
 
@@ -116,7 +133,9 @@ def _network_arguments(config: FitConfig, dataset: Dataset) -> dict[str, Any]:
         "base_filters": config.base_filters,
         "depth": config.depth,
         "batch_norm": not paper if config.batch_norm is None else config.batch_norm,
-        "dropout": config.dropout,
+        "dropout": (0.5 if paper else 0.0)
+        if config.dropout is None
+        else config.dropout,
         "activation": None,
     }
 

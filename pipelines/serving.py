@@ -38,6 +38,10 @@ def serve(config: ServeConfig) -> None:
     _LOGGER.info("Starting %s: %s.", launch.engine, launch.reason)
     _LOGGER.info("Once the model is loaded, send requests to %s", launch.url)
     with _process_until_signal(launch.command) as (process, was_asked):
+        while process.poll() is None and not _is_available(launch.url):
+            time.sleep(_POLL_SECONDS)
+        if process.poll() is None:
+            _LOGGER.info("Ready; Ctrl-C ends it.")
         status = process.wait()
     if not was_asked():
         raise RuntimeError(

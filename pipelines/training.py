@@ -92,7 +92,17 @@ def fit(config: FitConfig) -> FitResult:
     )
     callbacks = [budget, validator, Progress(budget, validator)]
     # The stream is shuffled by its own numbers; Keras cannot shuffle a Dataset.
-    model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
+    try:
+        model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
+    except KeyboardInterrupt:
+        logger.info(
+            "Stopped after %d steps; %s",
+            budget.step,
+            f"{recorder.path} holds the best model so far."
+            if validator.best
+            else f"before the first validation: {recorder.path} holds no model.",
+        )
+        raise
     return recorder.finish(validator)
 
 
@@ -116,7 +126,7 @@ class _Recorder:
             self._model = keras_unet.build_unet(**plan.network)
         self._net = Net(self._model)
         self._record = run_folder.RunRecord(
-            settings=dataclasses.asdict(config),
+            settings=dataclasses.asdict(plan.settled(config)),
             network=plan.network,
             classes=plan.class_names,
             mask_coding=dataclasses.asdict(plan.training_set.coding),

@@ -5,10 +5,13 @@ import logging
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from pipelines import tensorflow_start
 
 _LOGGER = logging.getLogger("pipelines.dev_server")
+
+GRACEFUL_SECONDS = 5
 
 
 def main() -> int:
@@ -34,6 +37,19 @@ def main() -> int:
     return 0
 
 
+def server_config(app: Any) -> Any:
+    """Returns the settings of the ASGI server, a `uvicorn.Config`."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        lifespan="off",
+        # A client that never finishes its request must not hold up the end.
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+
+
 def _serve(saved_model: Path, host: str, port: int) -> None:
     import uvicorn
 
@@ -54,9 +70,8 @@ def _serve(saved_model: Path, host: str, port: int) -> None:
         manager.start()
         port = listener.getsockname()[1]
         _LOGGER.info("REST API: http://%s:%d/v1/models/%s", host, port, manager.name)
-        config = uvicorn.Config(RestApp(manager), log_level="warning", lifespan="off")
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            uvicorn.Server(server_config(RestApp(manager))).run(sockets=[listener])
         finally:
             manager.close()
 

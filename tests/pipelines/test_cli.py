@@ -122,7 +122,7 @@ def test_words_that_cannot_be_parsed_are_refused_in_one_line(words, named, capsy
         (["--depth", "9"], "depth must be a whole number, 1 to 6, got 9"),
         (["--minutes", "inf"], "minutes must be a number, at least 0.001, got inf"),
         (["--minutes", "3"], "steps or minutes"),
-        (["--validation-images", "v"], "validation_images and validation_masks"),
+        (["--validation-images", "v"], "--validation-images and --validation-masks"),
         (["--validation-stems", "x"], "no image is called x; there are a, b, c"),
         (["--validation-stems", "a,b,c"], "3 of 3 images"),
         (["--num-classes", "1", "--mask-kind", "classes"], "255"),

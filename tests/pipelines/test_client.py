@@ -16,6 +16,7 @@ import uvicorn
 
 from pipelines.client import segment, segment_image
 from pipelines.config import SegmentConfig
+from pipelines.dev_server.__main__ import server_config
 from pipelines.dev_server.models import ModelManager
 from pipelines.dev_server.rest import RestApp
 
@@ -55,9 +56,7 @@ def url(tmp_path_factory):
     manager = ModelManager(folder)
     manager.start()
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(RestApp(manager), log_level="warning", lifespan="off")
-    )
+    server = uvicorn.Server(server_config(RestApp(manager)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1/models/toy"

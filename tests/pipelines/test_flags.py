@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 
 from pipelines import cli, flags
-from pipelines.config import setting
+from pipelines.config import FitConfig, setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,4 +82,11 @@ def test_a_verb_given_only_what_it_requires_has_the_defaults_of_its_class(
         settings[field.name] = "x"
     assert flags.to_config(parser.parse_args(words), config_class) == config_class(
         **settings
+    )
+
+
+def test_messages_call_settings_by_their_flags_but_not_paths():
+    message = "/data/mask_kind/a.png: say mask_kind classes. See x.mask_kind, run_dir."
+    assert flags.name_flags(message, FitConfig) == (
+        "/data/mask_kind/a.png: say --mask-kind classes. See x.mask_kind, --run-dir."
     )

@@ -65,7 +65,7 @@ def test_instances_of_any_number_are_foreground():
 def test_grey_levels_between_two_values_are_named_with_the_file(kind):
     message = refusal(kind, {0, 255}, {0, 3, 128, 250, 255})
     assert message.startswith("b: has 5 values (0, 3, 128, 250, 255)")
-    assert "Threshold" in message
+    assert "threshold the mask" in message
 
 
 def test_only_the_first_values_are_listed():

@@ -14,6 +14,7 @@ import tensorflow as tf
 import uvicorn
 
 from pipelines.config import ServeConfig
+from pipelines.dev_server.__main__ import server_config
 from pipelines.dev_server.models import ModelManager
 from pipelines.dev_server.rest import RestApp
 from pipelines.serving import running_server
@@ -83,8 +84,7 @@ def write_toy_model(folder, factor=2.0):
 def app_in_thread(app):
     """Yields the base URL of an ASGI application that runs in a thread."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", lifespan="off")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
