@@ -9,6 +9,7 @@ or "padded".
 """
 
 import dataclasses
+import numbers
 from typing import Any, Literal, get_args
 
 Variant = Literal["paper", "padded"]
@@ -23,10 +24,13 @@ def check_variant(variant: str) -> None:
         )
 
 
-def check_depth(depth: int) -> None:
-    """Raises ValueError unless `depth` is a whole number from 1 to 6."""
-    if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= 6:
+def check_depth(depth: int) -> int:
+    """Returns `depth` as int; ValueError unless it is a whole number from 1 to 6."""
+    if isinstance(depth, bool) or not isinstance(depth, numbers.Integral):
         raise ValueError(f"depth must be a whole number from 1 to 6, got {depth!r}.")
+    if not 1 <= depth <= 6:
+        raise ValueError(f"depth must be a whole number from 1 to 6, got {depth!r}.")
+    return int(depth)
 
 
 def context(depth: int = 4) -> int:

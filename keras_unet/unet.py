@@ -1,5 +1,6 @@
 """Both U-Nets: the 2015 paper's, and today's padded one with batch normalisation."""
 
+import numbers
 from typing import Any
 
 import keras
@@ -57,14 +58,14 @@ def build_unet(
     """
     _check_backend()
     geometry.check_variant(variant)
-    geometry.check_depth(depth)
+    depth = geometry.check_depth(depth)
     paper = variant == "paper"
     input_shape = _input_shape(input_shape, depth, variant)
     num_classes = (2 if paper else 1) if num_classes is None else num_classes
     batch_norm = not paper if batch_norm is None else batch_norm
     dropout = (0.5 if paper else 0.0) if dropout is None else dropout
-    _check_positive("num_classes", num_classes)
-    _check_positive("base_filters", base_filters)
+    num_classes = _positive("num_classes", num_classes)
+    base_filters = _positive("base_filters", base_filters)
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be a share from 0 to below 1, got {dropout}.")
     common: dict[str, Any] = {
@@ -131,16 +132,19 @@ def _input_shape(
             f"{tuple(input_shape)}."
         )
     height, width, channels = input_shape
-    _check_positive("channels in input_shape", channels)
+    channels = _positive("channels in input_shape", channels)
     for side, size in (("height", height), ("width", width)):
         if size is not None:
             geometry.check_input_size(side, size, depth, variant)
     return (height, width, channels)
 
 
-def _check_positive(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+def _positive(name: str, value: Any) -> int:
+    """Returns a whole number, NumPy's too, as int."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
+    return int(value)
 
 
 def _check_backend() -> None:

@@ -274,7 +274,7 @@ class DescribeConfig(NetworkConfig):
 class DemoConfig:
     """Settings of `demo`."""
 
-    out: str = setting("demo", "folder to write everything to; emptied first")
+    out: str = setting("demo", "folder to write to; an earlier demo in it is replaced")
     steps: int = setting(420, "training steps")
 
     def __post_init__(self) -> None:

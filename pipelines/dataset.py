@@ -98,13 +98,16 @@ class Dataset:
         )
 
 
-def load_dataset(images: str, masks: str, mask_kind: str) -> Dataset:
+def load_dataset(
+    images: str, masks: str, mask_kind: str, known: MaskCoding | None = None
+) -> Dataset:
     """Pairs images with masks, reads all of them once and checks them.
 
     Args:
         images: pattern of the images.
         masks: pattern of the masks.
         mask_kind: "auto", "binary", "classes" or "instances".
+        known: how the masks of the same run were read.
 
     Raises:
         ValueError: a file has no partner, cannot be read, differs in size from its
@@ -117,7 +120,7 @@ def load_dataset(images: str, masks: str, mask_kind: str) -> Dataset:
         facts.append(_facts(pair))
         _check_channels(pair, facts[-1], pairs[0], facts[0])
     files = [(p.mask.name, f.mask_counts) for p, f in zip(pairs, facts, strict=True)]
-    coding = mask_values.recognise(files, mask_kind)
+    coding = mask_values.recognise(files, mask_kind, known)
     return Dataset(tuple(pairs), tuple(facts), coding)
 
 

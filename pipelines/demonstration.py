@@ -36,6 +36,8 @@ SAMPLE = "scratch-assay-labeled-10T-2Ch.tiff"
 NUCLEAR_STAIN, NUCLEUS_IDS = 0, 2
 HELD_OUT = (2, 5, 8)
 MODEL_NAME = "nuclei"
+# Tells that a folder may be replaced.
+MARK = ".keras-unet-demo"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,12 +69,11 @@ def demo(config: DemoConfig) -> DemoResult:
     Everything goes into `config.out`; what an earlier demo left there is replaced.
 
     Raises:
-        ValueError: the extra `demo` is not installed.
+        ValueError: the extra `demo` is not installed, or the folder holds other things.
         RuntimeError: the server's mask differs from the one that `predict` writes.
     """
     folder = pathlib.Path(config.out)
-    for name in ("data", "runs", "saved_models", "predicted", "served", "report.html"):
-        _remove(folder / name)
+    _prepare(folder)
     images, masks = folder / "data" / "images", folder / "data" / "masks"
     held_out, held_out_masks = _held_out(images), _held_out(masks)
     run, model = folder / "runs" / MODEL_NAME, folder / "saved_models" / MODEL_NAME
@@ -119,11 +120,18 @@ def _say(step: int, text: str) -> None:
     logger.info("\n[%d/6] %s", step, text)
 
 
-def _remove(path: pathlib.Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _prepare(folder: pathlib.Path) -> None:
+    """Empties the folder of an earlier demo; refuses one that is not."""
+    if folder.exists():
+        is_demo = (folder / MARK).is_file()
+        if not is_demo and (not folder.is_dir() or any(folder.iterdir())):
+            raise ValueError(
+                f"{folder} exists and is not the folder of an earlier demo, which "
+                "would be replaced. Name another with --out."
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / MARK).write_text("A demo of keras-unet; the next one replaces it.\n")
 
 
 def _stem(frame: int) -> str:

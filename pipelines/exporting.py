@@ -62,6 +62,7 @@ def export(config: ExportConfig) -> ExportResult:
     if target.exists() and not target.is_dir():
         raise ValueError(f"{config.to} is a file; name a folder saved_models/NAME.")
     run = run_folder.load(config.model)
+    is_new = not target.exists()
     target.mkdir(parents=True, exist_ok=True)
     # Not a number: TensorFlow Serving must not see it before it is whole. Unique: in
     # containers process ids repeat, and a killed export leaves its folder behind.
@@ -71,6 +72,8 @@ def export(config: ExportConfig) -> ExportResult:
         version = _publish(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        if is_new and not any(target.iterdir()):
+            target.rmdir()
     if "image_bytes" not in signatures:
         logger.warning(
             "The model takes %d channels, which no PNG or JPEG has: there is no "

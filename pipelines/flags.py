@@ -75,4 +75,7 @@ def _required(field: dataclasses.Field) -> bool:
 
 
 def _comma_separated(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not parts:
+        raise argparse.ArgumentTypeError(f"expected A,B,..., got {text!r}")
+    return parts

@@ -33,13 +33,19 @@ def class_ids(mask: np.ndarray, coding: MaskCoding) -> np.ndarray:
     return mask.astype(np.uint8)
 
 
-def recognise(files: Sequence[tuple[str, Iterable[int]]], kind: str) -> MaskCoding:
+def recognise(
+    files: Sequence[tuple[str, Iterable[int]]],
+    kind: str,
+    known: MaskCoding | None = None,
+) -> MaskCoding:
     """Finds out what the values of a set of masks mean.
 
     Args:
         files: name and distinct values of each mask.
         kind: "binary", "classes", "instances", or "auto": two values are binary;
             where there are more the user must say.
+        known: how masks were read before, which decides what masks of one single
+            value are.
 
     Raises:
         ValueError: the values are not of the kind, or could be of several; names the
@@ -59,9 +65,21 @@ def recognise(files: Sequence[tuple[str, Iterable[int]]], kind: str) -> MaskCodi
             raise ValueError(_too_many_values(name, values, sorted(seen), kind))
     low, high = min(seen), max(seen)
     if low == high:
-        # One value only: nothing, or everything.
-        return MaskCoding("binary", high if high != 0 else 1, 2)
+        return _one_value(high, seen[high], known)
     return MaskCoding("binary", high, 2)
+
+
+def _one_value(value: int, name: str, known: MaskCoding | None) -> MaskCoding:
+    """Returns the coding of masks that are all background or all foreground."""
+    known_foreground = None if known is None else known.foreground
+    if value == 0:
+        return MaskCoding("binary", known_foreground or 1, 2)
+    if known_foreground not in (None, value):
+        raise ValueError(
+            f"{name}: all masks have the one value {value}; the run's foreground is "
+            f"{known_foreground}, so it could be either. Add masks with both values."
+        )
+    return MaskCoding("binary", value, 2)
 
 
 def _too_many_values(name: str, values: list[int], seen: list[int], kind: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from pipelines import import_path
 from pipelines.config import FitConfig
@@ -36,7 +37,11 @@ def make_loss(config: FitConfig, num_channels: int) -> Any:
             "it would be trained on wrong numbers. Choose a loss with that argument, "
             "for example keras.losses:BinaryFocalCrossentropy."
         )
-    arguments["from_logits"] = True
+    if arguments.setdefault("from_logits", True) is not True:
+        raise ValueError(
+            f"loss {config.loss!r} sets from_logits, but the net ends in logits. "
+            "Leave it out."
+        )
     if inspect.isclass(target):
         if "reduction" in parameters:
             # Those of TensorFlow Addons default to none, which Keras would sum.
@@ -61,6 +66,7 @@ def make_optimizer(config: FitConfig, learning_rate: float) -> Any:
             "schedule needs. Choose another, for example keras.optimizers:Adam."
         )
     arguments.setdefault("learning_rate", learning_rate)
+    _try_step(_construct(target, arguments, config.optimizer), config.optimizer)
     return _construct(target, arguments, config.optimizer)
 
 
@@ -84,6 +90,19 @@ def _with_arguments(function: Any, arguments: dict[str, Any]) -> Any:
         return function(y_true, y_pred, **arguments)
 
     return loss
+
+
+def _try_step(optimizer: Any, path: str) -> None:
+    """Raises ValueError unless the optimizer can do a step; some fail only then."""
+    layer = keras.layers.Dense(1, kernel_initializer="zeros")
+    layer.build((None, 1))
+    gradients = [np.ones(v.shape, "float32") for v in layer.trainable_variables]
+    gradients = [tf.constant(gradient) for gradient in gradients]
+    try:
+        pairs = zip(gradients, layer.trainable_variables, strict=True)
+        optimizer.apply_gradients(pairs)
+    except Exception as error:
+        raise ValueError(f"{path!r} cannot do a step: {error}") from error
 
 
 def _try(loss: Any, path: str, num_channels: int) -> None:

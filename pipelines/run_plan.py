@@ -99,7 +99,10 @@ def _load(config: FitConfig) -> tuple[Dataset, Dataset]:
     if config.validation_images is None or config.validation_masks is None:
         return split(dataset, config.validation_stems)
     held_out = load_dataset(
-        config.validation_images, config.validation_masks, dataset.coding.kind
+        config.validation_images,
+        config.validation_masks,
+        dataset.coding.kind,
+        dataset.coding,
     )
     if held_out.channels != dataset.channels:
         raise ValueError(

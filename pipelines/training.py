@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import pathlib
+import shutil
 
 import keras
 import numpy as np
@@ -58,7 +59,7 @@ def fit(config: FitConfig) -> FitResult:
 
     Raises:
         ValueError: data or settings do not fit (nothing is written), or training
-            diverged (the run folder holds the best model so far).
+            diverged (the run folder holds the best model so far, or is removed).
     """
     run_folder.refuse_existing(config.run_dir)
     plan = plan_run(config)
@@ -94,14 +95,8 @@ def fit(config: FitConfig) -> FitResult:
     # The stream is shuffled by its own numbers; Keras cannot shuffle a Dataset.
     try:
         model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
-    except KeyboardInterrupt:
-        logger.info(
-            "Stopped after %d steps; %s",
-            budget.step,
-            f"{recorder.path} holds the best model so far."
-            if validator.best
-            else f"before the first validation: {recorder.path} holds no model.",
-        )
+    except BaseException:
+        recorder.give_up(validator)
         raise
     return recorder.finish(validator)
 
@@ -166,6 +161,15 @@ class _Recorder:
         )
         run_folder.save_model(self.path, self._model)
         run_folder.save_record(self.path, self._record)
+
+    def give_up(self, validator: Validator) -> None:
+        """Says what is left of a training that was stopped or failed."""
+        if validator.best is None:
+            shutil.rmtree(self.path)
+            logger.info("No model was saved; %s is removed.", self.path)
+        else:
+            step = self._record.best["step"]
+            logger.info("%s holds the best model so far, step %d.", self.path, step)
 
     def finish(self, validator: Validator) -> FitResult:
         """Writes the report.

@@ -238,4 +238,8 @@ def _string(text: str) -> str:
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # Half of a character, from an escape of the request.
+        return text.encode("utf-8", "replace")

@@ -31,6 +31,9 @@ _TYPE_WORDS = {
     float: "Number",
 }
 
+# NumPy 1.26's; TensorFlow computes with far fewer.
+LARGEST_RANK = 32
+
 
 def is_base64(value: Any) -> bool:
     """Tells whether a JSON value is {"b64": "..."}, which holds bytes."""
@@ -60,6 +63,10 @@ def flattened(value: Any, dtype: str) -> tuple[list, tuple[int, ...]]:
 
 def to_array(flat: list, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     """Returns what `flattened` gave as an array; strings are objects of bytes."""
+    if len(shape) > LARGEST_RANK:
+        raise ServingError(
+            f"Tensors have at most {LARGEST_RANK} dimensions, got {len(shape)}."
+        )
     try:
         return _flat_array(flat, dtype).reshape(shape)
     except OverflowError:

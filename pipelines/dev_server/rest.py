@@ -20,6 +20,7 @@ from pipelines.dev_server.errors import Code, ServingError
 from pipelines.dev_server.json_document import parse_document
 from pipelines.dev_server.json_request import request_arrays, signature_name
 from pipelines.dev_server.models import ModelManager
+from pipelines.dev_server.versions import LARGEST_VERSION
 
 _LOGGER = logging.getLogger(__name__)
 HTTP_STATUS = {
@@ -51,7 +52,6 @@ _GET = re.compile(
     rf"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}(?P<metadata>/metadata)?",
     re.IGNORECASE,
 )
-_LARGEST_VERSION = 2**63 - 1
 _LARGEST_UNPACKED = 100 * 2**20
 
 
@@ -85,7 +85,7 @@ class RestApp:
         if request.method == "HEAD":
             return Response(status_code=400)
         match = _match(request.method, target)
-        if match and int(match["version"] or 0) > _LARGEST_VERSION:
+        if match and _too_large(match["version"]):
             return _json(b"", 400)
         try:
             if match and request.method == "POST":
@@ -129,6 +129,12 @@ class RestApp:
         name, version = _model_spec(match)
         number, model = self._manager.model(name, version)
         return json_response.metadata_body(name, number, model.signature_defs)
+
+
+def _too_large(version: str | None) -> bool:
+    """Tells whether a version is no int64; Python refuses to read endless digits."""
+    digits = (version or "0").lstrip("0")
+    return len(digits) > 19 or int(digits or 0) > LARGEST_VERSION
 
 
 def _target(scope: Any) -> str:

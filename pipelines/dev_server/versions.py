@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+# TensorFlow Serving takes a name that is an int64.
+LARGEST_VERSION = 2**63 - 1
+
 
 def published_versions(base_path: Path) -> dict[int, Path]:
     """Returns the version folders of saved_models/NAME, by number.
@@ -17,5 +20,7 @@ def published_versions(base_path: Path) -> dict[int, Path]:
         for child in sorted(base_path.iterdir())
         if child.name.isascii()
         and child.name.isdecimal()
+        and len(child.name) < 100
+        and int(child.name) <= LARGEST_VERSION
         and (child / "saved_model.pb").is_file()
     }

@@ -55,13 +55,13 @@ def find_images(pattern: str) -> list[ImageEntry]:
             for file in sorted(path.iterdir())
             if file.suffix.lower() in SUFFIXES
             and not file.name.startswith(".")
-            and not file.is_dir()
+            and file.is_file()
         ]
     elif path.is_file():
         paths = [path]
     else:
         paths = [pathlib.Path(file) for file in sorted(glob.glob(pattern))]
-        paths = [file for file in paths if not file.is_dir()]
+        paths = [file for file in paths if file.is_file()]
     if not paths:
         raise ValueError(
             f"{pattern}: no images found; expected a file, a folder or a glob of "

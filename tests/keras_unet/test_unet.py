@@ -364,3 +364,10 @@ def test_models_load_whether_keras_unet_is_imported_before_or_after_keras(
         [sys.executable, "-c", script, path], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_numpy_integers_are_whole_numbers_too():
+    model = build_unet(
+        num_classes=np.int64(3), base_filters=np.int32(2), depth=np.int64(1)
+    )
+    assert model.output_shape[-1] == 3

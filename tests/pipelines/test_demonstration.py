@@ -7,8 +7,7 @@ from pipelines.demonstration import HELD_OUT
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
-    out = tmp_path_factory.mktemp("demo")
-    (out / "keep.txt").write_text("the user's own")
+    out = tmp_path_factory.mktemp("work") / "demo"
     return pipelines.demo(DemoConfig(out=str(out), steps=3)), out
 
 
@@ -31,5 +30,8 @@ def test_the_demo_trains_on_the_other_frames(result):
     assert all(f"frame_{frame:02}" in record for frame in range(10))
 
 
-def test_the_demo_removes_nothing_of_the_user(result):
-    assert (result[1] / "keep.txt").read_text() == "the user's own"
+def test_a_folder_that_is_not_of_a_demo_is_refused_and_kept(tmp_path):
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(ValueError, match="is not the folder of an earlier demo"):
+        pipelines.demo(DemoConfig(out=str(tmp_path)))
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]

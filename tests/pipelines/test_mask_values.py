@@ -124,3 +124,11 @@ def test_instance_ids_beyond_a_byte_are_foreground():
     mask = np.array([[0, 256, 512]], "uint16")
     coding = MaskCoding("instances", None, 2)
     np.testing.assert_array_equal(mask_values.class_ids(mask, coding), [[0, 1, 1]])
+
+
+def test_masks_of_one_value_are_read_as_the_run_read_its_own():
+    known = mask_values.MaskCoding("binary", 255, 2)
+    assert mask_values.recognise([("a", {255})], "binary", known).foreground == 255
+    assert mask_values.recognise([("a", {0})], "binary", known).foreground == 255
+    with pytest.raises(ValueError, match="a: all masks have the one value 1; .* 255"):
+        mask_values.recognise([("a", {1})], "binary", known)

@@ -109,10 +109,19 @@ def test_a_function_is_called_with_its_arguments():
 
 
 def test_from_logits_cannot_be_turned_off():
-    y_true, logits = batch()
-    loss = make_loss("keras.losses:BinaryCrossentropy:from_logits=False")
-    expected = keras.losses.BinaryCrossentropy(from_logits=True)(y_true, logits)
-    assert float(loss(y_true, logits)) == pytest.approx(float(expected))
+    with pytest.raises(ValueError, match="sets from_logits, but the net ends in"):
+        make_loss("keras.losses:BinaryCrossentropy:from_logits=False")
+
+
+def test_an_optimizer_that_fails_at_its_first_step_is_refused():
+    config = FitConfig(
+        images="i",
+        masks="m",
+        run_dir="r",
+        optimizer="keras.optimizers:Adam:beta_1=abc",
+    )
+    with pytest.raises(ValueError, match="beta_1=abc' cannot"):
+        objectives.make_optimizer(config, 1e-3)
 
 
 def test_the_users_own_loss_is_found_in_the_working_folder(tmp_path, monkeypatch):
