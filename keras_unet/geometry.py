@@ -26,9 +26,8 @@ def check_variant(variant: str) -> None:
 
 def check_depth(depth: int) -> int:
     """Returns `depth` as int; ValueError unless it is a whole number from 1 to 6."""
-    if isinstance(depth, bool) or not isinstance(depth, numbers.Integral):
-        raise ValueError(f"depth must be a whole number from 1 to 6, got {depth!r}.")
-    if not 1 <= depth <= 6:
+    whole = isinstance(depth, numbers.Integral) and not isinstance(depth, bool)
+    if not whole or not 1 <= depth <= 6:
         raise ValueError(f"depth must be a whole number from 1 to 6, got {depth!r}.")
     return int(depth)
 

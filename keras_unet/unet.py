@@ -8,6 +8,11 @@ import keras
 from keras_unet import blocks, geometry, layers
 
 PAPER_INPUT_SIZE = 572
+# What the variants set where the caller does not; the paper names no share to drop.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "paper": {"num_classes": 2, "batch_norm": False, "dropout": 0.5},
+    "padded": {"num_classes": 1, "batch_norm": True, "dropout": 0.0},
+}
 
 
 def build_unet(
@@ -59,17 +64,17 @@ def build_unet(
     _check_backend()
     geometry.check_variant(variant)
     depth = geometry.check_depth(depth)
-    paper = variant == "paper"
+    defaults = DEFAULTS[variant]
     input_shape = _input_shape(input_shape, depth, variant)
-    num_classes = (2 if paper else 1) if num_classes is None else num_classes
-    batch_norm = not paper if batch_norm is None else batch_norm
-    dropout = (0.5 if paper else 0.0) if dropout is None else dropout
+    num_classes = defaults["num_classes"] if num_classes is None else num_classes
+    batch_norm = defaults["batch_norm"] if batch_norm is None else batch_norm
+    dropout = defaults["dropout"] if dropout is None else dropout
     num_classes = _positive("num_classes", num_classes)
     base_filters = _positive("base_filters", base_filters)
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be a share from 0 to below 1, got {dropout}.")
     common: dict[str, Any] = {
-        "padding": "valid" if paper else "same",
+        "padding": "valid" if variant == "paper" else "same",
         "batch_norm": batch_norm,
     }
 

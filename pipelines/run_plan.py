@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, cast
 
 from keras_unet import geometry
+from keras_unet.unet import DEFAULTS
 from pipelines import objectives, precision, tiles
 from pipelines.config import DEFAULT_MINUTES, FitConfig, Precision
 from pipelines.dataset import Dataset, load_dataset, split
@@ -120,10 +121,13 @@ def _load(config: FitConfig) -> tuple[Dataset, Dataset]:
 def _network_arguments(config: FitConfig, dataset: Dataset) -> dict[str, Any]:
     """Returns the arguments of `build_unet` for a data set."""
     found = dataset.coding.num_classes
-    paper = config.variant == "paper"
-    num_classes = config.num_classes
-    if num_classes is None:
-        num_classes = 1 if found == 2 and not paper else found
+    chosen = {
+        name: default if getattr(config, name) is None else getattr(config, name)
+        for name, default in DEFAULTS[config.variant].items()
+    }
+    if config.num_classes is None and found > 2:
+        chosen["num_classes"] = found
+    num_classes = chosen["num_classes"]
     if num_classes < found and not (found == 2 and num_classes == 1):
         raise ValueError(
             f"num_classes={num_classes}, but the masks have {found} classes. Leave "
@@ -132,13 +136,9 @@ def _network_arguments(config: FitConfig, dataset: Dataset) -> dict[str, Any]:
     return {
         "variant": config.variant,
         "input_shape": (None, None, dataset.channels),
-        "num_classes": num_classes,
         "base_filters": config.base_filters,
         "depth": config.depth,
-        "batch_norm": not paper if config.batch_norm is None else config.batch_norm,
-        "dropout": (0.5 if paper else 0.0)
-        if config.dropout is None
-        else config.dropout,
+        **chosen,
         "activation": None,
     }
 

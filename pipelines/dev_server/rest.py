@@ -20,7 +20,7 @@ from pipelines.dev_server.errors import Code, ServingError
 from pipelines.dev_server.json_document import parse_document
 from pipelines.dev_server.json_request import request_arrays, signature_name
 from pipelines.dev_server.models import ModelManager
-from pipelines.dev_server.versions import LARGEST_VERSION
+from pipelines.dev_server.versions import is_int64
 
 _LOGGER = logging.getLogger(__name__)
 HTTP_STATUS = {
@@ -85,7 +85,7 @@ class RestApp:
         if request.method == "HEAD":
             return Response(status_code=400)
         match = _match(request.method, target)
-        if match and _too_large(match["version"]):
+        if match and not is_int64(match["version"] or "0"):
             return _json(b"", 400)
         try:
             if match and request.method == "POST":
@@ -129,12 +129,6 @@ class RestApp:
         name, version = _model_spec(match)
         number, model = self._manager.model(name, version)
         return json_response.metadata_body(name, number, model.signature_defs)
-
-
-def _too_large(version: str | None) -> bool:
-    """Tells whether a version is no int64; Python refuses to read endless digits."""
-    digits = (version or "0").lstrip("0")
-    return len(digits) > 19 or int(digits or 0) > LARGEST_VERSION
 
 
 def _target(scope: Any) -> str:

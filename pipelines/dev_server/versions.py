@@ -6,6 +6,12 @@ from pathlib import Path
 LARGEST_VERSION = 2**63 - 1
 
 
+def is_int64(digits: str) -> bool:
+    """Tells whether decimal digits are an int64; Python reads no endless ones."""
+    significant = digits.lstrip("0")
+    return len(significant) <= 19 and int(significant or 0) <= LARGEST_VERSION
+
+
 def published_versions(base_path: Path) -> dict[int, Path]:
     """Returns the version folders of saved_models/NAME, by number.
 
@@ -20,7 +26,6 @@ def published_versions(base_path: Path) -> dict[int, Path]:
         for child in sorted(base_path.iterdir())
         if child.name.isascii()
         and child.name.isdecimal()
-        and len(child.name) < 100
-        and int(child.name) <= LARGEST_VERSION
+        and is_int64(child.name)
         and (child / "saved_model.pb").is_file()
     }

@@ -1,11 +1,6 @@
 """Image files of any kind as arrays (height, width, channels), and back."""
 
-from pipelines.images.reading import (
-    ImageEntry,
-    find_images,
-    match_channels,
-    read_image,
-    read_mask,
-)
+from pipelines.images.finding import ImageEntry, find_images
+from pipelines.images.reading import match_channels, read_image, read_mask
 
 __all__ = ["ImageEntry", "find_images", "match_channels", "read_image", "read_mask"]

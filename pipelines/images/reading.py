@@ -15,9 +15,7 @@ import numpy as np
 import PIL.Image
 
 from pipelines.images import tiff
-from pipelines.images.finding import TIFF_SUFFIXES, ImageEntry, find_images
-
-__all__ = ["ImageEntry", "find_images", "match_channels", "read_image", "read_mask"]
+from pipelines.images.finding import TIFF_SUFFIXES, ImageEntry
 
 _PILLOW_SETTINGS = threading.Lock()
 
