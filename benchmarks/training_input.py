@@ -67,7 +67,7 @@ def prepare(folder: pathlib.Path):
     config = FitConfig(
         images=str(folder / "images"), masks=str(folder / "masks"), run_dir="unused"
     )
-    dataset = load_dataset(config.images, config.masks, "auto")
+    dataset = load_dataset(config)
     shape = tiles.tile_shape(TILE_SIZE, config.depth, config.variant)
     stream = tiles.tile_stream(dataset, shape, batch_size=BATCH_SIZE, config=config)
     computed = precision.resolve("auto")

@@ -53,7 +53,7 @@ def check(config: CheckConfig) -> DataReport:
     Raises:
         ValueError: the set cannot be trained on; names the first such file.
     """
-    dataset = load_dataset(config.images, config.masks, config.mask_kind)
+    dataset = load_dataset(config)
     counts = _class_counts(dataset)
     shares = counts.sum(axis=0) / counts.sum()
     facts = dataset.facts

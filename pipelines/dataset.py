@@ -9,7 +9,16 @@ import numpy as np
 import tqdm
 
 from pipelines import mask_values, scaling
-from pipelines.images import match_channels, read_image, read_mask
+from pipelines.config import DataConfig
+from pipelines.images import (
+    ArrayCache,
+    WindowedImage,
+    match_channels,
+    open_image,
+    open_mask,
+    read_image,
+    read_mask,
+)
 from pipelines.mask_values import MaskCoding
 from pipelines.pairing import Pair, find_pairs
 
@@ -79,15 +88,28 @@ class Dataset:
         names = [pair.image.name for pair in self.pairs]
         return {"images": names, "fingerprint": self.fingerprint}
 
+    def open_image(self, index: int, cache: ArrayCache | None = None) -> WindowedImage:
+        """Opens image `index`: values as in the file, without alpha."""
+        entry = self.pairs[index].image
+        return _MatchedChannels(open_image(entry, cache), self.channels)
+
+    def open_labels(self, index: int, cache: ArrayCache | None = None) -> WindowedImage:
+        """Opens mask `index`: values as in the file, one or three channels."""
+        return open_mask(self.pairs[index].mask, cache)
+
+    def open_mask(self, index: int, cache: ArrayCache | None = None) -> WindowedImage:
+        """Opens mask `index` as class ids: uint8, one channel."""
+        return _ClassIds(self.open_labels(index, cache), self.coding)
+
     def image(self, index: int) -> np.ndarray:
         """Reads image `index`: (height, width, channels), values as in the file."""
-        entry = self.pairs[index].image
-        return match_channels(read_image(entry), self.channels, entry)
+        with self.open_image(index) as image:
+            return image.whole()
 
     def mask(self, index: int) -> np.ndarray:
         """Reads mask `index` as class ids: uint8 (height, width)."""
-        entry = self.pairs[index].mask
-        return mask_values.class_ids(read_mask(entry), self.coding)
+        with self.open_mask(index) as mask:
+            return mask.whole()[..., 0]
 
     def subset(self, indices: list[int]) -> "Dataset":
         """Returns the data set of some of the pairs."""
@@ -98,15 +120,60 @@ class Dataset:
         )
 
 
+class _Derived(WindowedImage):
+    """An image whose windows are made from those of another."""
+
+    def __init__(self, source: WindowedImage) -> None:
+        self._source = source
+        self.name, self.dtype = source.name, source.dtype
+        self.height, self.width = source.height, source.width
+        self.channels, self.pixel_size = source.channels, source.pixel_size
+
+    def close(self) -> None:
+        """Closes the other."""
+        self._source.close()
+
+
+class _MatchedChannels(_Derived):
+    """An image without the alpha channel that a model does not take."""
+
+    def __init__(self, source: WindowedImage, channels: int) -> None:
+        super().__init__(source)
+        self.channels = channels
+
+    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Returns `channels` channels."""
+        pixels = self._source.window(top, left, height, width)
+        return match_channels(pixels, self.channels, self.name)
+
+
+class _ClassIds(_Derived):
+    """A mask as class ids."""
+
+    def __init__(self, source: WindowedImage, coding: MaskCoding) -> None:
+        super().__init__(source)
+        self._coding = coding
+        self.channels, self.dtype = 1, np.dtype(np.uint8)
+
+    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Returns class ids, uint8 (height, width, 1)."""
+        values = self._source.window(top, left, height, width)
+        return mask_values.class_ids(values, self._coding)
+
+
 def load_dataset(
-    images: str, masks: str, mask_kind: str, known: MaskCoding | None = None
+    config: DataConfig,
+    *,
+    images: str | None = None,
+    masks: str | None = None,
+    known: MaskCoding | None = None,
 ) -> Dataset:
     """Pairs images with masks, reads all of them once and checks them.
 
     Args:
-        images: pattern of the images.
-        masks: pattern of the masks.
-        mask_kind: "auto", "binary", "classes" or "instances".
+        config: patterns of images and masks, and what mask values mean.
+        images: pattern of other images to read in the same way.
+        masks: pattern of their masks.
         known: how the masks of the same run were read.
 
     Raises:
@@ -114,13 +181,13 @@ def load_dataset(
             partner or in channels from the others, holds NaN, or the masks' values
             are not of the kind; names the file.
     """
-    pairs = find_pairs(images, masks)
+    pairs = find_pairs(images or config.images, masks or config.masks)
     facts = []
     for pair in tqdm.tqdm(pairs, desc="Checking", unit="image", disable=None):
         facts.append(_facts(pair))
         _check_channels(pair, facts[-1], pairs[0], facts[0])
     files = [(p.mask.name, f.mask_counts) for p, f in zip(pairs, facts, strict=True)]
-    coding = mask_values.recognise(files, mask_kind, known)
+    coding = mask_values.recognise(files, config.mask_kind, known)
     return Dataset(tuple(pairs), tuple(facts), coding)
 
 

@@ -71,7 +71,8 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     """
     run = run_folder.load(config.model)
     kind = run.record.coding.kind if config.mask_kind == "auto" else config.mask_kind
-    dataset = load_dataset(config.images, config.masks, kind, run.record.coding)
+    config = dataclasses.replace(config, mask_kind=kind)
+    dataset = load_dataset(config, known=run.record.coding)
     net = Net(run.model)
     num_classes = max(2, net.num_channels)
     if dataset.coding.num_classes > num_classes:

@@ -34,7 +34,7 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     pages: dict[pathlib.Path, list[np.ndarray]] = collections.defaultdict(list)
     progress = tqdm.tqdm(entries, "Segmenting", unit="image", disable=None)
     for number, entry in enumerate(progress):
-        image = match_channels(read_image(entry), net.channels, entry)
+        image = match_channels(read_image(entry), net.channels, entry.name)
         if image.dtype.kind == "f" and not np.isfinite(image).all():
             raise ValueError(
                 f"{entry.name}: holds NaN or infinite pixels, which would spread over "

@@ -91,7 +91,7 @@ def plan_run(config: FitConfig) -> RunPlan:
 
 
 def _load(config: FitConfig) -> tuple[Dataset, Dataset]:
-    dataset = load_dataset(config.images, config.masks, config.mask_kind)
+    dataset = load_dataset(config)
     if len(dataset.classes_found) < 2:
         raise ValueError(
             f"{config.masks}: all mask pixels have one value; there is nothing to "
@@ -100,10 +100,10 @@ def _load(config: FitConfig) -> tuple[Dataset, Dataset]:
     if config.validation_images is None or config.validation_masks is None:
         return split(dataset, config.validation_stems)
     held_out = load_dataset(
-        config.validation_images,
-        config.validation_masks,
-        dataset.coding.kind,
-        dataset.coding,
+        dataclasses.replace(config, mask_kind=dataset.coding.kind),
+        images=config.validation_images,
+        masks=config.validation_masks,
+        known=dataset.coding,
     )
     if held_out.channels != dataset.channels:
         raise ValueError(

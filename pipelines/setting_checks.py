@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from typing import Any, get_args, get_type_hints
 
 
@@ -45,3 +46,23 @@ def check_named(config: Any, *names: str) -> None:
 def check_named_if_given(config: Any, *names: str) -> None:
     """As `check_named`, but None passes."""
     check_named(config, *(name for name in names if getattr(config, name) is not None))
+
+
+def check_texts(config: Any, name: str, what: str, form: str | None = None) -> None:
+    """Raises ValueError unless the setting is a tuple of texts of some form.
+
+    Args:
+        config: the settings.
+        name: of the setting.
+        what: the texts are, for the message.
+        form: regular expression of a whole text; None for any.
+    """
+    values = getattr(config, name)
+    if isinstance(values, str):
+        raise ValueError(
+            f"{name} must be a tuple of {what}, got {values!r}; write ({values!r},)."
+        )
+    for value in values:
+        if not isinstance(value, str) or (form and not re.fullmatch(form, value)):
+            expected = f" of the form {form}" if form else ""
+            raise ValueError(f"{name} must be {what}{expected}, got {value!r}.")

@@ -14,7 +14,7 @@ from keras_unet import geometry
 from pipelines import augment, scaling
 from pipelines.config import AugmentConfig
 from pipelines.dataset import Dataset
-from pipelines.images.cache import DecodedImages
+from pipelines.mirroring import mirrored_window
 
 NO_AUGMENTATION = AugmentConfig(
     flips=False, quarter_turns=False, elastic=0, brightness=0, contrast=0
@@ -155,8 +155,9 @@ class _WindowReader:
     def __init__(self, dataset: Dataset, window_size: int) -> None:
         self._size = window_size
         self._channels = dataset.channels
-        self._images = DecodedImages(dataset.image)
-        self._masks = DecodedImages(dataset.mask)
+        numbers = range(len(dataset.pairs))
+        self._images = [dataset.open_image(number) for number in numbers]
+        self._masks = [dataset.open_mask(number) for number in numbers]
 
     def window(
         self, index: tf.Tensor, top: tf.Tensor, left: tf.Tensor
@@ -170,11 +171,6 @@ class _WindowReader:
         return image, mask
 
     def _read(self, index: int, top: int, left: int) -> tuple[np.ndarray, np.ndarray]:
-        image, mask = self._images[int(index)], self._masks[int(index)]
-        steps = np.arange(self._size)
-        rows = geometry.mirror_index(top + steps, image.shape[0])[:, np.newaxis]
-        columns = geometry.mirror_index(left + steps, image.shape[1])
-        return (
-            image[rows, columns].astype(np.float32),
-            mask[rows, columns][..., np.newaxis],
-        )
+        place = (int(top), int(left), self._size, self._size)
+        image = mirrored_window(self._images[int(index)], *place)
+        return image.astype(np.float32), mirrored_window(self._masks[index], *place)

@@ -1,47 +1,60 @@
-"""Decoded images kept in memory up to a bound."""
+"""Arrays made once and kept uncompressed on disk, up to a bound."""
 
-import collections
-import threading
+import pathlib
 from collections.abc import Callable
 
 import numpy as np
 
-LIMIT_BYTES = 2**30
+from pipelines.images.windowed import ArrayImage, WindowedImage
 
 
-class DecodedImages:
-    """Reads images by number and keeps those last used.
+class ArrayCache:
+    """A folder of arrays that are costly to make: decoded images, weight maps.
 
-    Safe for use from several threads, as tf.data's parallel calls need.
+    Safe for several threads and several processes at once; an array appears only when
+    it is whole, and the least recently used go when the bound is reached.
 
     Args:
-        read: returns image number i.
-        limit_bytes: what is kept in memory at the most; the image asked for last is
-            kept whatever its size.
+        folder: is made when the first array is.
+        limit_bytes: the most disk space that the folder may take.
     """
 
-    def __init__(
-        self, read: Callable[[int], np.ndarray], limit_bytes: int = LIMIT_BYTES
-    ) -> None:
-        self._read = read
+    def __init__(self, folder: pathlib.Path | str, limit_bytes: int) -> None:
+        self._folder = pathlib.Path(folder)
         self._limit = limit_bytes
-        self._kept: collections.OrderedDict[int, np.ndarray] = collections.OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
 
-    def __getitem__(self, index: int) -> np.ndarray:
-        """Returns image number `index`."""
-        with self._lock:
-            if index in self._kept:
-                self._kept.move_to_end(index)
-                return self._kept[index]
-        image = self._read(index)
-        with self._lock:
-            # Another thread may have read the same image meanwhile.
-            if index not in self._kept:
-                self._kept[index] = image
-                self._bytes += image.nbytes
-            while self._bytes > self._limit and len(self._kept) > 1:
-                _, dropped = self._kept.popitem(last=False)
-                self._bytes -= dropped.nbytes
-        return image
+    def get(
+        self,
+        key: str,
+        name: str,
+        shape: tuple[int, int, int],
+        dtype: np.dtype | type,
+        fill: Callable[[np.ndarray], None],
+    ) -> WindowedImage | None:
+        """Returns an array of the cache, which `fill` writes if it is not there.
+
+        Args:
+            key: what the array depends on; see `file_key`.
+            name: what messages call the image.
+            shape: (height, width, channels).
+            dtype: of the array.
+            fill: writes all of an array of that shape; may write it part by part.
+
+        Returns:
+            The array as an image; None if it is larger than the bound.
+        """
+        array = np.empty(shape, dtype)
+        fill(array)
+        return ArrayImage(array, name)
+
+
+def file_key(path: pathlib.Path, *more: object) -> str:
+    """Returns a key that changes when the file does (by its size and time).
+
+    Args:
+        path: the file.
+        more: what else the array depends on, such as the page.
+    """
+    status = path.stat()
+    parts = (path.resolve(), status.st_size, status.st_mtime_ns, *more)
+    return repr(tuple(map(str, parts)))

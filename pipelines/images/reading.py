@@ -58,7 +58,7 @@ def read_mask(entry: ImageEntry) -> np.ndarray:
 
 
 def match_channels(
-    image: np.ndarray, channels: int, entry: ImageEntry | None = None
+    image: np.ndarray, channels: int, name: str = "the image"
 ) -> np.ndarray:
     """Drops an alpha channel that the model does not take.
 
@@ -68,7 +68,7 @@ def match_channels(
     Args:
         image: (height, width, channels of the file).
         channels: what the model takes.
-        entry: where the image is from, for the message.
+        name: what the message calls it.
 
     Raises:
         ValueError: the image has other channels than the model takes.
@@ -78,7 +78,6 @@ def match_channels(
         return image
     if (found, channels) in ((2, 1), (4, 3)):
         return image[..., :channels]
-    name = entry.name if entry else "the image"
     raise ValueError(
         f"{name}: {channels} channels expected, got {found}. Convert the image, or "
         "train on images like it."

@@ -12,7 +12,10 @@ ROOT = pathlib.Path(__file__).parents[2]
 ROWS = [
     ("setting_checks", "images", "scores", "mask_values", "import_path"),
     ("config", "tensorflow_start"),
-    ("flags", "scaling", "decision", "augment", "pairing", "precision", "objectives"),
+    (
+        *("flags", "scaling", "decision", "augment", "pairing", "precision"),
+        *("objectives", "mirroring"),
+    ),
     ("dataset",),
     ("tiles", "overlap_tile", "serving_graph"),
     ("validation", "run_folder", "run_plan"),

@@ -10,7 +10,7 @@ SOURCES = sorted([*ROOT.glob("keras_unet/**/*.py"), *ROOT.glob("pipelines/**/*.p
 # About 250; a file that comes here is due for a cut.
 MOST_LINES = 260
 # Settings are data: one list, longer than a file of code should be.
-LONGER = {"pipelines/config.py": 320}
+LONGER = {}
 # A model builder reads from top to bottom like its drawing.
 LONGER_BODIES = {"build_unet"}
 MOST_BODY_LINES = 50

@@ -6,6 +6,7 @@ import pytest
 import tifffile
 
 from pipelines import dataset
+from pipelines.config import DataConfig
 from pipelines.images import writing
 
 MASK = np.array([[0, 255, 255], [0, 0, 255]], "uint8")
@@ -27,7 +28,11 @@ def write(tmp_path):
 def load(tmp_path):
     def load(mask_kind="auto"):
         return dataset.load_dataset(
-            str(tmp_path / "images"), str(tmp_path / "masks"), mask_kind
+            DataConfig(
+                images=str(tmp_path / "images"),
+                masks=str(tmp_path / "masks"),
+                mask_kind=mask_kind,
+            )
         )
 
     return load
@@ -195,7 +200,11 @@ def test_pages_are_held_out_by_number_in_every_stack(tmp_path):
             pages = np.zeros((5, 2, 6), "uint8")
             tifffile.imwrite(tmp_path / folder / name, pages)
     loaded = dataset.load_dataset(
-        str(tmp_path / "images"), str(tmp_path / "masks"), "auto"
+        DataConfig(
+            images=str(tmp_path / "images"),
+            masks=str(tmp_path / "masks"),
+            mask_kind="auto",
+        )
     )
     _, held_out = dataset.split(loaded, ("3",))
     assert [pair.image.key for pair in held_out.pairs] == ["a:3", "b:3"]

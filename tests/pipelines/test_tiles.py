@@ -7,7 +7,7 @@ import tifffile
 
 from keras_unet import geometry
 from pipelines import tiles
-from pipelines.config import AugmentConfig
+from pipelines.config import AugmentConfig, DataConfig
 from pipelines.dataset import load_dataset
 from pipelines.tiles import TileShape, tile_shape, tile_stream
 
@@ -30,7 +30,11 @@ def make_dataset(tmp_path):
             path = tmp_path / "masks" / f"{number}.tif"
             tifffile.imwrite(path, np.broadcast_to(mask, image.shape[:2]))
         return load_dataset(
-            str(tmp_path / "images"), str(tmp_path / "masks"), "classes"
+            DataConfig(
+                images=str(tmp_path / "images"),
+                masks=str(tmp_path / "masks"),
+                mask_kind="classes",
+            )
         )
 
     return make
@@ -177,7 +181,11 @@ def test_a_stream_ends_where_it_is_told_to(make_dataset):
 
 
 def test_masks_of_two_classes_are_float_and_the_image_is_scaled(discs):
-    dataset = load_dataset(str(discs / "images"), str(discs / "masks"), "auto")
+    dataset = load_dataset(
+        DataConfig(
+            images=str(discs / "images"), masks=str(discs / "masks"), mask_kind="auto"
+        )
+    )
     shape = TileShape(40, 40)
     stream = tile_stream(dataset, shape, batch_size=4)
     image, mask = next(iter(stream))

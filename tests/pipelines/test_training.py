@@ -10,6 +10,7 @@ from tensorflow.python.framework import config as tensorflow_config
 
 from keras_unet import geometry
 from pipelines import fit, run_folder
+from pipelines.config import DataConfig
 from pipelines.dataset import load_dataset
 from pipelines.overlap_tile import Net
 from pipelines.validation import validate
@@ -85,9 +86,11 @@ def test_the_saved_model_is_the_best_by_validation_loss(run, discs):
     assert loaded.record.best["by"] == "validation loss"
     assert loaded.record.best["step"] == int(best["step"])
     held_out = load_dataset(
-        str(discs / "images" / "cell_4.png"),
-        str(discs / "masks" / "cell_4.png"),
-        "binary",
+        DataConfig(
+            images=str(discs / "images" / "cell_4.png"),
+            masks=str(discs / "masks" / "cell_4.png"),
+            mask_kind="binary",
+        )
     )
     again = validate(Net(loaded.model), held_out, loss=BINARY_CROSSENTROPY)
     assert again.loss == pytest.approx(float(best["val_loss"]), rel=1e-4)

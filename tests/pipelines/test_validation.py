@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pipelines import scaling, scores
+from pipelines.config import DataConfig
 from pipelines.dataset import load_dataset
 from pipelines.overlap_tile import Net
 from pipelines.validation import validate
@@ -12,7 +13,11 @@ from pipelines.validation import validate
 
 @pytest.fixture(scope="module")
 def dataset(discs):
-    return load_dataset(str(discs / "images"), str(discs / "masks"), "auto")
+    return load_dataset(
+        DataConfig(
+            images=str(discs / "images"), masks=str(discs / "masks"), mask_kind="auto"
+        )
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,48 @@
+"""The settings of every verb: frozen dataclasses that check themselves.
+
+A default stands here and nowhere else. The command line makes its flags from these
+classes, and a run keeps its `FitConfig` in config.json.
+"""
+
+from pipelines.config.data import CheckConfig, DataConfig, HoldOutConfig, MaskKind
+from pipelines.config.fields import setting
+from pipelines.config.fitting import DEFAULT_MINUTES, FitConfig, Precision
+from pipelines.config.network import NetworkConfig, Variant
+from pipelines.config.stream import AugmentConfig, Scaling, StreamConfig, WeightConfig
+from pipelines.config.verbs import (
+    DemoConfig,
+    DescribeConfig,
+    Engine,
+    EvaluateConfig,
+    ExportConfig,
+    Output,
+    PredictConfig,
+    SegmentConfig,
+    ServeConfig,
+)
+
+__all__ = [
+    "DEFAULT_MINUTES",
+    "AugmentConfig",
+    "CheckConfig",
+    "DataConfig",
+    "DemoConfig",
+    "DescribeConfig",
+    "Engine",
+    "EvaluateConfig",
+    "ExportConfig",
+    "FitConfig",
+    "HoldOutConfig",
+    "MaskKind",
+    "NetworkConfig",
+    "Output",
+    "Precision",
+    "PredictConfig",
+    "Scaling",
+    "SegmentConfig",
+    "ServeConfig",
+    "StreamConfig",
+    "Variant",
+    "WeightConfig",
+    "setting",
+]

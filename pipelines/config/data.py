@@ -1,0 +1,103 @@
+"""The settings of images and masks: which they are, and what mask values mean."""
+
+import dataclasses
+from typing import Any, Literal
+
+from pipelines.config.fields import IMAGES, MASKS, setting
+from pipelines.setting_checks import (
+    check_choice,
+    check_named,
+    check_named_if_given,
+    check_range,
+    check_texts,
+)
+
+MaskKind = Literal["auto", "binary", "classes", "instances"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Images, their masks, and what the values of the masks mean."""
+
+    images: str = setting(..., IMAGES)
+    masks: str = setting(..., MASKS)
+    mask_kind: MaskKind = setting(
+        "auto", "what mask values mean; auto takes what is clear and asks for the rest"
+    )
+    class_colours: tuple[str, ...] = setting(
+        (), "RRGGBB of each class of masks in colour, in the order of their ids"
+    )
+    ignore_value: int | None = setting(
+        None, "mask value of pixels that are neither trained on nor scored"
+    )
+    image_prefix: str = setting("", "of image names, not part of the common stem")
+    image_suffix: str = setting("", "of image stems, not part of the common stem")
+    mask_prefix: str = setting("", "of mask names, not part of the common stem")
+    mask_suffix: str = setting("", "of mask stems, not part of the common stem")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range or settings that clash."""
+        check_named(self, "images", "masks")
+        check_choice(self, "mask_kind", MaskKind)
+        check_range(self, "ignore_value", -(2**31), 2**32 - 1)
+        check_texts(self, "class_colours", "colours", r"[0-9a-fA-F]{6}")
+        if self.class_colours and self.mask_kind not in ("auto", "classes"):
+            raise ValueError(
+                f"class_colours are for masks of classes, got mask_kind "
+                f"{self.mask_kind}. Leave one of them out."
+            )
+        for name in ("image_prefix", "image_suffix", "mask_prefix", "mask_suffix"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or "/" in value:
+                raise ValueError(
+                    f"{name} must be a part of a file name, got {value!r}."
+                )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HoldOutConfig:
+    """Which images are held out for validation."""
+
+    validation_images: str | None = setting(
+        None, f"held-out {IMAGES}; by default every fifth image"
+    )
+    validation_masks: str | None = setting(None, "held-out masks")
+    validation_stems: tuple[str, ...] = setting(
+        (), "comma-separated stems of images to hold out (pages of a stack: numbers)"
+    )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for settings that clash."""
+        check_named_if_given(self, "validation_images", "validation_masks")
+        check_texts(self, "validation_stems", "stems")
+        if (self.validation_images is None) != (self.validation_masks is None):
+            raise ValueError(
+                "validation_images and validation_masks go together; got only one."
+            )
+        if self.validation_images is not None and self.validation_stems:
+            raise ValueError(
+                "Give validation_images or validation_stems, not both: both say "
+                "what is held out."
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CheckConfig(HoldOutConfig, DataConfig):
+    """Settings of `check`."""
+
+    json: str | None = setting(None, "file to write the findings to")
+    preview: str | None = setting(
+        None, "PNG file to draw augmented tiles, mask outlines and weight maps to"
+    )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range."""
+        DataConfig.__post_init__(self)
+        HoldOutConfig.__post_init__(self)
+        check_named_if_given(self, "json", "preview")
+
+
+def data_settings(config: Any) -> DataConfig:
+    """Returns the part of a verb's settings that says which images and masks."""
+    names = [field.name for field in dataclasses.fields(DataConfig)]
+    return DataConfig(**{name: getattr(config, name) for name in names})

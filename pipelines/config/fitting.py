@@ -1,0 +1,94 @@
+"""The settings of `fit`."""
+
+import dataclasses
+from typing import Literal
+
+from pipelines.config.data import DataConfig, HoldOutConfig
+from pipelines.config.fields import setting
+from pipelines.config.network import NetworkConfig
+from pipelines.config.stream import StreamConfig
+from pipelines.setting_checks import (
+    check_choice,
+    check_named,
+    check_named_if_given,
+    check_range,
+)
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+DEFAULT_MINUTES = 10.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
+    """Settings of `fit`."""
+
+    run_dir: str = setting(..., "folder to write the run to; must not exist yet")
+    # Fits a few CPU minutes; build_unet's 64 takes 16 times as long a step.
+    base_filters: int = setting(16, "channels of the first stage")
+    tile_size: int | None = setting(
+        None, "pixels of a training tile's side; by default 256 (paper: 572)"
+    )
+    batch_size: int | None = setting(
+        None, "tiles a step; by default 8 (paper: 1, as in the paper)"
+    )
+    steps: int | None = setting(None, "training steps")
+    minutes: float | None = setting(
+        None,
+        f"training time instead of steps; {DEFAULT_MINUTES:g} if neither is given",
+    )
+    validations: int = setting(10, "validations over the whole training")
+    learning_rate: float | None = setting(
+        None, "at the start; by default 0.002 (0.0002 without batch normalisation)"
+    )
+    loss: str | None = setting(
+        None,
+        "import path MODULE:NAME[:key=value,...]; by default binary cross-entropy "
+        "(softmax cross-entropy from two channels on)",
+    )
+    optimizer: str = setting(
+        "keras.optimizers:Adam", "import path MODULE:NAME[:key=value,...]"
+    )
+    precision: Precision = setting(
+        "auto", "of training; auto is bfloat16 where the processor has it"
+    )
+    seed: int = setting(0, "of weights, tiles and augmentation")
+    deterministic: bool = setting(
+        False, "the same weights at every run on one machine; slower"
+    )
+    init_from: str | None = setting(
+        None, "folder of another run, whose weights are the start"
+    )
+    resume: bool = setting(
+        False, "go on with the run in run_dir, after a stop of any kind"
+    )
+    checkpoint_minutes: float = setting(
+        2.0, "training time between checkpoints; 0: one after every step"
+    )
+    cache_gigabytes: float = setting(
+        10.0,
+        "most disk that decoded images may take (formats that are not read in parts), "
+        "in a folder beside the run",
+    )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range or settings that clash."""
+        NetworkConfig.__post_init__(self)
+        StreamConfig.__post_init__(self)
+        DataConfig.__post_init__(self)
+        HoldOutConfig.__post_init__(self)
+        check_named(self, "run_dir")
+        check_named_if_given(self, "init_from")
+        check_choice(self, "precision", Precision)
+        for name in ("tile_size", "batch_size", "steps", "validations"):
+            check_range(self, name, 1)
+        check_range(self, "minutes", 0.001)
+        check_range(self, "learning_rate", 1e-12)
+        check_range(self, "seed", 0, 2**31 - 1)
+        check_range(self, "checkpoint_minutes", 0)
+        check_range(self, "cache_gigabytes", 0)
+        if self.steps is not None and self.minutes is not None:
+            raise ValueError(
+                f"Give steps or minutes, not both; got {self.steps} steps and "
+                f"{self.minutes} minutes."
+            )

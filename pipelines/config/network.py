@@ -1,0 +1,35 @@
+"""The settings of the network."""
+
+import dataclasses
+from typing import Literal
+
+from pipelines.config.fields import setting
+from pipelines.setting_checks import check_choice, check_range
+
+Variant = Literal["padded", "paper"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """The arguments of `keras_unet.build_unet` that are settings."""
+
+    variant: Variant = setting("padded", "the padded net, or the 2015 paper's")
+    base_filters: int = setting(64, "channels of the first stage")
+    depth: int = setting(4, "number of poolings, 1 to 6")
+    num_classes: int | None = setting(
+        None, "channels out; by default from the masks (paper: at least 2)"
+    )
+    batch_norm: bool | None = setting(
+        None, "batch normalisation; by default in the padded net only"
+    )
+    dropout: float | None = setting(
+        None, "share dropped at the bottom; by default 0.5 in the paper net only"
+    )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range."""
+        check_choice(self, "variant", Variant)
+        check_range(self, "base_filters", 1)
+        check_range(self, "depth", 1, 6)
+        check_range(self, "num_classes", 1)
+        check_range(self, "dropout", 0, 0.99)

@@ -1,0 +1,109 @@
+"""The settings of training tiles: how they are changed, chosen, scaled and weighted."""
+
+import dataclasses
+from typing import Literal
+
+from pipelines.config.fields import setting
+from pipelines.setting_checks import check_choice, check_range, check_texts
+
+Scaling = Literal["per_image", "dtype"]
+WeightMap = Literal["none", "paper", "authors-tool"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """Random changes of training tiles; 0 or --no- switches one off."""
+
+    flips: bool = setting(True, "mirror tiles (not for oblique light or shadows)")
+    quarter_turns: bool = setting(True, "turn tiles by quarters")
+    elastic: float = setting(
+        10.0, "s.d. in pixels of the displacements on a 3x3 grid; 0: no deformation"
+    )
+    rotation: float = setting(0.0, "most degrees that tiles are turned by; 0: none")
+    zoom: float = setting(
+        0.0, "most that the logarithm of the size is changed by; 0: none"
+    )
+    shear: float = setting(0.0, "most degrees that tiles are sheared by; 0: none")
+    brightness: float = setting(
+        0.2, "s.d. of the shift of pixel values, in s.d. of the image; 0: none"
+    )
+    contrast: float = setting(
+        0.2, "s.d. of the logarithm of the factor on pixel values; 0: none"
+    )
+    gamma: float = setting(
+        0.0, "s.d. of the logarithm of the exponent on pixel values; 0: none"
+    )
+    noise: float = setting(
+        0.0, "most s.d. of added noise, in s.d. of the image; 0: none"
+    )
+    blur: float = setting(0.0, "most s.d. of a Gaussian blur in pixels; 0: none")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a strength out of range."""
+        check_range(self, "elastic", 0, 1000)
+        check_range(self, "rotation", 0, 180)
+        check_range(self, "zoom", 0, 1)
+        check_range(self, "shear", 0, 45)
+        for name in ("brightness", "contrast", "noise"):
+            check_range(self, name, 0, 10)
+        check_range(self, "gamma", 0, 2)
+        check_range(self, "blur", 0, 20)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WeightConfig:
+    """What each pixel weighs in the loss."""
+
+    weight_map: WeightMap = setting(
+        "none",
+        "equation 2 of the paper: gaps between touching objects weigh more; paper is "
+        "w0 10 and sigma 5, authors-tool 50 and 6",
+    )
+    border_weight: float | None = setting(None, "w0 of the weight map, if another")
+    border_sigma: float | None = setting(
+        None, "sigma of the weight map in pixels, if another"
+    )
+    class_weights: tuple[str, ...] = setting(
+        (),
+        "weight of each class by its id, or the word balanced; by default all 1 "
+        "(balanced with a weight map, as in the paper)",
+    )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range or settings that clash."""
+        check_choice(self, "weight_map", WeightMap)
+        check_range(self, "border_weight", 0, 1e6)
+        check_range(self, "border_sigma", 0.1, 1000)
+        number = r"\d+(\.\d*)?|\.\d+"
+        check_texts(self, "class_weights", "weights", f"{number}|balanced")
+        if "balanced" in self.class_weights and len(self.class_weights) > 1:
+            raise ValueError(
+                "class_weights is the word balanced or a number for each class, got "
+                f"{','.join(self.class_weights)}."
+            )
+        for name in ("border_weight", "border_sigma"):
+            if self.weight_map == "none" and getattr(self, name) is not None:
+                raise ValueError(
+                    f"{name} is a setting of the weight map, which is off. Set "
+                    "weight_map to paper, or leave it out."
+                )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StreamConfig(AugmentConfig, WeightConfig):
+    """Everything that the tile stream does with an image and its mask."""
+
+    scaling: Scaling = setting(
+        "per_image",
+        "of pixel values: by each image's mean and s.d., or by the range of its type",
+    )
+    rare_share: float = setting(
+        1 / 3, "share of the tiles centred on a pixel of a rarer class"
+    )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range."""
+        AugmentConfig.__post_init__(self)
+        WeightConfig.__post_init__(self)
+        check_choice(self, "scaling", Scaling)
+        check_range(self, "rare_share", 0, 1)

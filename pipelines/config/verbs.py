@@ -1,0 +1,122 @@
+"""The settings of the verbs around the training."""
+
+import dataclasses
+from typing import Literal
+
+from pipelines.config.data import DataConfig
+from pipelines.config.fields import IMAGES, RUN, setting
+from pipelines.config.network import NetworkConfig
+from pipelines.setting_checks import (
+    check_choice,
+    check_named,
+    check_named_if_given,
+    check_range,
+)
+
+Engine = Literal["auto", "tensorflow-serving", "development"]
+Output = Literal["mask", "probability"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(DataConfig):
+    """Settings of `evaluate`."""
+
+    model: str = setting(..., RUN)
+    json: str | None = setting(None, "file to write the scores to")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range."""
+        DataConfig.__post_init__(self)
+        check_named(self, "model")
+        check_named_if_given(self, "json")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictConfig:
+    """Settings of `predict`."""
+
+    model: str = setting(..., RUN)
+    images: str = setting(..., IMAGES)
+    out: str = setting(..., "folder to write to, or the file for a single image")
+    output: Output = setting("mask", "mask, or probability as uint16 (65535 is 1)")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range."""
+        check_named(self, "model", "images", "out")
+        check_choice(self, "output", Output)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportConfig:
+    """Settings of `export`."""
+
+    model: str = setting(..., RUN)
+    to: str = setting(..., "folder saved_models/NAME; the next version is added to it")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an empty name."""
+        check_named(self, "model", "to")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ServeConfig:
+    """Settings of `serve`."""
+
+    saved_model: str = setting(..., "folder saved_models/NAME", positional=True)
+    engine: Engine = setting("auto", "auto is TensorFlow Serving where it is to be had")
+    host: str = setting("127.0.0.1", "address of the development server")
+    rest_port: int = setting(8501, "port of the REST API")
+    grpc_port: int = setting(8500, "port of the gRPC API (TensorFlow Serving only)")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range."""
+        check_named(self, "saved_model")
+        check_choice(self, "engine", Engine)
+        check_range(self, "rest_port", 0, 65535)
+        check_range(self, "grpc_port", 0, 65535)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SegmentConfig:
+    """Settings of `segment`."""
+
+    url: str = setting(..., "http://HOST:8501/v1/models/NAME of a running server")
+    images: str = setting(..., IMAGES)
+    out: str = setting(..., "folder to write masks to, or the file for one image")
+    timeout: float = setting(300.0, "seconds to wait for an answer")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range."""
+        check_named(self, "url", "images", "out")
+        check_range(self, "timeout", 0.001)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DescribeConfig(NetworkConfig):
+    """Settings of `describe`."""
+
+    num_classes: int | None = setting(None, "channels out; by default 1 (paper: 2)")
+    height: int | None = setting(None, "of the input; by default 572, or 512 padded")
+    width: int | None = setting(None, "of the input; by default its height")
+    channels: int = setting(1, "of the input")
+    figure: str | None = setting(None, "file to draw the U to (.svg or .png)")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range."""
+        NetworkConfig.__post_init__(self)
+        for name in ("height", "width", "channels"):
+            check_range(self, name, 1)
+        check_named_if_given(self, "figure")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DemoConfig:
+    """Settings of `demo`."""
+
+    out: str = setting("demo", "folder to write to; an earlier demo in it is replaced")
+    steps: int = setting(420, "training steps")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range."""
+        check_named(self, "out")
+        check_range(self, "steps", 1)

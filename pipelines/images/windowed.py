@@ -1,0 +1,111 @@
+"""What every opened image is: an array (height, width, channels) read by windows."""
+
+import abc
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+# Of one block of `blocks`: large enough to be read fast, small beside a network.
+BLOCK_BYTES = 16 * 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class PixelSize:
+    """The size of a pixel in the world.
+
+    Attributes:
+        height: of a pixel, in `unit`.
+        width: of a pixel, in `unit`.
+        unit: its name, for example "µm".
+    """
+
+    height: float
+    width: float
+    unit: str
+
+
+class WindowedImage(abc.ABC):
+    """An image of which any window can be read, from any thread.
+
+    Attributes:
+        name: what messages call it.
+        height: pixels.
+        width: pixels.
+        channels: of every pixel.
+        dtype: of the pixel values, as in the file.
+        pixel_size: None where the file does not say.
+    """
+
+    name: str
+    height: int
+    width: int
+    channels: int
+    dtype: np.dtype
+    pixel_size: PixelSize | None = None
+
+    @abc.abstractmethod
+    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Reads pixels: (height, width, channels), values as in the file.
+
+        The window lies inside of the image. The array may be a view that is not to be
+        written to.
+
+        Raises:
+            ValueError: the file cannot be read any more; names it.
+        """
+
+    def whole(self) -> np.ndarray:
+        """Reads all pixels: (self.height, self.width, channels)."""
+        return self.window(0, 0, self.height, self.width)
+
+    def close(self) -> None:
+        """Gives back the file; windows cannot be read any more."""
+        return None
+
+    def __enter__(self) -> "WindowedImage":
+        """Returns itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the image."""
+        self.close()
+
+
+class ArrayImage(WindowedImage):
+    """An array (height, width, channels) in memory as a windowed image."""
+
+    def __init__(
+        self, array: np.ndarray, name: str, pixel_size: PixelSize | None = None
+    ) -> None:
+        self._array = array
+        self.name = name
+        self.height, self.width, self.channels = array.shape
+        self.dtype = array.dtype
+        self.pixel_size = pixel_size
+
+    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Returns a view."""
+        return self._array[top : top + height, left : left + width]
+
+
+def blocks(
+    image: WindowedImage, block_bytes: int = BLOCK_BYTES
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Reads a whole image block by block: (top, left, pixels).
+
+    Blocks are whole rows where a few rows fit, so that files stored by rows are read
+    in order, and squares otherwise; multiples of 256 pixels where there are so many,
+    as the tiles of most files.
+    """
+    pixel_bytes = image.dtype.itemsize * image.channels
+    rows = block_bytes // max(1, image.width * pixel_bytes)
+    if rows >= 256 or rows >= image.height:
+        height, width = max(1, rows // 256 * 256 or rows), image.width
+    else:
+        side = max(256, int((block_bytes / pixel_bytes) ** 0.5) // 256 * 256)
+        height, width = side, side
+    for top in range(0, image.height, height):
+        for left in range(0, image.width, width):
+            size = min(height, image.height - top), min(width, image.width - left)
+            yield top, left, image.window(top, left, *size)
