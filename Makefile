@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 ADDONS := .venv-addons
+PEERS := .venv-peers
 STAMP := .installed
 # Two processes: a third would only wait for memory and cores of a small machine.
 PYTEST := -m pytest -q -n 2
@@ -14,7 +15,7 @@ help:
 	@echo "make test   runs the tests, on today's stack and on that of TensorFlow Addons"
 	@echo "make test-all  the same with the tests that take minutes"
 	@echo "make lint   checks style and types"
-	@echo "make bench  measures, and writes to benchmarks/results"
+	@echo "make bench  measures beside the peers, and writes to benchmarks/results"
 
 demo: $(VENV)/$(STAMP)
 	@$(VENV)/bin/keras-unet demo --out demo
@@ -36,8 +37,14 @@ lint: $(VENV)/$(STAMP)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-bench: $(VENV)/$(STAMP)
+# Each can be run alone, with settings: see their docstrings.
+bench: $(VENV)/$(STAMP) $(PEERS)/$(STAMP)
+	$(VENV)/bin/python benchmarks/tile_stream.py
+	$(VENV)/bin/python benchmarks/augmentation_peers.py
 	$(VENV)/bin/python benchmarks/training_input.py
+	$(VENV)/bin/python benchmarks/training_input.py --base-filters 64 --steps 3
+	$(VENV)/bin/python benchmarks/run_memory.py
+	$(VENV)/bin/python benchmarks/tables.py
 
 $(VENV)/$(STAMP): setup.py
 	@echo "== Installing into $(VENV) (TensorFlow is large: some minutes)"
@@ -49,4 +56,10 @@ $(ADDONS)/$(STAMP): setup.py
 	@echo "== Installing into $(ADDONS) (TensorFlow 2.15 with TensorFlow Addons)"
 	@$(PYTHON) -m venv $(ADDONS)
 	@$(ADDONS)/bin/pip install --quiet --disable-pip-version-check -e ".[addons,test]"
+	@touch $@
+
+$(PEERS)/$(STAMP): benchmarks/peers.txt
+	@echo "== Installing into $(PEERS) what the figures are measured against"
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
 	@touch $@

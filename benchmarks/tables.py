@@ -1,0 +1,123 @@
+"""Writes docs/benchmarks.md from the newest records; a test holds them equal.
+
+python benchmarks/tables.py
+"""
+
+import pathlib
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import records
+
+PAGE = pathlib.Path(__file__).parents[1] / "docs" / "benchmarks.md"
+HEAD = """# Benchmarks
+
+Written by `python benchmarks/tables.py` from the newest rows of
+`benchmarks/results/*.jsonl`, which the scripts append; each row there has date, commit,
+machine, versions, settings and raw numbers. Ratios are of one run, measured in turn;
+the middle of the rounds comes first, their range in brackets. All of it is on a shared
+machine: read the ratios, and measure again on yours with `make bench`.
+"""
+
+
+def main() -> None:
+    PAGE.write_text(page())
+    print(f"wrote {PAGE}")
+
+
+def page() -> str:
+    """Returns the whole page."""
+    parts = [HEAD]
+    for name, (title, lines) in SECTIONS.items():
+        rows = records.load(name)
+        if rows:
+            parts.append("\n".join([f"## {title}", "", *lines(rows), ""]))
+    return "\n".join(parts)
+
+
+def augmentation_peers(rows: list[dict[str, Any]]) -> list[str]:
+    row = rows[-1]
+    speeds = row["tiles_per_second"]
+    ours = speeds["keras_unet_tiles"]
+    lines = [
+        "Tiles of 256x256 a second, cut and changed in all the ways that the peer has,",
+        f"each alone on the machine ({origin(row)}):",
+        "",
+        "| | tiles/s | ours is faster by |",
+        "| --- | --- | --- |",
+    ]
+    for name, title in PEERS.items():
+        ratios = [a / b for a, b in zip(ours, speeds[name], strict=True)]
+        faster = "" if name == "keras_unet_tiles" else records.spread(ratios)
+        lines.append(f"| {title} | {statistics.median(speeds[name]):.0f} | {faster} |")
+    return lines
+
+
+PEERS = {
+    "keras_unet_tiles": "`pipelines.tiles`",
+    "albumentations_loader": "albumentations, PyTorch DataLoader of 2 workers",
+    "keras_layers": "Keras 3 preprocessing layers in a tf.data map (no gamma, noise)",
+    "image_data_generator": (
+        "`ImageDataGenerator` (no elastic deformation, gamma, noise, blur)"
+    ),
+}
+
+
+def training_input(rows: list[dict[str, Any]]) -> list[str]:
+    newest = {row["settings"].get("base_filters", 16): row for row in rows}
+    lines = [
+        "Training fed by the stream, everything at its default, against the bare step",
+        "on one batch that lies in memory (batches of 8 tiles of 256x256):",
+        "",
+        "| base_filters | share of the bare step's speed | from |",
+        "| --- | --- | --- |",
+    ]
+    for base_filters, row in sorted(newest.items()):
+        share = records.spread(row["ratios"])
+        lines.append(f"| {base_filters} | {share} | {origin(row)} |")
+    return lines
+
+
+def run_memory(rows: list[dict[str, Any]]) -> list[str]:
+    newest = {
+        (run["kind"], run["gibibytes"]): (run, row)
+        for row in rows
+        for run in row["runs"]
+    }
+    lines = [
+        "Peak resident memory of a whole `fit` (data check, training, validation), over",
+        "the size of its images:",
+        "",
+        "| images | GiB | peak, MiB | from |",
+        "| --- | --- | --- | --- |",
+    ]
+    for (kind, gibibytes), (run, row) in sorted(newest.items()):
+        lines.append(
+            f"| {KINDS[kind]} | {gibibytes:g} | {run['peak_mebibytes']:.0f} | "
+            f"{origin(row)} |"
+        )
+    return lines
+
+
+KINDS = {
+    "sparse": "one `.npy` file, mostly a hole",
+    "repeated": "many names of one 16 MiB `.npy` file",
+    "tiff": "one tiled, compressed BigTIFF",
+}
+
+
+def origin(row: dict[str, Any]) -> str:
+    """Returns date, commit and machine of a row."""
+    return f"{row['date']}, {row['commit']}, {row['machine']}"
+
+
+Lines = Callable[[list[dict[str, Any]]], list[str]]
+SECTIONS: dict[str, tuple[str, Lines]] = {
+    "augmentation_peers": ("Tiles beside the peers", augmentation_peers),
+    "training_input": ("Training fed by the stream", training_input),
+    "run_memory": ("Memory of a training run", run_memory),
+}
+
+if __name__ == "__main__":
+    main()
