@@ -3,11 +3,8 @@
 import collections
 import dataclasses
 
-import numpy as np
-
-from pipelines import mask_values
 from pipelines.config import CheckConfig
-from pipelines.dataset import Dataset, load_dataset
+from pipelines.dataset import load_dataset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +51,7 @@ def check(config: CheckConfig) -> DataReport:
         ValueError: the set cannot be trained on; names the first such file.
     """
     dataset = load_dataset(config)
-    counts = _class_counts(dataset)
+    counts = dataset.class_counts()
     shares = counts.sum(axis=0) / counts.sum()
     facts = dataset.facts
     return DataReport(
@@ -66,16 +63,6 @@ def check(config: CheckConfig) -> DataReport:
         shares=dict(zip(dataset.class_names, shares.tolist(), strict=True)),
         empty_masks=int((counts[:, 1:].sum(axis=1) == 0).sum()),
     )
-
-
-def _class_counts(dataset: Dataset) -> np.ndarray:
-    """Returns the pixels of each class in each mask, (images, num_classes)."""
-    counts = np.zeros((len(dataset.facts), dataset.coding.num_classes), np.int64)
-    for row, facts in zip(counts, dataset.facts, strict=True):
-        values = np.array(list(facts.mask_counts))
-        pixels = list(facts.mask_counts.values())
-        np.add.at(row, mask_values.class_ids(values, dataset.coding), pixels)
-    return counts
 
 
 def _listed(counts: dict[str, int]) -> str:

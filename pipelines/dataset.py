@@ -12,6 +12,7 @@ from pipelines import mask_values, scaling
 from pipelines.config import DataConfig
 from pipelines.images import (
     ArrayCache,
+    ArrayImage,
     WindowedImage,
     match_channels,
     open_image,
@@ -57,6 +58,7 @@ class Dataset:
     pairs: tuple[Pair, ...]
     facts: tuple[ImageFacts, ...]
     coding: MaskCoding
+    scaling: str = "per_image"
 
     @property
     def channels(self) -> int:
@@ -72,9 +74,7 @@ class Dataset:
     @property
     def classes_found(self) -> set[int]:
         """Ids of the classes that occur in the masks."""
-        values = {value for facts in self.facts for value in facts.mask_counts}
-        ids = mask_values.class_ids(np.array(sorted(values)), self.coding)
-        return set(ids.tolist())
+        return set(np.flatnonzero(self.class_counts().sum(axis=0)).tolist())
 
     @property
     def class_names(self) -> list[str]:
@@ -82,6 +82,19 @@ class Dataset:
         if self.coding.num_classes == 2:
             return ["background", "foreground"]
         return [f"class {index}" for index in range(self.coding.num_classes)]
+
+    def class_counts(self) -> np.ndarray:
+        """Returns the pixels of each class in each mask, without ignored ones.
+
+        Returns:
+            int64 (images, num_classes).
+        """
+        counts = np.zeros((len(self.facts), mask_values.IGNORED + 1), np.int64)
+        for row, facts in zip(counts, self.facts, strict=True):
+            values = np.array(list(facts.mask_counts))
+            pixels = list(facts.mask_counts.values())
+            np.add.at(row, mask_values.class_ids(values, self.coding), pixels)
+        return counts[:, : self.coding.num_classes]
 
     def describe(self) -> dict[str, Any]:
         """Returns names and fingerprint, as a run keeps them."""
@@ -158,6 +171,8 @@ class _ClassIds(_Derived):
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Returns class ids, uint8 (height, width, 1)."""
         values = self._source.window(top, left, height, width)
+        in_colour = bool(self._coding.colours)
+        values = mask_values.numbers_of(values, in_colour=in_colour)
         return mask_values.class_ids(values, self._coding)
 
 
@@ -184,11 +199,12 @@ def load_dataset(
     pairs = find_pairs(images or config.images, masks or config.masks)
     facts = []
     for pair in tqdm.tqdm(pairs, desc="Checking", unit="image", disable=None):
-        facts.append(_facts(pair))
+        facts.append(_facts(pair, getattr(config, "scaling", "per_image")))
         _check_channels(pair, facts[-1], pairs[0], facts[0])
     files = [(p.mask.name, f.mask_counts) for p, f in zip(pairs, facts, strict=True)]
     coding = mask_values.recognise(files, config.mask_kind, known)
-    return Dataset(tuple(pairs), tuple(facts), coding)
+    scaling = getattr(config, "scaling", "per_image")
+    return Dataset(tuple(pairs), tuple(facts), coding, scaling)
 
 
 def split(
@@ -234,7 +250,7 @@ def _indices_of_stems(dataset: Dataset, stems: tuple[str, ...]) -> list[int]:
     return sorted({index for stem in stems for index in indices[stem]})
 
 
-def _facts(pair: Pair) -> ImageFacts:
+def _facts(pair: Pair, how: str) -> ImageFacts:
     image, mask = read_image(pair.image), read_mask(pair.mask)
     if image.shape[:2] != mask.shape:
         raise ValueError(
@@ -249,7 +265,7 @@ def _facts(pair: Pair) -> ImageFacts:
         )
     if image.shape[2] in (2, 4) and pair.image.path.suffix.lower() == ".png":
         image = image[..., :-1]  # alpha says nothing of the object
-    mean, std = scaling.image_statistics(image)
+    mean, std = scaling.statistics_of(ArrayImage(image, pair.image.name), how)
     values, counts = np.unique(mask, return_counts=True)
     digest = hashlib.blake2b(image.tobytes(), digest_size=16)
     digest.update(mask.tobytes())
@@ -258,8 +274,8 @@ def _facts(pair: Pair) -> ImageFacts:
         width=image.shape[1],
         channels=image.shape[2],
         dtype=str(image.dtype),
-        mean=tuple(mean.numpy().tolist()),
-        std=tuple(std.numpy().tolist()),
+        mean=tuple(mean.tolist()),
+        std=tuple(std.tolist()),
         mask_counts=dict(zip(values.tolist(), counts.tolist(), strict=True)),
         digest=digest.hexdigest(),
     )

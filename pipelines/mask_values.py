@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-MAX_CLASSES = 256
+MAX_CLASSES = 255
+# Class id, in a mask of class ids, of pixels that are neither trained on nor scored.
+IGNORED = 255
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,20 +19,63 @@ class MaskCoding:
             are class ids) or "instances" (ids; all but 0 is foreground).
         foreground: the foreground's value in binary masks; else None.
         num_classes: classes with the background.
+        colours: of masks in colour, RRGGBB of each class in the order of the ids.
+        ignore_value: of pixels that are neither trained on nor scored; None if there
+            are none.
     """
 
     kind: str
     foreground: int | None
     num_classes: int
+    colours: tuple[str, ...] = ()
+    ignore_value: int | None = None
+
+    def __post_init__(self) -> None:
+        """Takes colours as a list too, which they are when read from JSON."""
+        object.__setattr__(self, "colours", tuple(self.colours))
 
 
-def class_ids(mask: np.ndarray, coding: MaskCoding) -> np.ndarray:
-    """Returns a mask (height, width) as class ids, uint8."""
+def class_ids(values: np.ndarray, coding: MaskCoding) -> np.ndarray:
+    """Returns class ids for mask values, uint8 of the same shape.
+
+    Args:
+        values: whole numbers of any shape; of masks in colour those that
+            `numbers_of` gives.
+        coding: what they mean.
+
+    Returns:
+        Class ids, IGNORED where the value is `coding.ignore_value`, and where a colour
+        belongs to no class.
+    """
     if coding.kind == "binary":
-        return (mask == coding.foreground).astype(np.uint8)
-    if coding.kind == "instances":
-        return (mask != 0).astype(np.uint8)
-    return mask.astype(np.uint8)
+        ids = (values == coding.foreground).astype(np.uint8)
+    elif coding.kind == "instances":
+        ids = (values != 0).astype(np.uint8)
+    elif coding.colours:
+        ids = np.full(values.shape, IGNORED, np.uint8)
+        for number, colour in enumerate(coding.colours):
+            ids[values == int(colour, 16)] = number
+    else:
+        ids = values.astype(np.uint8)
+    if coding.ignore_value is not None:
+        ids[values == coding.ignore_value] = IGNORED
+    return ids
+
+
+def numbers_of(mask: np.ndarray, *, in_colour: bool) -> np.ndarray:
+    """Returns one number for each pixel of a mask.
+
+    Args:
+        mask: (height, width, 1 or 3), whole numbers as in the file.
+        in_colour: the masks of the set are in colour, this one perhaps in grey.
+
+    Returns:
+        (height, width, 1): the values, or 0xRRGGBB of masks in colour.
+    """
+    if not in_colour:
+        return mask[..., :1]
+    red, green, blue = (mask[..., [min(c, mask.shape[2] - 1)]] for c in range(3))
+    return (red.astype(np.int64) << 16) + (green.astype(np.int64) << 8) + blue
 
 
 def recognise(

@@ -1,18 +1,67 @@
 """Pixel scaling: what fit, predict and the exported graph share.
 
-Each channel of an image is brought to mean 0 and standard deviation 1 by its own
-statistics over the whole image: never by its maximum, which one bright pixel sets, and
-never by a type's range, which a camera of 12 bits in a 16-bit file does not fill.
+`per_image`: each channel of an image is brought to mean 0 and standard deviation 1 by
+its own statistics over the whole image. `dtype`: pixel values are divided by the
+largest value of their integer type (255, 65535, ...); floats stay as they are. Neither
+depends on the maximum of an image, which one bright pixel sets.
+
+The mean and standard deviation of an image are the same numbers whether it is read
+whole or block by block: integers are added up exactly, floats by a stable merge.
 """
 
 import numpy as np
 import tensorflow as tf
 
+from pipelines.images import WindowedImage, blocks
+from pipelines.moments import Moments
+
 LEAST_STD = np.finfo(np.float32).tiny
+# Whole numbers up to here are added up exactly in the graph: their squares fit 32 bits,
+# so that an int64 holds the sum over 2**31 pixels.
+LARGEST_EXACT = 2**16 - 1
+
+
+def statistics_of(
+    image: WindowedImage, scaling: str = "per_image"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what `scale` takes for an image, read block by block.
+
+    Args:
+        image: values as in the file.
+        scaling: "per_image" or "dtype".
+
+    Returns:
+        (mean, std), each float32 (channels,).
+    """
+    if scaling == "dtype":
+        return dtype_statistics(image.dtype, image.channels)
+    moments = Moments(image.channels, image.dtype)
+    for _, _, pixels in blocks(image):
+        moments.add(pixels)
+    return statistics_of_moments(moments)
+
+
+def dtype_statistics(dtype: np.dtype, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean 0 and, as std, the largest value of a type of integers.
+
+    1 for floats: their range is the user's own.
+    """
+    largest = np.iinfo(dtype).max if np.dtype(dtype).kind in "iu" else 1
+    std = np.full(channels, largest, np.float32)
+    return np.zeros(channels, np.float32), std
+
+
+def statistics_of_moments(moments: Moments) -> tuple[np.ndarray, np.ndarray]:
+    """Returns (mean, std), each float32 (channels,), of an image that was added up."""
+    mean, std = mean_and_std(*(tf.constant(part) for part in moments.parts()))
+    return mean.numpy(), std.numpy()
 
 
 def image_statistics(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the mean and standard deviation of each channel.
+
+    Whole numbers up to LARGEST_EXACT, of any type, give the same bits as
+    `statistics_of`.
 
     Args:
         image: (height, width, channels) of any real type, as in the file.
@@ -20,14 +69,37 @@ def image_statistics(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     Returns:
         (mean, std), each float32 (channels,); std is 1 where it is 0 as float32.
     """
-    # float64: sums over millions of 16-bit pixels lose digits in float32.
-    image = tf.cast(image, tf.float64)
-    mean = tf.reduce_mean(image, axis=(0, 1))
-    std = tf.sqrt(tf.reduce_mean(tf.square(image - mean), axis=(0, 1)))
-    std = tf.cast(std, tf.float32)
+    image = tf.convert_to_tensor(image)
+    if image.dtype in (tf.uint8, tf.int8, tf.uint16, tf.int16):
+        return mean_and_std(*_exact_parts(image))
+    values = tf.cast(image, tf.float64)
+    exact = tf.reduce_all(
+        (tf.floor(values) == values) & (tf.abs(values) <= LARGEST_EXACT)
+    )
+    parts = tf.cond(exact, lambda: _exact_parts(image), lambda: _float_parts(values))
+    return mean_and_std(*parts)
+
+
+def mean_and_std(
+    count: tf.Tensor, pivot: tf.Tensor, total: tf.Tensor, squares: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the last step from sums to the statistics, for all ways to add up.
+
+    Args:
+        count: of pixels, float64 ().
+        pivot: a number near the mean, float64 (channels,).
+        total: sum of (pixel - pivot), float64 (channels,).
+        squares: sum of (pixel - pivot)**2, float64 (channels,).
+
+    Returns:
+        (mean, std), each float32 (channels,); std is 1 where it is 0 as float32.
+    """
+    mean = tf.cast(pivot + total / count, tf.float32)
+    # The pivot is so near that at most half of `squares` goes: no digits are lost.
+    variance = tf.maximum(squares - total * total / count, 0) / count
+    std = tf.cast(tf.sqrt(variance), tf.float32)
     # Processors may take numbers below the least normal one for 0.
-    std = tf.where(std >= LEAST_STD, std, tf.ones_like(std))
-    return tf.cast(mean, tf.float32), std
+    return mean, tf.where(std >= LEAST_STD, std, tf.ones_like(std))
 
 
 def scale(image: tf.Tensor, mean: tf.Tensor, std: tf.Tensor) -> tf.Tensor:
@@ -44,3 +116,24 @@ def scale(image: tf.Tensor, mean: tf.Tensor, std: tf.Tensor) -> tf.Tensor:
 def scale_image(image: tf.Tensor) -> tf.Tensor:
     """Scales a whole image (height, width, channels) by its own statistics."""
     return scale(image, *image_statistics(image))
+
+
+def _exact_parts(image: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Returns the arguments of `mean_and_std` by sums of integers."""
+    values = tf.cast(image, tf.int64)
+    count = tf.cast(tf.shape(values)[0], tf.int64) * tf.cast(
+        tf.shape(values)[1], tf.int64
+    )
+    total = tf.reduce_sum(values, axis=(0, 1))
+    # The whole number nearest to the mean, as in `Moments.parts`.
+    pivot = tf.math.floordiv(2 * total + count, 2 * count)
+    squares = tf.reduce_sum(tf.square(values - pivot), axis=(0, 1))
+    parts = (count, pivot, total - count * pivot, squares)
+    return tuple(tf.cast(part, tf.float64) for part in parts)
+
+
+def _float_parts(values: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    mean = tf.reduce_mean(values, axis=(0, 1))
+    count = tf.cast(tf.reduce_prod(tf.shape(values)[:2]), tf.float64)
+    squares = tf.reduce_sum(tf.square(values - mean), axis=(0, 1))
+    return count, mean, tf.zeros_like(mean), squares

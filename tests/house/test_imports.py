@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 # A module may import those of the rows above its own, and of its own row only those
 # named in SAME_ROW. Names are relative to pipelines.
 ROWS = [
-    ("setting_checks", "images", "scores", "mask_values", "import_path"),
+    ("setting_checks", "images", "scores", "mask_values", "import_path", "moments"),
     ("config", "tensorflow_start"),
     (
         *("flags", "scaling", "decision", "augment", "pairing", "precision"),

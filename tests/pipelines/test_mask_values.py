@@ -46,10 +46,10 @@ def test_class_ids_of_background_alone_make_two_classes():
     assert recognise(files({0}), "classes").num_classes == 2
 
 
-def test_256_classes_are_the_most():
-    assert recognise(files(set(range(256))), "classes").num_classes == 256
+def test_255_classes_are_the_most():
+    assert recognise(files(set(range(255))), "classes").num_classes == 255
     message = refusal("classes", {0, 1}, {0, 256})
-    assert message.startswith("b: class ids must be 0 to 255, got 256.")
+    assert message.startswith("b: class ids must be 0 to 254, got 256.")
     assert "instances" in message
 
 
@@ -97,7 +97,7 @@ def test_negative_ids_are_named(kind):
 @pytest.mark.parametrize("values", [{0, 255}, {0, 1, 2, 255}])
 def test_255_among_few_class_ids_makes_no_net_of_256_classes(values):
     message = refusal("classes", {0, 1}, values)
-    assert message.startswith("b: has the class id 255 but no mask has 254.")
+    assert message.startswith("b: class ids must be 0 to 254, got 255.")
 
 
 # Coding.
@@ -109,7 +109,7 @@ def test_255_among_few_class_ids_makes_no_net_of_256_classes(values):
         (MaskCoding("binary", 255, 2), [[0, 0, 0, 1]]),
         (MaskCoding("binary", 1, 2), [[0, 1, 0, 0]]),
         (MaskCoding("instances", None, 2), [[0, 1, 1, 1]]),
-        (MaskCoding("classes", None, 256), [[0, 1, 7, 255]]),
+        (MaskCoding("classes", None, 8, (), 255), [[0, 1, 7, 255]]),
     ],
 )
 @pytest.mark.parametrize("dtype", ["uint8", "int64"])
