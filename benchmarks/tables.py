@@ -86,8 +86,8 @@ def run_memory(rows: list[dict[str, Any]]) -> list[str]:
         for run in row["runs"]
     }
     lines = [
-        "Peak resident memory of a whole `fit` (data check, training, validation), over",
-        "the size of its images:",
+        "Peak resident memory of a whole `fit` (data check, training, validation),",
+        "over the size of its images:",
         "",
         "| images | GiB | peak, MiB | from |",
         "| --- | --- | --- | --- |",
