@@ -14,6 +14,7 @@ from keras_unet import geometry
 from pipelines import augment, scaling
 from pipelines.config import AugmentConfig
 from pipelines.dataset import Dataset
+from pipelines.images import ArrayCache
 from pipelines.mirroring import mirrored_window
 
 NO_AUGMENTATION = AugmentConfig(
@@ -53,6 +54,7 @@ def tile_stream(
     config: AugmentConfig = NO_AUGMENTATION,
     start: int = 0,
     num_tiles: int | None = None,
+    cache: ArrayCache | None = None,
 ) -> tf.data.Dataset:
     """Streams batches of random tiles.
 
@@ -67,6 +69,7 @@ def tile_stream(
         config: changes of the tiles; none by default.
         start: number of the first tile.
         num_tiles: where the stream ends, counted from tile 0; endless by default.
+        cache: of decoded images.
 
     Returns:
         Dataset of (image, mask): float32 (batch, image_size, image_size, channels),
@@ -74,7 +77,7 @@ def tile_stream(
         mask_size, mask_size, 1), float32 for two classes, int32 for more.
     """
     window_size = shape.image_size + 2 * augment.halo(config)
-    reader = _WindowReader(dataset, window_size)
+    reader = _WindowReader(dataset, window_size, cache)
     places = _Places(dataset, shape, seed)
     means = tf.constant([facts.mean for facts in dataset.facts], tf.float32)
     stds = tf.constant([facts.std for facts in dataset.facts], tf.float32)
@@ -152,12 +155,14 @@ class _Places:
 class _WindowReader:
     """Reads square windows of images and masks, mirrored outside of the image."""
 
-    def __init__(self, dataset: Dataset, window_size: int) -> None:
+    def __init__(
+        self, dataset: Dataset, window_size: int, cache: ArrayCache | None
+    ) -> None:
         self._size = window_size
         self._channels = dataset.channels
         numbers = range(len(dataset.pairs))
-        self._images = [dataset.open_image(number) for number in numbers]
-        self._masks = [dataset.open_mask(number) for number in numbers]
+        self._images = [dataset.open_image(number, cache) for number in numbers]
+        self._masks = [dataset.open_mask(number, cache) for number in numbers]
 
     def window(
         self, index: tf.Tensor, top: tf.Tensor, left: tf.Tensor
