@@ -2,10 +2,18 @@
 
 from setuptools import find_packages, setup
 
-# The development server: an ASGI framework and a server for it.
-SERVE = ["starlette>=0.40", "uvicorn>=0.30"]
+# The development server: an ASGI framework and a server for it. The messages of
+# TensorFlow Serving's gRPC API, for that server and for `segment` over gRPC, at the
+# version of the TensorFlow that is installed.
+SERVE = ["starlette>=0.40", "uvicorn>=0.30", "grpcio", "tensorflow-serving-api>=2.15"]
 # The images carried by this release; later ones download them. Otsu's threshold.
 DEMO = ["ndev-sampledata==0.0.3", "scikit-image>=0.22"]
+# GeoTIFF: where an image lies on the Earth.
+GEO = ["rasterio>=1.4"]
+# Microscope files of other kinds; each kind needs a plug-in of its own besides.
+BIO = ["bioio>=3"]
+# The plug-in that tests read with: small, and for files that are made in a line.
+BIO_TEST = [*BIO, "bioio-imageio>=1.3"]
 
 setup(
     name="keras-unet-pipelines",
@@ -28,6 +36,8 @@ setup(
         "pillow",
         "tifffile",
         "imagecodecs",
+        # Zarr and OME-Zarr, of format 2 and 3.
+        "zarr>=3",
         "matplotlib",
         # TensorFlow 2.21 no longer brings TensorBoard.
         "tensorboard",
@@ -41,12 +51,19 @@ setup(
     extras_require={
         "serve": SERVE,
         "demo": [*DEMO, *SERVE],
+        "geo": GEO,
+        "bio": BIO,
         "addons": [
             "tensorflow==2.15.*",
             "keras==2.15.*",
             "tensorflow-addons==0.23.*",
+            # Newer ones need a newer TensorFlow.
+            "tensorflow-serving-api==2.15.*",
         ],
-        "test": ["pytest", "pytest-xdist", "hypothesis", *DEMO, *SERVE],
+        "test": [
+            *("pytest", "pytest-xdist", "hypothesis"),
+            *(*DEMO, *SERVE, *GEO, *BIO_TEST),
+        ],
         "dev": ["ruff==0.17.*", "mypy==2.*"],
     },
     entry_points={"console_scripts": ["keras-unet = pipelines.cli:main"]},
