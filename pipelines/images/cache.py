@@ -1,11 +1,26 @@
 """Arrays made once and kept uncompressed on disk, up to a bound."""
 
+import collections
+import contextlib
+import hashlib
 import pathlib
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from pipelines.images.windowed import ArrayImage, WindowedImage
+from pipelines.images import cache_folder
+from pipelines.images.damage import ChangedFile, UnreadableImage
+from pipelines.images.flat import FlatArray, read_window
+from pipelines.images.handles import SourceFile
+from pipelines.images.windowed import WindowedImage
+
+Fill = Callable[[np.ndarray], None]
+# How often a used array is marked as used: marking takes system calls.
+_MARK_SECONDS = 10.0
+# Other processes may remove an array between its making and its reading.
+_ATTEMPTS = 5
 
 
 class ArrayCache:
@@ -29,9 +44,12 @@ class ArrayCache:
         name: str,
         shape: tuple[int, int, int],
         dtype: np.dtype | type,
-        fill: Callable[[np.ndarray], None],
+        fill: Fill,
     ) -> WindowedImage | None:
-        """Returns an array of the cache, which `fill` writes if it is not there.
+        """Returns an array of the cache; `fill` writes it when a window is first read.
+
+        It is written again when it has been removed, by another process or to make
+        room, so `fill` must give the same array at every call.
 
         Args:
             key: what the array depends on; see `file_key`.
@@ -39,13 +57,21 @@ class ArrayCache:
             shape: (height, width, channels).
             dtype: of the array.
             fill: writes all of an array of that shape; may write it part by part.
+                What it raises comes out of `window`.
 
         Returns:
             The array as an image; None if it is larger than the bound.
         """
-        array = np.empty(shape, dtype)
-        fill(array)
-        return ArrayImage(array, name)
+        dtype = np.dtype(dtype)
+        row = shape[2] * dtype.itemsize
+        header = cache_folder.npy_header(shape, dtype)
+        strides = (shape[1] * row, row, dtype.itemsize)
+        flat = FlatArray(len(header), shape, strides, dtype)
+        if flat.end > self._limit:
+            return None
+        digest = hashlib.sha256(repr((key, shape, dtype.str)).encode()).hexdigest()
+        path = self._folder / f"{digest[:40]}.npy"
+        return _CachedImage(path, self._limit, name, flat, fill)
 
 
 def file_key(path: pathlib.Path, *more: object) -> str:
@@ -58,3 +84,88 @@ def file_key(path: pathlib.Path, *more: object) -> str:
     status = path.stat()
     parts = (path.resolve(), status.st_size, status.st_mtime_ns, *more)
     return repr(tuple(map(str, parts)))
+
+
+class _CachedImage(WindowedImage):
+    def __init__(
+        self,
+        path: pathlib.Path,
+        limit_bytes: int,
+        name: str,
+        flat: FlatArray,
+        fill: Fill,
+    ) -> None:
+        self._path, self._limit, self._fill = path, limit_bytes, fill
+        self._flat = flat
+        self._source: SourceFile | None = None
+        self._marked = 0.0
+        self.name, self.dtype = name, flat.dtype
+        self.height, self.width, self.channels = flat.shape
+
+    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Reads from the file, which is written first if it is not there."""
+        for _ in range(_ATTEMPTS):
+            # Other threads may set it to None meanwhile.
+            source = self._source or self._made()
+            if source is None:
+                continue
+            try:
+                with source.opened() as descriptor:
+                    self._mark(descriptor)
+                    return read_window(descriptor, self._flat, top, left, height, width)
+            # Another process has removed it, or made it anew.
+            except (FileNotFoundError, ChangedFile):
+                self._source = None
+        raise UnreadableImage(
+            f"{self.name}: other processes remove it from {self._path.parent} as fast "
+            "as it is decoded. Set a greater cache_gigabytes for them."
+        )
+
+    def _made(self) -> SourceFile | None:
+        """Returns the whole file, or None if it was removed at once."""
+        with _one_at_a_time(self._path):
+            try:
+                source = SourceFile(self._path)
+                if source.state.size != self._flat.end:
+                    raise FileNotFoundError
+            except FileNotFoundError:
+                flat = self._flat
+                cache_folder.write_array(
+                    self._path, flat.shape, flat.dtype, self._fill, self._limit
+                )
+                try:
+                    source = SourceFile(self._path)
+                except FileNotFoundError:
+                    return None
+            self._source = source
+            return source
+
+    def _mark(self, descriptor: int) -> None:
+        now = time.monotonic()
+        if now - self._marked > _MARK_SECONDS:
+            self._marked = now
+            cache_folder.mark_used(descriptor)
+
+
+_locks_lock = threading.Lock()
+_locks: dict[pathlib.Path, threading.Lock] = {}
+_waiting: collections.Counter[pathlib.Path] = collections.Counter()
+
+
+@contextlib.contextmanager
+def _one_at_a_time(path: pathlib.Path) -> Iterator[None]:
+    """Lets one thread of this process make a file, while others wait for it.
+
+    A lock for each file: making one may need another, as weights need a mask.
+    """
+    with _locks_lock:
+        lock = _locks.setdefault(path, threading.Lock())
+        _waiting[path] += 1
+    try:
+        with lock:
+            yield
+    finally:
+        with _locks_lock:
+            _waiting[path] -= 1
+            if not _waiting[path]:
+                del _waiting[path], _locks[path]

@@ -1,22 +1,37 @@
-"""Which images a pattern names: files of a folder or glob, pages of a TIFF."""
+"""Which images a pattern names: files of a folder or glob, images of a stack."""
 
 import dataclasses
 import glob
 import pathlib
 
-from pipelines.images import tiff
+from pipelines.images import bio, npy, tiff, zarr_store
+from pipelines.images.kinds import (
+    BIO_SUFFIXES,
+    SUFFIXES,
+    TIFF_SUFFIXES,
+    ZARR_SUFFIX,
+    Kind,
+    kind_of,
+)
 
-TIFF_SUFFIXES = (".tif", ".tiff")
-SUFFIXES = (".png", ".jpg", ".jpeg", *TIFF_SUFFIXES)
+__all__ = ["SUFFIXES", "TIFF_SUFFIXES", "ImageEntry", "find_images"]
+
+_COUNTS = {
+    Kind.TIFF: tiff.count_images,
+    Kind.NPY: npy.count_images,
+    Kind.ZARR: zarr_store.count_images,
+    Kind.OTHER: bio.count_images,
+}
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class ImageEntry:
-    """One image: a file, or a page of a multi-page TIFF.
+    """One image: a file, or one of a file that holds several.
 
     Attributes:
-        path: the file.
-        page: the page's number from 0, None for a file that is one image.
+        path: the file, or the folder of a Zarr store.
+        page: the number from 0 of a page of a TIFF, or of an image of another stack;
+            None for a file that is one image.
     """
 
     path: pathlib.Path
@@ -24,8 +39,9 @@ class ImageEntry:
 
     @property
     def stem(self) -> str:
-        """The file's name without its suffix."""
-        return self.path.stem
+        """The file's name without its suffix; .ome.tif and .ome.zarr are one."""
+        stem = self.path.stem
+        return stem[: -len(".ome")] if stem.lower().endswith(".ome") else stem
 
     @property
     def name(self) -> str:
@@ -42,26 +58,27 @@ def find_images(pattern: str) -> list[ImageEntry]:
     """Lists the images that a pattern names, sorted by file name.
 
     Args:
-        pattern: a file, a folder (its image files, not those of its folders), a glob,
-            or a multi-page TIFF (each page is an image).
+        pattern: a file, a folder (its image files and Zarr stores, not files of its
+            folders), a glob, a Zarr store, or a stack in one file (each page is an
+            image).
 
     Raises:
         ValueError: nothing is found, or a file is of a kind that is not read.
     """
     path = pathlib.Path(pattern)
-    if path.is_dir():
+    if _is_image(path):
+        paths = [path]
+    elif path.is_dir():
         paths = [
             file
             for file in sorted(path.iterdir())
-            if file.suffix.lower() in SUFFIXES
+            if file.suffix.lower() in (*SUFFIXES, *BIO_SUFFIXES)
             and not file.name.startswith(".")
-            and file.is_file()
+            and _is_image(file)
         ]
-    elif path.is_file():
-        paths = [path]
     else:
         paths = [pathlib.Path(file) for file in sorted(glob.glob(pattern))]
-        paths = [file for file in paths if file.is_file()]
+        paths = [file for file in paths if _is_image(file)]
     if not paths:
         raise ValueError(
             f"{pattern}: no images found; expected a file, a folder or a glob of "
@@ -70,15 +87,14 @@ def find_images(pattern: str) -> list[ImageEntry]:
     return [entry for file in paths for entry in _entries(file)]
 
 
+def _is_image(path: pathlib.Path) -> bool:
+    if path.suffix.lower() == ZARR_SUFFIX:
+        return path.is_dir()
+    return path.is_file()
+
+
 def _entries(path: pathlib.Path) -> list[ImageEntry]:
-    if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(
-            f"{path}: files of this kind are not read; expected one of "
-            f"{', '.join(SUFFIXES)}. Name images only, or convert it."
-        )
-    if path.suffix.lower() not in TIFF_SUFFIXES:
+    count = _COUNTS.get(kind_of(path), lambda _: 1)(path)
+    if count == 1:
         return [ImageEntry(path)]
-    num_pages = tiff.count_images(path)
-    if num_pages == 1:
-        return [ImageEntry(path)]
-    return [ImageEntry(path, page) for page in range(num_pages)]
+    return [ImageEntry(path, page) for page in range(count)]

@@ -1,13 +1,23 @@
 """Any image file as a windowed image."""
 
+import os
+
+from pipelines.images import bio, masks, npy, zarr_store
 from pipelines.images.cache import ArrayCache
+from pipelines.images.damage import UnreadableImage, reading
 from pipelines.images.finding import ImageEntry
-from pipelines.images.reading import read_image, read_mask
-from pipelines.images.windowed import ArrayImage, WindowedImage
+from pipelines.images.kinds import Kind, kind_of
+from pipelines.images.pillow_files import open_by_pillow
+from pipelines.images.png import open_png
+from pipelines.images.tiff_image import open_tiff
+from pipelines.images.windowed import WindowedImage
 
 
 def open_image(entry: ImageEntry, cache: ArrayCache | None = None) -> WindowedImage:
     """Opens an image: windows hold values as in the file, palettes as colours.
+
+    Only headers are read here. Formats without windows are decoded as a whole when a
+    window is first read.
 
     Args:
         entry: which image.
@@ -18,16 +28,64 @@ def open_image(entry: ImageEntry, cache: ArrayCache | None = None) -> WindowedIm
         ValueError: the file is missing, damaged, not numeric, or has no pixels; names
             the file.
     """
-    return ArrayImage(read_image(entry), entry.name)
+    image, _ = _open(entry, cache, as_mask=False)
+    return image
 
 
 def open_mask(entry: ImageEntry, cache: ArrayCache | None = None) -> WindowedImage:
     """Opens a mask: windows hold integers, the index where the file has a palette.
 
-    One channel, or the three of a mask in colour.
+    One channel, or the three of a mask in colour: of those, and of masks that write
+    grey as three equal colours, all pixels are read here, once.
+
+    Args:
+        entry: which mask.
+        cache: as in `open_image`.
 
     Raises:
-        ValueError: the file cannot be read, or holds other numbers than whole ones;
-            names the file.
+        ValueError: the file cannot be read, has other channels, or holds other numbers
+            than whole ones (these are found when their window is read); names the
+            file.
     """
-    return ArrayImage(read_mask(entry)[..., None], entry.name)
+    image, alpha = _open(entry, cache, as_mask=True)
+    state = os.stat(entry.path)
+    key = (str(entry.path), entry.page, state.st_size, state.st_mtime_ns)
+    return masks.as_mask(image, alpha=alpha, key=key)
+
+
+def _open(
+    entry: ImageEntry, cache: ArrayCache | None, *, as_mask: bool
+) -> tuple[WindowedImage, bool]:
+    """Opens an image; the second value tells whether its last channel is alpha."""
+    path, name, index = entry.path, entry.name, entry.page or 0
+    kind = kind_of(path)
+    with reading(name, path, kind.value):
+        os.stat(path)
+    alpha = False
+    if kind is Kind.TIFF:
+        image, alpha = open_tiff(path, index, name, cache, as_mask=as_mask)
+    elif kind is Kind.PNG:
+        image = open_png(path, name, cache, as_mask=as_mask)
+        alpha = image.channels in (2, 4)
+    elif kind in (Kind.JPEG, Kind.BMP, Kind.WEBP):
+        image = open_by_pillow(path, name, cache, as_mask=as_mask)
+        alpha = image.channels == 4
+    elif kind is Kind.NPY:
+        image = npy.open_npy(path, index, name)
+    elif kind is Kind.ZARR:
+        image = zarr_store.open_zarr(path, index, name, cache)
+    else:
+        image = bio.open_bio(path, index, name, cache)
+    return _checked(image), alpha
+
+
+def _checked(image: WindowedImage) -> WindowedImage:
+    if image.dtype.kind not in "uif":
+        raise UnreadableImage(
+            f"{image.name}: expected real numbers (height, width, channels), got "
+            f"{image.dtype}. Convert the image."
+        )
+    shape = image.height, image.width, image.channels
+    if 0 in shape:
+        raise UnreadableImage(f"{image.name}: the image has no pixels {shape}.")
+    return image

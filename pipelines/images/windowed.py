@@ -25,6 +25,20 @@ class PixelSize:
     unit: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Georeference:
+    """Where an image lies on the Earth.
+
+    Attributes:
+        crs: its coordinate reference system as WKT text.
+        transform: (a, b, c, d, e, f) with x = a column + b row + c and
+            y = d column + e row + f.
+    """
+
+    crs: str
+    transform: tuple[float, float, float, float, float, float]
+
+
 class WindowedImage(abc.ABC):
     """An image of which any window can be read, from any thread.
 
@@ -35,6 +49,7 @@ class WindowedImage(abc.ABC):
         channels: of every pixel.
         dtype: of the pixel values, as in the file.
         pixel_size: None where the file does not say.
+        georeference: None where the file has none, or rasterio is not installed.
     """
 
     name: str
@@ -43,6 +58,7 @@ class WindowedImage(abc.ABC):
     channels: int
     dtype: np.dtype
     pixel_size: PixelSize | None = None
+    georeference: Georeference | None = None
 
     @abc.abstractmethod
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:

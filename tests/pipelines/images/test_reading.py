@@ -143,7 +143,8 @@ def test_a_file_cut_anywhere_in_its_pixels_is_refused_by_name(
         path.write_bytes(data[:length])
         with pytest.raises(ValueError) as error:
             reader(entry(path))
-        assert str(error.value).startswith(f"{path}: cannot be read as {kind.upper()}")
+        said = {"jpg": "JPEG"}.get(kind, kind.upper())
+        assert str(error.value).startswith(f"{path}: cannot be read as {said} (")
         assert str(error.value).endswith("Replace or remove the file.")
 
 
@@ -259,6 +260,6 @@ def test_only_alpha_is_dropped(found, channels):
 @pytest.mark.parametrize(
     ("found", "channels"), [(1, 3), (3, 1), (4, 1), (4, 2), (3, 4)]
 )
-def test_other_channels_are_refused_with_both_numbers(tmp_path, found, channels):
+def test_other_channels_are_refused_with_both_numbers(found, channels):
     with pytest.raises(ValueError, match=rf"a\.png: {channels} .*got {found}\."):
-        match_channels(np.zeros((2, 3, found)), channels, entry(tmp_path / "a.png"))
+        match_channels(np.zeros((2, 3, found)), channels, "a.png")

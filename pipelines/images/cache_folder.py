@@ -1,0 +1,191 @@
+"""The folder of an array cache: files appear whole, and the oldest make place."""
+
+import contextlib
+import errno
+import fcntl
+import io
+import logging
+import mmap
+import os
+import pathlib
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from pipelines.images.damage import UnreadableImage
+
+_logger = logging.getLogger(__name__)
+# Larger arrays are written through a map, so that they need not fit into memory.
+MOST_IN_MEMORY = 64 * 2**20
+# An array that is removed so soon after its last use will soon be wanted again.
+_SOON_SECONDS = 300.0
+
+
+def npy_header(shape: tuple[int, int, int], dtype: np.dtype) -> bytes:
+    """Returns what a .npy file of rows one after the other begins with."""
+    buffer = io.BytesIO()
+    descr = np.lib.format.dtype_to_descr(dtype)
+    about = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, about)
+    return buffer.getvalue()
+
+
+def write_array(
+    path: pathlib.Path,
+    shape: tuple[int, int, int],
+    dtype: np.dtype,
+    fill: Callable[[np.ndarray], None],
+    limit_bytes: int,
+) -> None:
+    """Writes an array under a temporary name and renames it when it is whole.
+
+    Args:
+        path: of the file; what is there is replaced.
+        shape: of the array.
+        dtype: of the array.
+        fill: writes all of the array.
+        limit_bytes: of the folder; files used longest ago are removed to keep it.
+
+    Raises:
+        UnreadableImage: the disk is full, or the folder cannot be written.
+    """
+    header = npy_header(shape, dtype)
+    with _reserved(path, len(header) + _num_bytes(shape, dtype), limit_bytes) as part:
+        file, partial = part
+        if _num_bytes(shape, dtype) <= MOST_IN_MEMORY:
+            array = np.empty(shape, dtype)
+            fill(array)
+            with _disk(path.parent):
+                file.write(header)
+                file.write(array.reshape(-1).view(np.uint8).data)
+        else:
+            with _disk(path.parent):
+                file.write(header)
+                file.flush()
+                array = np.memmap(file, dtype, "r+", len(header), shape)
+            fill(array)
+            del array
+        with _disk(path.parent):
+            file.flush()
+            # A name must not outlive a loss of power that its numbers do not.
+            os.fsync(file.fileno())
+            os.replace(partial, path)
+
+
+def release_pages(array: np.ndarray) -> None:
+    """Lets the system take back the memory of what was written to a mapped array."""
+    mapped = getattr(array, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.flush()
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def mark_used(descriptor: int) -> None:
+    """Notes that an array is used now: in its time of access, which is ours alone."""
+    status = os.fstat(descriptor)
+    # Another user's cache may be read only.
+    with contextlib.suppress(OSError):
+        os.utime(descriptor, ns=(time.time_ns(), status.st_mtime_ns))
+
+
+def _num_bytes(shape: tuple[int, int, int], dtype: np.dtype) -> int:
+    return int(np.prod(shape, dtype=object)) * dtype.itemsize
+
+
+@contextlib.contextmanager
+def _reserved(
+    path: pathlib.Path, num_bytes: int, limit_bytes: int
+) -> Iterator[tuple[BinaryIO, pathlib.Path]]:
+    """Lends a file of `num_bytes` zeros, which is removed if it is not renamed."""
+    folder = path.parent
+    partial = folder / f".{path.stem}.{uuid.uuid4().hex}.part"
+    with _disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            _make_room(folder, limit_bytes - num_bytes)
+            file = open(partial, "w+b")
+            # As long as it is locked, others see that it is being written.
+            fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        with _disk(folder):
+            _reserve(file, num_bytes)
+        yield file, partial
+    finally:
+        with contextlib.suppress(OSError):
+            file.close()
+        partial.unlink(missing_ok=True)
+
+
+def _reserve(file: BinaryIO, num_bytes: int) -> None:
+    """Takes disk space: writing to a map of a full disk would end the process."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, num_bytes)
+        return
+    for start in range(0, num_bytes, 2**20):
+        file.write(bytes(min(2**20, num_bytes - start)))
+    file.seek(0)
+
+
+@contextlib.contextmanager
+def _locked(folder: pathlib.Path) -> Iterator[None]:
+    with open(folder / ".lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make_room(folder: pathlib.Path, most_bytes: int) -> None:
+    """Removes files used longest ago until the others take at most `most_bytes`."""
+    files = []
+    total = 0
+    for entry in os.scandir(folder):
+        path = pathlib.Path(entry.path)
+        try:
+            status = entry.stat()
+            if path.suffix == ".part" and _abandoned(path):
+                path.unlink(missing_ok=True)
+                continue
+        # Another process has removed or renamed it.
+        except FileNotFoundError:
+            continue
+        if path.suffix in (".npy", ".part"):
+            total += status.st_size
+        if path.suffix == ".npy":
+            files.append((status.st_atime, status.st_size, path))
+    for used, size, path in sorted(files):
+        if total <= most_bytes:
+            return
+        if time.time() - used < _SOON_SECONDS:
+            _logger.debug("%s is too small for the images in use", folder)
+        path.unlink(missing_ok=True)
+        total -= size
+
+
+def _abandoned(path: pathlib.Path) -> bool:
+    """Tells whether the process that wrote a file has ended."""
+    with open(path, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def _disk(folder: pathlib.Path) -> Iterator[None]:
+    """Turns errors of the disk into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise UnreadableImage(
+                f"{folder}: the disk is full; decoded images are kept there. Free "
+                "some space, or set a lower cache_gigabytes (0 decodes into memory)."
+            ) from error
+        reason = error.strerror or error
+        raise UnreadableImage(
+            f"{folder}: decoded images cannot be kept there ({reason}). Make it "
+            "writable, or set cache_gigabytes to 0 to decode into memory."
+        ) from error

@@ -1,0 +1,119 @@
+"""What is said of a file that cannot be read: one sentence, whatever went wrong."""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+
+# First bytes, and what files that begin so are; WebP and BigTIFF besides in _true_kind.
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"\x93NUMPY", "NPY"),
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"%PDF", "PDF"),
+    (b"PK\x03\x04", "ZIP"),
+    (b"\x1f\x8b", "GZIP"),
+    (b"\x89HDF\r\n\x1a\n", "HDF5"),
+)
+_SUFFIX_OF = {"JPEG": ".jpg", "TIFF": ".tif"}
+
+
+class UnreadableImage(ValueError):
+    """The sentence for the user; passes through outer readers unchanged."""
+
+
+class ChangedFile(Exception):
+    """A file is another than it was when it was opened."""
+
+
+@contextlib.contextmanager
+def reading(name: str, path: pathlib.Path, kind: str) -> Iterator[None]:
+    """Turns whatever a reader raises into one sentence.
+
+    Args:
+        name: what messages call the image.
+        path: its file.
+        kind: the kind of file that is read, such as "PNG".
+
+    Raises:
+        UnreadableImage: anything was raised inside.
+    """
+    try:
+        yield
+    except UnreadableImage:
+        raise
+    except FileNotFoundError as error:
+        raise UnreadableImage(
+            f"{name}: the file does not exist. Name another, or restore it."
+        ) from error
+    except ChangedFile as error:
+        raise UnreadableImage(
+            f"{name}: the file has changed while it was read. Start again once "
+            "nothing writes to it."
+        ) from error
+    except MemoryError as error:
+        raise UnreadableImage(
+            f"{name}: its pixels do not fit into memory. Save it as a tiled TIFF or "
+            "Zarr, which are read in parts, or check that it is not damaged."
+        ) from error
+    # Decoders raise errors of many kinds on damaged files.
+    except Exception as error:
+        raise UnreadableImage(_sentence(name, path, kind, error)) from error
+
+
+def _sentence(name: str, path: pathlib.Path, kind: str, error: Exception) -> str:
+    true_kind = _true_kind(path)
+    if true_kind == "empty":
+        return (
+            f"{name}: cannot be read as {kind} (the file is empty). "
+            "Replace or remove the file."
+        )
+    if true_kind is not None and true_kind != kind:
+        suffix = _SUFFIX_OF.get(true_kind, f".{true_kind.lower()}")
+        return (
+            f"{name}: cannot be read as {kind} (by its first bytes it is {true_kind}). "
+            f"Rename it to {suffix}, or convert it."
+        )
+    reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    if len(reason) > 300:
+        reason = f"{reason[:300]}..."
+    return f"{name}: cannot be read as {kind} ({reason}). Replace or remove the file."
+
+
+def _true_kind(path: pathlib.Path) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            start = file.read(16)
+    except OSError:
+        return None
+    if not start:
+        return "empty"
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "WEBP"
+    kinds = (kind for signature, kind in _SIGNATURES if start.startswith(signature))
+    return next(kinds, None)
+
+
+def check_plausible(num_bytes: int, file_bytes: int, most_ratio: float) -> None:
+    """Refuses pixels that the bytes of a file cannot hold.
+
+    Damaged headers promise any size; believing them would fill the memory.
+
+    Args:
+        num_bytes: of the pixels, as the header promises them.
+        file_bytes: of the file, or the part of it that holds them.
+        most_ratio: the best that the file's compression can do.
+
+    Raises:
+        ValueError: the promise cannot be true.
+    """
+    if num_bytes > most_ratio * (file_bytes + 64):
+        raise ValueError(
+            f"its header promises {num_bytes} bytes of pixels, more than its "
+            f"{file_bytes} bytes can hold"
+        )

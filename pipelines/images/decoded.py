@@ -1,0 +1,88 @@
+"""Images of formats without windows: decoded as a whole, once, when first read."""
+
+import pathlib
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from pipelines.images.cache import ArrayCache, file_key
+from pipelines.images.damage import reading
+from pipelines.images.handles import SourceFile
+from pipelines.images.windowed import WindowedImage
+
+
+class MemoryImage(WindowedImage):
+    """An image that is decoded into memory at its first window.
+
+    Args:
+        name: what messages call the image.
+        shape: (height, width, channels).
+        dtype: of the pixels.
+        fill: writes all pixels into an array of that shape.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shape: tuple[int, int, int],
+        dtype: np.dtype,
+        fill: Callable[[np.ndarray], None],
+    ) -> None:
+        self.name, self.dtype = name, dtype
+        self.height, self.width, self.channels = shape
+        self._fill = fill
+        self._lock = threading.Lock()
+        self._pixels: np.ndarray | None = None
+
+    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Returns a view."""
+        with self._lock:
+            if self._pixels is None:
+                shape = (self.height, self.width, self.channels)
+                pixels = np.empty(shape, self.dtype)
+                self._fill(pixels)
+                self._pixels = pixels
+            pixels = self._pixels
+        return pixels[top : top + height, left : left + width]
+
+    def close(self) -> None:
+        """Gives back the memory."""
+        self._pixels = None
+
+
+def decoded_image(
+    path: pathlib.Path,
+    kind: str,
+    name: str,
+    shape: tuple[int, int, int],
+    dtype: np.dtype,
+    fill: Callable[[np.ndarray], None],
+    cache: ArrayCache | None,
+    *more_key: object,
+) -> WindowedImage:
+    """Returns an image that is decoded into the cache, or memory, at its first window.
+
+    Args:
+        path: the file.
+        kind: of the file, such as "PNG".
+        name: what messages call the image.
+        shape: (height, width, channels).
+        dtype: of the pixels.
+        fill: decodes into an array of that shape; may raise anything.
+        cache: None for memory.
+        more_key: what else the pixels depend on.
+    """
+    source = SourceFile(path)
+
+    def checked_fill(array: np.ndarray) -> None:
+        with reading(name, path, kind):
+            source.check_unchanged()
+            fill(array)
+            source.check_unchanged()
+
+    found = None
+    if cache is not None:
+        key = file_key(path, "pixels", *more_key)
+        found = cache.get(key, name, shape, dtype, checked_fill)
+    return found or MemoryImage(name, shape, dtype, checked_fill)

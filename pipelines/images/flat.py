@@ -1,0 +1,146 @@
+"""Windows of uncompressed arrays in files: only the bytes of the window are read.
+
+Not by memory map: a file that is cut while it is mapped ends the process, and mapped
+pages count as memory of the process.
+"""
+
+import dataclasses
+import itertools
+import math
+import os
+
+import numpy as np
+
+from pipelines.images.damage import reading
+from pipelines.images.handles import SourceFile, read_exactly
+from pipelines.images.windowed import PixelSize, WindowedImage
+
+
+@dataclasses.dataclass(frozen=True)
+class FlatArray:
+    """Where the numbers of an array (height, width, channels) lie in a file.
+
+    Attributes:
+        offset: of the first number, bytes.
+        shape: (height, width, channels).
+        strides: bytes from row to row, column to column, channel to channel; no two
+            numbers share bytes.
+        dtype: of the numbers, with their byte order.
+    """
+
+    offset: int
+    shape: tuple[int, int, int]
+    strides: tuple[int, int, int]
+    dtype: np.dtype
+
+    @property
+    def end(self) -> int:
+        """The first byte behind the array."""
+        steps = zip(self.shape, self.strides, strict=True)
+        last = sum((size - 1) * stride for size, stride in steps)
+        return self.offset + last + self.dtype.itemsize
+
+
+def read_window(
+    descriptor: int, flat: FlatArray, top: int, left: int, height: int, width: int
+) -> np.ndarray:
+    """Reads a window: (height, width, channels) in the machine's byte order.
+
+    Raises:
+        ValueError: the file ends before.
+    """
+    starts, counts = (top, left, 0), (height, width, flat.shape[2])
+    offset = flat.offset
+    offset += sum(n * step for n, step in zip(starts, flat.strides, strict=True))
+    # From the axis with the longest step to that of neighbours in the file.
+    order = sorted(range(3), key=lambda axis: (-flat.strides[axis], axis))
+    # An axis of one number may have any stride.
+    order = sorted(order, key=lambda axis: flat.shape[axis] != 1)
+    sizes = [flat.shape[axis] for axis in order]
+    steps = [flat.strides[axis] for axis in order]
+    pixels = _read_block(
+        descriptor, offset, [counts[axis] for axis in order], sizes, steps, flat.dtype
+    )
+    pixels = pixels.transpose(np.argsort(order))
+    return pixels.astype(flat.dtype.newbyteorder("="), copy=False)
+
+
+def _read_block(
+    descriptor: int,
+    offset: int,
+    counts: list[int],
+    sizes: list[int],
+    steps: list[int],
+    dtype: np.dtype,
+) -> np.ndarray:
+    """Reads `counts` of `sizes` numbers along axes of falling steps."""
+    run, outer = dtype.itemsize, 3
+    # Whole inner axes, and one that is read in part, are neighbours in the file.
+    while outer > 0 and (steps[outer - 1] == run or sizes[outer - 1] == 1):
+        outer -= 1
+        run *= counts[outer]
+        if counts[outer] != sizes[outer]:
+            break
+    if outer > 0 and steps[outer - 1] <= 2 * run:
+        # Most of the bytes between are wanted: one read is faster than many.
+        outer -= 1
+        span = (counts[outer] - 1) * steps[outer] + run
+    else:
+        span = run
+    pixels = np.empty(counts, dtype)
+    blocks = pixels.reshape(math.prod(counts[:outer]), *counts[outer:])
+    inner = tuple(steps[outer:])
+    for number, index in enumerate(itertools.product(*map(range, counts[:outer]))):
+        place = offset + sum(n * step for n, step in zip(index, steps, strict=False))
+        if span == run:
+            _read_into(descriptor, blocks[number], place)
+        else:
+            data = read_exactly(descriptor, span, place)
+            blocks[number] = np.ndarray(counts[outer:], dtype, data, strides=inner)
+    return pixels
+
+
+def _read_into(descriptor: int, block: np.ndarray, offset: int) -> None:
+    view = block.reshape(-1).view(np.uint8).data
+    while view:
+        count = os.preadv(descriptor, [view], offset)
+        if count == 0:
+            raise ValueError(f"it breaks off at byte {offset}")
+        view, offset = view[count:], offset + count
+
+
+class FlatImage(WindowedImage):
+    """An uncompressed array in a file.
+
+    Args:
+        source: the file.
+        flat: where the array lies.
+        name: what messages call it.
+        kind: of the file, such as "NPY".
+        pixel_size: None if unknown.
+    """
+
+    def __init__(
+        self,
+        source: SourceFile,
+        flat: FlatArray,
+        name: str,
+        kind: str,
+        pixel_size: PixelSize | None = None,
+    ) -> None:
+        self._source, self._flat, self._kind = source, flat, kind
+        self.name = name
+        self.height, self.width, self.channels = flat.shape
+        self.dtype = flat.dtype.newbyteorder("=")
+        if self.dtype == bool:
+            self.dtype = np.dtype(np.uint8)
+        self.pixel_size = pixel_size
+
+    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Reads the bytes of the window."""
+        with (
+            reading(self.name, self._source.path, self._kind),
+            self._source.opened() as descriptor,
+        ):
+            pixels = read_window(descriptor, self._flat, top, left, height, width)
+            return pixels.astype(self.dtype, copy=False)

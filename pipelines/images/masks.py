@@ -1,0 +1,74 @@
+"""Masks: integers in one channel, or in three where a mask is in colour."""
+
+import numpy as np
+
+from pipelines.images.bounded import BoundedCache
+from pipelines.images.windowed import WindowedImage, blocks
+
+# Whether the colours of a mask are equal everywhere, by file.
+_KNOWN = BoundedCache(2**20)
+
+
+def as_mask(image: WindowedImage, *, alpha: bool, key: object) -> WindowedImage:
+    """Returns an image as a mask.
+
+    Args:
+        image: palettes as indices.
+        alpha: whether its last channel says how transparent the others are.
+        key: what the file and its state are known by.
+
+    Returns:
+        An image of one channel, or three if they differ anywhere. A mask of several
+        channels is looked through once to tell.
+
+    Raises:
+        ValueError: the mask has other channels, and they differ.
+    """
+    colours = image.channels - alpha
+    if colours > 1:
+        equal = _KNOWN.get(key)
+        if equal is None:
+            equal = all(
+                (pixels[..., :colours] == pixels[..., :1]).all()
+                for _, _, pixels in blocks(image)
+            )
+            _KNOWN.put(key, equal, 500)
+        if equal:
+            colours = 1
+    if colours not in (1, 3):
+        raise ValueError(
+            f"{image.name}: a mask must have one channel, got {colours} that "
+            "differ (three would be colours). Write ids into a grey or "
+            "palette image."
+        )
+    return _Mask(image, colours)
+
+
+class _Mask(WindowedImage):
+    def __init__(self, image: WindowedImage, channels: int) -> None:
+        self._image = image
+        self.name = image.name
+        self.height, self.width, self.channels = image.height, image.width, channels
+        self.dtype = image.dtype if image.dtype.kind in "ui" else np.dtype(np.int64)
+        self.pixel_size = image.pixel_size
+        self.georeference = image.georeference
+
+    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Returns integers; raises ValueError for other numbers."""
+        pixels = self._image.window(top, left, height, width)[..., : self.channels]
+        return pixels if pixels.dtype.kind in "ui" else _whole(pixels, self.name)
+
+    def close(self) -> None:
+        """Closes the image."""
+        self._image.close()
+
+
+def _whole(mask: np.ndarray, name: str) -> np.ndarray:
+    # From 2**53 on floats leave out whole numbers. NaN passes no comparison.
+    whole = (np.abs(mask.astype(np.float64)) < 2**53) & (np.floor(mask) == mask)
+    if not whole.all():
+        raise ValueError(
+            f"{name}: mask values must be whole numbers, got {mask[~whole][0]} "
+            f"({mask.dtype}). Round or threshold the mask."
+        )
+    return mask.astype(np.int64)

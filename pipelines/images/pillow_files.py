@@ -1,0 +1,90 @@
+"""JPEG, BMP and WebP files, read by Pillow: the header first, the pixels as a whole."""
+
+import contextlib
+import pathlib
+import threading
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import PIL.Image
+
+from pipelines.images.cache import ArrayCache
+from pipelines.images.damage import check_plausible, reading
+from pipelines.images.decoded import decoded_image
+from pipelines.images.windowed import WindowedImage
+
+KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
+# Bytes of pixels for a byte of file, at best. JPEG: a block of 64 values takes at least
+# one bit, and colour may be stored at a quarter of the size. BMP: its run-length
+# coding writes 255 pixels with two bytes. WebP has no such bound, since one colour
+# takes no bits at all, but no WebP is larger than 16383 x 16383.
+_MOST_RATIO = {"JPEG": 2048, "BMP": 128}
+_CHANNELS = {"1": 1, "L": 1, "P": 3, "RGB": 3, "RGBA": 4}
+_MODES = {
+    "JPEG": ("L", "RGB"),
+    "BMP": ("1", "L", "P", "RGB", "RGBA"),
+    "WEBP": ("RGB", "RGBA"),
+}
+
+_PILLOW_SETTINGS = threading.Lock()
+
+
+def open_by_pillow(
+    path: pathlib.Path, name: str, cache: ArrayCache | None, *, as_mask: bool
+) -> WindowedImage:
+    """Opens a JPEG, BMP or WebP by its suffix; reads its header only.
+
+    Args:
+        path: the file.
+        name: what messages call the image.
+        cache: where the pixels are kept, None for memory.
+        as_mask: palettes stay indices instead of becoming colours.
+
+    Raises:
+        UnreadableImage: the file is missing, damaged, or of another kind.
+    """
+    kind = KINDS[path.suffix.lower()]
+    with reading(name, path, kind):
+        with opened_by_pillow(path, kind) as image:
+            mode, (width, height) = image.mode, image.size
+            frames = getattr(image, "n_frames", 1)
+        if mode not in _MODES[kind]:
+            raise ValueError(f"its colours are {mode}, not grey or RGB")
+        if frames > 1:
+            raise ValueError(f"it is a film of {frames} images")
+        channels = 1 if as_mask and mode == "P" else _CHANNELS[mode]
+        shape = height, width, channels
+        if kind in _MOST_RATIO:
+            stored = height * width * (1 if mode == "P" else channels)
+            # A BMP of one bit has eight pixels in a byte.
+            stored = stored // 8 if kind == "BMP" else stored
+            check_plausible(stored, path.stat().st_size, _MOST_RATIO[kind])
+
+        def fill(array: np.ndarray) -> None:
+            with opened_by_pillow(path, kind) as image:
+                if image.mode == "P" and not as_mask:
+                    array[...] = np.asarray(image.convert("RGB"))
+                else:
+                    array[...] = np.asarray(image).reshape(shape)
+            if mode == "1":
+                array *= 255
+
+        dtype = np.dtype(np.uint8)
+        return decoded_image(path, kind, name, shape, dtype, fill, cache, as_mask)
+
+
+@contextlib.contextmanager
+def opened_by_pillow(path: pathlib.Path, kind: str) -> Iterator[PIL.Image.Image]:
+    """Opens a file of one kind, however large, without warnings of its metadata."""
+    with _PILLOW_SETTINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Pillow takes images of more than 179 million pixels for an attack; slides
+        # and mosaics are larger, and it is the user who names the files.
+        limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = PIL.Image.open(path, formats=(kind,))
+        finally:
+            PIL.Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        yield image

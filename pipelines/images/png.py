@@ -1,0 +1,90 @@
+"""PNG files: the header first, the pixels as a whole."""
+
+import math
+import pathlib
+import struct
+from typing import NamedTuple
+
+import imagecodecs
+import numpy as np
+
+from pipelines.images.cache import ArrayCache
+from pipelines.images.damage import check_plausible, reading
+from pipelines.images.decoded import decoded_image
+from pipelines.images.pillow_files import opened_by_pillow
+from pipelines.images.windowed import WindowedImage
+
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PALETTE = 3
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+# Deflate repeats up to 258 bytes with 2 bits.
+_MOST_RATIO = 1032
+
+
+class _Header(NamedTuple):
+    height: int
+    width: int
+    depth: int
+    kind: int
+    transparent: bool
+
+    @property
+    def channels(self) -> int:
+        if self.kind == _PALETTE:
+            return 4 if self.transparent else 3
+        return _SAMPLES[self.kind] + self.transparent
+
+
+def open_png(
+    path: pathlib.Path, name: str, cache: ArrayCache | None, *, as_mask: bool
+) -> WindowedImage:
+    """Opens a PNG; reads its header only.
+
+    Args:
+        path: the file.
+        name: what messages call the image.
+        cache: where the pixels are kept, None for memory.
+        as_mask: palettes stay indices, and grey of 2 and 4 bits stays as in the file,
+            where images become colours and grey values up to 255.
+
+    Raises:
+        UnreadableImage: the file is missing, damaged or no PNG.
+    """
+    with reading(name, path, "PNG"):
+        header = _read_header(path)
+        indices = as_mask and header.kind == _PALETTE
+        shape = header.height, header.width, 1 if indices else header.channels
+        dtype = np.dtype(np.uint16 if header.depth == 16 else np.uint8)
+
+        def fill(array: np.ndarray) -> None:
+            if indices:
+                with opened_by_pillow(path, "PNG") as image:
+                    array[..., 0] = np.asarray(image)
+                return
+            # Not Pillow: it cuts 16-bit colour to 8 bits.
+            array[...] = imagecodecs.png_decode(path.read_bytes()).reshape(shape)
+            if as_mask and header.kind == 0 and header.depth in (2, 4):
+                array[..., 0] //= 255 // (2**header.depth - 1)
+
+        return decoded_image(path, "PNG", name, shape, dtype, fill, cache, as_mask)
+
+
+def _read_header(path: pathlib.Path) -> _Header:
+    with open(path, "rb") as file:
+        start = file.read(33)
+        if start[:8] != b"\x89PNG\r\n\x1a\n" or start[12:16] != b"IHDR":
+            raise ValueError("it does not begin as a PNG")
+        width, height, depth, kind = struct.unpack(">IIBB", start[16:26])
+        if depth not in _DEPTHS.get(kind, ()):
+            raise ValueError(f"its header names colour type {kind} of {depth} bits")
+        if not height or not width:
+            raise ValueError(f"the image has no pixels {(height, width)}")
+        row_bytes = 1 + math.ceil(width * _SAMPLES[kind] * depth / 8)
+        file_bytes = path.stat().st_size
+        check_plausible(height * row_bytes, file_bytes, _MOST_RATIO)
+        transparent = False
+        # Chunks before the pixels: length, name, data, checksum.
+        while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
+            transparent |= head[4:] == b"tRNS" and kind in (0, 2, _PALETTE)
+            file.seek(struct.unpack(">I", head[:4])[0] + 4, 1)
+        return _Header(height, width, depth, kind, transparent)

@@ -1,0 +1,140 @@
+"""An image of a TIFF, of which windows are read."""
+
+import pathlib
+
+import numpy as np
+import tifffile
+
+from pipelines.images import tiff
+from pipelines.images.cache import ArrayCache
+from pipelines.images.cache_folder import release_pages
+from pipelines.images.damage import reading
+from pipelines.images.decoded import MemoryImage, decoded_image
+from pipelines.images.flat import read_window
+from pipelines.images.geo import read_georeference
+from pipelines.images.handles import SourceFile
+from pipelines.images.tiff_page import read_page
+from pipelines.images.tiff_places import TiffPlace
+from pipelines.images.windowed import WindowedImage
+
+# Decoding more than this for every window is slower than decoding all once.
+_MOST_SEGMENT_BYTES = 4 * 2**20
+# Larger ones are not kept from one window to the next.
+_MOST_KEPT = 64 * 2**20
+
+
+def open_tiff(
+    path: pathlib.Path,
+    index: int,
+    name: str,
+    cache: ArrayCache | None,
+    *,
+    as_mask: bool,
+) -> tuple[WindowedImage, bool]:
+    """Opens image `index` of a TIFF; its pixels are read by windows where it has such.
+
+    Args:
+        path: the file.
+        index: of the image within the file.
+        name: what messages call the image.
+        cache: where images of large tiles or strips are kept, None for memory.
+        as_mask: palettes stay indices instead of becoming colours.
+
+    Returns:
+        The image, and whether its last channel is alpha.
+
+    Raises:
+        UnreadableImage: the file is missing, damaged, or holds no such image.
+    """
+    with reading(name, path, "TIFF"):
+        source = SourceFile(path)
+        places = tiff.places(source)
+        if index >= len(places):
+            raise ValueError(f"it holds {len(places)} images")
+        place = places[index]
+        tiff_image = _TiffImage(source, place, name, as_mask)
+        image: WindowedImage = tiff_image
+        if place.series is not None or place.segment_bytes > _MOST_SEGMENT_BYTES:
+            too_large = place.series is not None or place.segment_bytes > _MOST_KEPT
+            shape = image.height, image.width, image.channels
+            whole = decoded_image(
+                *(path, "TIFF", name, shape, image.dtype, tiff_image.fill, cache),
+                *(index, as_mask),
+            )
+            # A file larger than the cache is read slowly rather than into memory.
+            if cache is None or not isinstance(whole, MemoryImage) or too_large:
+                whole.pixel_size, image = image.pixel_size, whole
+        if place.georeferenced and index == 0:
+            image.georeference = read_georeference(path)
+        return image, place.alpha
+
+
+class _TiffImage(WindowedImage):
+    def __init__(
+        self, source: SourceFile, place: TiffPlace, name: str, as_mask: bool
+    ) -> None:
+        self._source, self._place = source, place
+        self._colours = None if as_mask else place.colours
+        self.name = name
+        self.height, self.width, self.channels = place.shape
+        self.dtype = np.dtype(np.uint8) if place.dtype == bool else place.dtype
+        if self._colours is not None:
+            self.channels, self.dtype = 3, self._colours.dtype
+        self.pixel_size = place.pixel_size
+
+    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Decodes the tiles or strips that the window touches."""
+        with reading(self.name, self._source.path, "TIFF"):
+            pixels = self._stored(top, left, height, width)
+            if self._colours is not None:
+                return self._colours[pixels[..., 0]]
+            return pixels.astype(self.dtype, copy=False)
+
+    def _stored(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        place = self._place
+        if place.flat is not None:
+            with self._source.opened() as descriptor:
+                return read_window(descriptor, place.flat, top, left, height, width)
+        if place.series is not None:
+            return self._of_series()[top : top + height, left : left + width]
+        if len(place.pages) == 1:
+            return self._of_page(place.pages[0], top, left, height, width)
+        parts = [
+            self._of_page(offset, top, left, height, width) for offset in place.pages
+        ]
+        return np.concatenate(parts, axis=2)
+
+    def _of_page(
+        self, offset: int, top: int, left: int, height: int, width: int
+    ) -> np.ndarray:
+        place = self._place
+        channels = place.shape[2] // len(place.pages)
+        if offset < 0:
+            return np.zeros((height, width, channels), place.dtype)
+        page = read_page(self._source, offset)
+        shape = (*place.shape[:2], channels)
+        if (page.shape, page.dtype) != (shape, place.dtype):
+            raise ValueError(
+                f"a page is {page.dtype} of shape {page.shape}, where its first is "
+                f"{place.dtype} of {shape}"
+            )
+        return page.window(top, left, height, width)
+
+    def _of_series(self) -> np.ndarray:
+        """Reads a whole series that tifffile alone knows how to put together."""
+        number, index = self._place.series or (0, 0)
+        with tifffile.TiffFile(self._source.path) as file:
+            series = file.series[number]
+            axes = series.axes
+            stack = [axis for axis in axes if axis not in "YXSC"]
+            order = [*stack, "Y", "X", *(axis for axis in axes if axis in "SC")]
+            pixels = np.transpose(series.asarray(), [axes.index(a) for a in order])
+            return pixels.reshape(-1, *self._place.shape)[index]
+
+    def fill(self, array: np.ndarray) -> None:
+        """Decodes every tile or strip once."""
+        rows = self._place.segment_rows or self.height
+        for top in range(0, self.height, rows):
+            height = min(rows, self.height - top)
+            array[top : top + height] = self.window(top, 0, height, self.width)
+            release_pages(array)

@@ -1,0 +1,60 @@
+"""The size of a pixel, as OME-TIFF and ImageJ write it.
+
+The resolution of other TIFFs is not taken: most programs write one that nobody meant,
+such as 72 pixels an inch.
+"""
+
+import math
+from typing import Any
+from xml.etree import ElementTree
+
+from pipelines.images.windowed import PixelSize
+
+_MICRONS = ("micrometer", "micron", "microns", "um", "\\u00B5m", "\u00b5m", "\u03bcm")
+
+
+def pixel_sizes(tiff: Any, count: int) -> list[PixelSize | None]:
+    """Returns the size of pixels for each of `count` series of an open TIFF."""
+    if tiff.is_ome:
+        sizes = _of_ome(tiff.ome_metadata)
+    elif tiff.is_imagej:
+        sizes = [_of_imagej(tiff)]
+    else:
+        sizes = []
+    return [*sizes, *[None] * count][:count]
+
+
+def _of_ome(text: str) -> list[PixelSize | None]:
+    sizes = []
+    for element in ElementTree.fromstring(text).iter():
+        if element.tag.split("}")[-1] == "Pixels":
+            about = element.attrib
+            size = made_size(
+                about.get("PhysicalSizeY"),
+                about.get("PhysicalSizeX"),
+                about.get("PhysicalSizeYUnit", "\u00b5m"),
+            )
+            sizes.append(size)
+    return sizes
+
+
+def _of_imagej(tiff: Any) -> PixelSize | None:
+    about, tags = tiff.imagej_metadata or {}, tiff.pages.first.tags
+    unit = about.get("unit")
+    pixels_per_unit = tags.valueof("YResolution"), tags.valueof("XResolution")
+    if not unit or not all(value and value[0] for value in pixels_per_unit):
+        return None
+    height, width = (value[1] / value[0] for value in pixels_per_unit)
+    return made_size(height, width, unit)
+
+
+def made_size(height: Any, width: Any, unit: str) -> PixelSize | None:
+    """Returns a size from what a file says; None if that is no size."""
+    try:
+        sizes = float(height), float(width)
+    except (TypeError, ValueError):
+        return None
+    if not all(math.isfinite(size) and size > 0 for size in sizes):
+        return None
+    unit = "\u00b5m" if unit.strip().lower() in _MICRONS else unit.strip()
+    return PixelSize(sizes[0], sizes[1], unit)

@@ -1,0 +1,173 @@
+"""Zarr and OME-Zarr: folders of chunks, of which windows decode those they touch."""
+
+import math
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+import zarr
+
+from pipelines.images.bounded import SEGMENTS, BoundedCache
+from pipelines.images.cache import ArrayCache
+from pipelines.images.damage import reading
+from pipelines.images.decoded import decoded_image
+from pipelines.images.npy import array_axes
+from pipelines.images.windowed import PixelSize, WindowedImage
+from pipelines.images.zarr_axes import described
+
+# Decoding more than this for every window is slower than decoding all once.
+_MOST_CHUNK_BYTES = 4 * 2**20
+_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
+_KNOWN = BoundedCache(256)
+
+
+class _Store(NamedTuple):
+    array: Any
+    axes: str
+    pixel_size: PixelSize | None
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return dict(zip(self.axes, self.array.shape, strict=True))
+
+    @property
+    def stack(self) -> list[str]:
+        return [axis for axis in self.axes if axis not in "yxc"]
+
+
+def count_images(path: pathlib.Path) -> int:
+    """Returns the number of images in a store: of all axes but y, x and c.
+
+    Raises:
+        UnreadableImage: the store cannot be read.
+    """
+    with reading(str(path), path, "ZARR"):
+        store = _opened(path)
+        return math.prod(store.sizes[axis] for axis in store.stack)
+
+
+def open_zarr(
+    path: pathlib.Path, index: int, name: str, cache: ArrayCache | None
+) -> WindowedImage:
+    """Opens image `index` of a store; of OME-Zarr its greatest level.
+
+    Args:
+        path: the folder.
+        index: of the image, counted over all axes but y, x and c.
+        name: what messages call the image.
+        cache: where stores of large chunks are kept, None for memory.
+
+    Raises:
+        UnreadableImage: the store is missing, damaged, or holds no such image.
+    """
+    with reading(name, path, "ZARR"):
+        store = _opened(path)
+        counts = tuple(store.sizes[axis] for axis in store.stack)
+        if index >= math.prod(counts):
+            raise ValueError(f"it holds {math.prod(counts)} images")
+        numbers = np.unravel_index(index, counts) if counts else ()
+        image = _ZarrImage(path, store, [int(n) for n in numbers], name)
+        if image.chunk_bytes <= _MOST_CHUNK_BYTES:
+            return image
+
+        def fill(array: np.ndarray) -> None:
+            array[...] = image.whole()
+
+        shape = image.height, image.width, image.channels
+        newest = max(file.stat().st_mtime_ns for file in path.rglob("*"))
+        whole = decoded_image(
+            path, "ZARR", name, shape, image.dtype, fill, cache, index, newest
+        )
+        whole.pixel_size = image.pixel_size
+        return whole
+
+
+def _opened(path: pathlib.Path) -> _Store:
+    """Returns the array of a store; its metadata are read once."""
+    key = (str(path), _state(path))
+    store = _KNOWN.get(key)
+    if store is None:
+        os.stat(path)
+        array, axes, pixel_size = described(zarr.open(str(path), mode="r"))
+        store = _Store(array, axes or array_axes(array.shape).lower(), pixel_size)
+        if not {"y", "x"} <= set(store.axes):
+            raise ValueError(f"its axes are {store.axes}, without y and x")
+        if array.dtype.kind not in "buif":
+            raise ValueError(f"expected real numbers, got {array.dtype}")
+        if not _has_chunks(path / array.path):
+            raise ValueError("it holds no chunk of pixels")
+        _KNOWN.put(key, store, 1)
+    return store
+
+
+def _state(path: pathlib.Path) -> tuple[int, ...]:
+    files = [path / name for name in _METADATA]
+    return tuple(file.stat().st_mtime_ns for file in files if file.is_file())
+
+
+def _has_chunks(folder: pathlib.Path) -> bool:
+    files = (file for _, _, names in os.walk(folder) for file in names)
+    return any(file not in _METADATA for file in files)
+
+
+class _ZarrImage(WindowedImage):
+    def __init__(
+        self, path: pathlib.Path, store: _Store, numbers: list[int], name: str
+    ) -> None:
+        sizes = store.sizes
+        chunks = dict(zip(store.axes, store.array.chunks, strict=True))
+        self._path, self._store = path, store
+        self._fixed = dict(zip(store.stack, numbers, strict=True))
+        self._chunk = chunks["y"], chunks["x"]
+        self._key = (str(path), _state(path), tuple(numbers))
+        self.name = name
+        self.height, self.width = sizes["y"], sizes["x"]
+        self.channels = sizes.get("c", 1)
+        dtype = store.array.dtype.newbyteorder("=")
+        self.dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype
+        self.pixel_size = store.pixel_size
+        self.chunk_bytes = math.prod(store.array.chunks) * dtype.itemsize
+
+    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Decodes the chunks that the window touches."""
+        rows, columns = self._chunk
+        with reading(self.name, self._path, "ZARR"):
+            pixels = np.empty((height, width, self.channels), self.dtype)
+            for first_row in range(top // rows * rows, top + height, rows):
+                for first_column in range(
+                    left // columns * columns, left + width, columns
+                ):
+                    chunk = self._chunk_at(first_row, first_column)
+                    y, x = max(top, first_row), max(left, first_column)
+                    end_y = min(top + height, first_row + rows)
+                    end_x = min(left + width, first_column + columns)
+                    pixels[y - top : end_y - top, x - left : end_x - left] = chunk[
+                        y - first_row : end_y - first_row,
+                        x - first_column : end_x - first_column,
+                    ]
+            return pixels
+
+    def _chunk_at(self, row: int, column: int) -> np.ndarray:
+        """Returns (rows, columns, channels), of as many chunks as hold the channels."""
+        key = (*self._key, row, column)
+        chunk = SEGMENTS.get(key)
+        if chunk is None:
+            ends = (
+                min(row + self._chunk[0], self.height),
+                min(column + self._chunk[1], self.width),
+            )
+            places: dict[str, int | slice] = {
+                **self._fixed,
+                "y": slice(row, ends[0]),
+                "x": slice(column, ends[1]),
+                "c": slice(None),
+            }
+            axes = self._store.axes
+            chunk = np.asarray(self._store.array[tuple(places[axis] for axis in axes)])
+            kept = [axis for axis in axes if axis in "yxc"]
+            if "c" not in kept:
+                chunk, kept = chunk[..., np.newaxis], [*kept, "c"]
+            chunk = chunk.transpose([kept.index(axis) for axis in "yxc"])
+            SEGMENTS.put(key, chunk, chunk.nbytes)
+        return chunk
