@@ -1,69 +1,86 @@
 """check: what a set of images and masks holds, before anything is trained on it."""
 
-import collections
-import dataclasses
+import pathlib
 
+from pipelines import findings, preview, set_findings
 from pipelines.config import CheckConfig
-from pipelines.dataset import load_dataset
-
-
-@dataclasses.dataclass(frozen=True)
-class DataReport:
-    """What a check found.
-
-    Attributes:
-        images: how many pairs.
-        sizes: "height x width" and how many images have it.
-        channels: of every image.
-        dtypes: types of the pixels and how many images have it.
-        mask_kind: binary, classes or instances.
-        shares: of each class in all pixels, by its name.
-        empty_masks: how many masks hold only background.
-    """
-
-    images: int
-    sizes: dict[str, int]
-    channels: int
-    dtypes: dict[str, int]
-    mask_kind: str
-    shares: dict[str, float]
-    empty_masks: int
-
-    def __str__(self) -> str:
-        """Returns the findings as a table."""
-        shares = ", ".join(f"{name} {x:.1%}" for name, x in self.shares.items())
-        rows = [
-            ("images with masks", str(self.images)),
-            ("sizes", _listed(self.sizes)),
-            ("channels", str(self.channels)),
-            ("pixel types", _listed(self.dtypes)),
-            ("mask kind", self.mask_kind),
-            ("classes", shares),
-            ("masks without foreground", str(self.empty_masks)),
-        ]
-        return "\n".join(f"{name:26}{value}" for name, value in rows)
+from pipelines.data_report import DataReport, make_report
+from pipelines.dataset import Dataset, split
+from pipelines.findings import Finding
+from pipelines.images.writing import write_bytes_atomically
+from pipelines.survey import Survey, survey
 
 
 def check(config: CheckConfig) -> DataReport:
-    """Reads every image and mask and reports what the set holds.
+    """Reads every image and mask and reports what the set holds and what is wrong.
+
+    The images that `fit` would hold out with the same settings are compared with the
+    others. Nothing stops at the first fault.
 
     Raises:
-        ValueError: the set cannot be trained on; names the first such file.
+        ValueError: the set cannot be trained on; says why for the first file, and has
+            the whole `DataReport` as its attribute `report`.
     """
-    dataset = load_dataset(config)
-    counts = dataset.class_counts()
-    shares = counts.sum(axis=0) / counts.sum()
-    facts = dataset.facts
-    return DataReport(
-        images=len(dataset.pairs),
-        sizes=dict(collections.Counter(f"{f.height}x{f.width}" for f in facts)),
-        channels=dataset.channels,
-        dtypes=dict(collections.Counter(f.dtype for f in facts)),
-        mask_kind=dataset.coding.kind,
-        shares=dict(zip(dataset.class_names, shares.tolist(), strict=True)),
-        empty_masks=int((counts[:, 1:].sum(axis=1) == 0).sum()),
+    found = survey(config, scaling=config.scaling)
+    dataset = _dataset(found, config.scaling)
+    others = [] if dataset is None else _of_classes(dataset, config.masks)
+    held_out, about_held_out = _held_out(config, found, dataset)
+    report = make_report(
+        found,
+        None if dataset is None else dataset.class_counts(),
+        held_out,
+        [*found.findings, *others, *about_held_out],
+    )
+    if config.json:
+        _write(config.json, f"{report.to_json()}\n".encode())
+    if config.preview and dataset is not None and not findings.errors(report.findings):
+        _write(config.preview, preview.preview(dataset, config))
+    findings.refuse_errors(report.findings, "the table lists them", report)
+    return report
+
+
+def _dataset(found: Survey, scaling: str) -> Dataset | None:
+    """Returns the pairs that could be read; None if their masks are not understood."""
+    if found.coding is None:
+        return None
+    return Dataset(found.pairs, found.facts, found.coding, scaling)
+
+
+def _of_classes(dataset: Dataset, masks: str) -> list[Finding]:
+    return set_findings.of_classes(
+        dataset.pairs, dataset.class_counts(), dataset.class_names, masks
     )
 
 
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} ({count})" for name, count in counts.items())
+def _held_out(
+    config: CheckConfig, found: Survey, dataset: Dataset | None
+) -> tuple[int, list[Finding]]:
+    """Returns how many images are held out, and what is wrong with them."""
+    if config.validation_images is not None:
+        held_out = survey(
+            config,
+            images=config.validation_images,
+            masks=config.validation_masks,
+            known=found.coding,
+            scaling=config.scaling,
+        )
+        leaks = set_findings.leaks(
+            (found.pairs, found.facts), (held_out.pairs, held_out.facts)
+        )
+        return held_out.pairs_found, [*held_out.findings, *leaks]
+    if dataset is None or len(found.pairs) < found.pairs_found:
+        # Which images are held out depends on those that are missing.
+        return 0, []
+    try:
+        kept, other = split(dataset, config.validation_stems)
+    except ValueError as problem:
+        way_out = "fit needs some images to train on and others to validate on."
+        return 0, [findings.warning("split", config.images, str(problem), way_out)]
+    leaks = set_findings.leaks((kept.pairs, kept.facts), (other.pairs, other.facts))
+    return len(other.pairs), leaks
+
+
+def _write(name: str, data: bytes) -> None:
+    path = pathlib.Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes_atomically(path, data)

@@ -49,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
             tensorflow_start.import_tensorflow_quietly()
         result = getattr(pipelines, parsed.verb)(flags.to_config(parsed, config_class))
     except ValueError as error:
+        _print(getattr(error, "report", None), config_class)
         return _refuse(parsed.verb, flags.name_flags(str(error), config_class))
     except OSError as error:
         # A path that the user named cannot be used, or else the machine is at fault.
@@ -57,9 +58,19 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(parsed.verb, "stopped.", status=130)
     if isinstance(result, list):
         result = "\n".join(map(str, result))
-    if result is not None:
-        sys.stdout.write(f"{result}\n")
+    _print(result, config_class)
     return 0
+
+
+def _print(result: object, config_class: type) -> None:
+    """Prints what a verb has to say, if anything; a table calls settings by flags."""
+    if result is None:
+        return
+    text = str(result)
+    if hasattr(result, "findings"):
+        text = flags.name_flags(text, config_class)
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _refuse(verb: str, message: str, status: int = 2) -> int:

@@ -3,57 +3,36 @@
 import collections
 import dataclasses
 import hashlib
+import logging
 from typing import Any
 
 import numpy as np
-import tqdm
 
-from pipelines import mask_values, scaling
+from pipelines import findings, set_findings, survey
 from pipelines.config import DataConfig
-from pipelines.images import (
-    ArrayCache,
-    ArrayImage,
-    WindowedImage,
-    match_channels,
-    open_image,
-    open_mask,
-    read_image,
-    read_mask,
-)
-from pipelines.mask_values import MaskCoding
-from pipelines.pairing import Pair, find_pairs
+from pipelines.derived_images import ClassIds, MatchedChannels
+from pipelines.images import ArrayCache, WindowedImage, open_image, open_mask
+from pipelines.inspection import ImageFacts
+from pipelines.mask_values import MaskCoding, class_names
+from pipelines.pairing import Pair
+
+logger = logging.getLogger(__name__)
 
 HELD_OUT_EVERY = 5
-
-
-@dataclasses.dataclass(frozen=True)
-class ImageFacts:
-    """What one read of a pair tells.
-
-    Attributes:
-        height: of the image, pixels.
-        width: of the image, pixels.
-        channels: of the image as the net takes it (without alpha).
-        dtype: of the image file.
-        mean: of each channel.
-        std: of each channel; 1 where it is constant.
-        mask_counts: how many pixels of the mask have each value.
-        digest: hash of the pixels of image and mask.
-    """
-
-    height: int
-    width: int
-    channels: int
-    dtype: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    mask_counts: dict[int, int]
-    digest: str
+# Of a kind; check lists all.
+LOGGED_WARNINGS = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Checked pairs: every image can be read, has its mask and fits the others."""
+    """Checked pairs: every image can be read, has its mask and fits the others.
+
+    Attributes:
+        pairs: of images and masks.
+        facts: what reading each has shown.
+        coding: what the values of the masks mean.
+        scaling: of the pixels: "per_image" or "dtype".
+    """
 
     pairs: tuple[Pair, ...]
     facts: tuple[ImageFacts, ...]
@@ -79,9 +58,7 @@ class Dataset:
     @property
     def class_names(self) -> list[str]:
         """Names of the classes, in the order of their ids."""
-        if self.coding.num_classes == 2:
-            return ["background", "foreground"]
-        return [f"class {index}" for index in range(self.coding.num_classes)]
+        return class_names(self.coding.num_classes)
 
     def class_counts(self) -> np.ndarray:
         """Returns the pixels of each class in each mask, without ignored ones.
@@ -89,22 +66,25 @@ class Dataset:
         Returns:
             int64 (images, num_classes).
         """
-        counts = np.zeros((len(self.facts), mask_values.IGNORED + 1), np.int64)
-        for row, facts in zip(counts, self.facts, strict=True):
-            values = np.array(list(facts.mask_counts))
-            pixels = list(facts.mask_counts.values())
-            np.add.at(row, mask_values.class_ids(values, self.coding), pixels)
-        return counts[:, : self.coding.num_classes]
+        return survey.class_counts(self.facts, self.coding)
 
     def describe(self) -> dict[str, Any]:
-        """Returns names and fingerprint, as a run keeps them."""
-        names = [pair.image.name for pair in self.pairs]
-        return {"images": names, "fingerprint": self.fingerprint}
+        """Returns names, pixel types and fingerprint, as a run keeps them."""
+        return {
+            "images": [pair.image.name for pair in self.pairs],
+            "pixel_types": self.pixel_types,
+            "fingerprint": self.fingerprint,
+        }
+
+    @property
+    def pixel_types(self) -> dict[str, int]:
+        """The types of the pixels and how many images have each, most first."""
+        return dict(collections.Counter(f.dtype for f in self.facts).most_common())
 
     def open_image(self, index: int, cache: ArrayCache | None = None) -> WindowedImage:
         """Opens image `index`: values as in the file, without alpha."""
         entry = self.pairs[index].image
-        return _MatchedChannels(open_image(entry, cache), self.channels)
+        return MatchedChannels(open_image(entry, cache), self.channels)
 
     def open_labels(self, index: int, cache: ArrayCache | None = None) -> WindowedImage:
         """Opens mask `index`: values as in the file, one or three channels."""
@@ -112,7 +92,7 @@ class Dataset:
 
     def open_mask(self, index: int, cache: ArrayCache | None = None) -> WindowedImage:
         """Opens mask `index` as class ids: uint8, one channel."""
-        return _ClassIds(self.open_labels(index, cache), self.coding)
+        return ClassIds(self.open_labels(index, cache), self.coding)
 
     def image(self, index: int) -> np.ndarray:
         """Reads image `index`: (height, width, channels), values as in the file."""
@@ -133,78 +113,55 @@ class Dataset:
         )
 
 
-class _Derived(WindowedImage):
-    """An image whose windows are made from those of another."""
-
-    def __init__(self, source: WindowedImage) -> None:
-        self._source = source
-        self.name, self.dtype = source.name, source.dtype
-        self.height, self.width = source.height, source.width
-        self.channels, self.pixel_size = source.channels, source.pixel_size
-
-    def close(self) -> None:
-        """Closes the other."""
-        self._source.close()
-
-
-class _MatchedChannels(_Derived):
-    """An image without the alpha channel that a model does not take."""
-
-    def __init__(self, source: WindowedImage, channels: int) -> None:
-        super().__init__(source)
-        self.channels = channels
-
-    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
-        """Returns `channels` channels."""
-        pixels = self._source.window(top, left, height, width)
-        return match_channels(pixels, self.channels, self.name)
-
-
-class _ClassIds(_Derived):
-    """A mask as class ids."""
-
-    def __init__(self, source: WindowedImage, coding: MaskCoding) -> None:
-        super().__init__(source)
-        self._coding = coding
-        self.channels, self.dtype = 1, np.dtype(np.uint8)
-
-    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
-        """Returns class ids, uint8 (height, width, 1)."""
-        values = self._source.window(top, left, height, width)
-        in_colour = bool(self._coding.colours)
-        values = mask_values.numbers_of(values, in_colour=in_colour)
-        return mask_values.class_ids(values, self._coding)
-
-
 def load_dataset(
     config: DataConfig,
     *,
     images: str | None = None,
     masks: str | None = None,
     known: MaskCoding | None = None,
+    scaling: str | None = None,
+    cache: ArrayCache | None = None,
 ) -> Dataset:
     """Pairs images with masks, reads all of them once and checks them.
+
+    Warnings are logged.
 
     Args:
         config: patterns of images and masks, and what mask values mean.
         images: pattern of other images to read in the same way.
         masks: pattern of their masks.
         known: how the masks of the same run were read.
+        scaling: of the pixels, "per_image" or "dtype"; by default `config.scaling`, or
+            per_image where the settings have none.
+        cache: of decoded images.
 
     Raises:
         ValueError: a file has no partner, cannot be read, differs in size from its
             partner or in channels from the others, holds NaN, or the masks' values
-            are not of the kind; names the file.
+            are not of the kind; names the first such file.
     """
-    pairs = find_pairs(images or config.images, masks or config.masks)
-    facts = []
-    for pair in tqdm.tqdm(pairs, desc="Checking", unit="image", disable=None):
-        facts.append(_facts(pair, getattr(config, "scaling", "per_image")))
-        _check_channels(pair, facts[-1], pairs[0], facts[0])
-    files = [(p.mask.name, f.mask_counts) for p, f in zip(pairs, facts, strict=True)]
-    coding = mask_values.recognise(files, config.mask_kind, known)
-    scaling = getattr(config, "scaling", "per_image")
-    return Dataset(tuple(pairs), tuple(facts), coding, scaling)
+    how = scaling or str(getattr(config, "scaling", "per_image"))
+    found = survey.survey(
+        config, images=images, masks=masks, known=known, scaling=how, cache=cache
+    )
+    findings.refuse_errors(found.findings, "keras-unet check lists them")
+    if found.coding is None:
+        raise ValueError(f"{masks or config.masks}: no mask could be read.")
+    dataset = Dataset(found.pairs, found.facts, found.coding, how)
+    for line in findings.table(found.findings, LOGGED_WARNINGS):
+        logger.warning("%s", line)
+    if config.mask_kind == "auto" and known is None:
+        logger.info("%s", dataset.coding.in_words)
+    return dataset
+
+
+def warn_of_leaks(training: Dataset, held_out: Dataset) -> None:
+    """Logs which validation images have the pixels of a training image."""
+    found = set_findings.leaks(
+        (training.pairs, training.facts), (held_out.pairs, held_out.facts)
+    )
+    for line in findings.table(found, LOGGED_WARNINGS):
+        logger.warning("%s", line)
 
 
 def split(
@@ -248,45 +205,3 @@ def _indices_of_stems(dataset: Dataset, stems: tuple[str, ...]) -> list[int]:
             f"{', '.join(list(indices)[:10])}{', ...' if len(indices) > 10 else ''}."
         )
     return sorted({index for stem in stems for index in indices[stem]})
-
-
-def _facts(pair: Pair, how: str) -> ImageFacts:
-    image, mask = read_image(pair.image), read_mask(pair.mask)
-    if image.shape[:2] != mask.shape:
-        raise ValueError(
-            f"{pair.mask.name}: the mask is {mask.shape[0]}x{mask.shape[1]} (height x "
-            f"width), but its image {pair.image.name} is "
-            f"{image.shape[0]}x{image.shape[1]}. Give a mask of the image's size."
-        )
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise ValueError(
-            f"{pair.image.name}: holds {np.sum(~np.isfinite(image))} NaN or infinite "
-            "pixels. Replace them with finite values."
-        )
-    if image.shape[2] in (2, 4) and pair.image.path.suffix.lower() == ".png":
-        image = image[..., :-1]  # alpha says nothing of the object
-    mean, std = scaling.statistics_of(ArrayImage(image, pair.image.name), how)
-    values, counts = np.unique(mask, return_counts=True)
-    digest = hashlib.blake2b(image.tobytes(), digest_size=16)
-    digest.update(mask.tobytes())
-    return ImageFacts(
-        height=image.shape[0],
-        width=image.shape[1],
-        channels=image.shape[2],
-        dtype=str(image.dtype),
-        mean=tuple(mean.tolist()),
-        std=tuple(std.tolist()),
-        mask_counts=dict(zip(values.tolist(), counts.tolist(), strict=True)),
-        digest=digest.hexdigest(),
-    )
-
-
-def _check_channels(
-    pair: Pair, facts: ImageFacts, first: Pair, first_facts: ImageFacts
-) -> None:
-    if facts.channels != first_facts.channels:
-        raise ValueError(
-            f"{pair.image.name}: {facts.channels} channels, but {first.image.name} has "
-            f"{first_facts.channels}. All images of a set need the same channels: "
-            "convert or leave out one kind."
-        )

@@ -72,7 +72,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     run = run_folder.load(config.model)
     kind = run.record.coding.kind if config.mask_kind == "auto" else config.mask_kind
     config = dataclasses.replace(config, mask_kind=kind)
-    dataset = load_dataset(config, known=run.record.coding)
+    dataset = load_dataset(config, known=run.record.coding, scaling=run.record.scaling)
     net = Net(run.model)
     num_classes = max(2, net.num_channels)
     if dataset.coding.num_classes > num_classes:

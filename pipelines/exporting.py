@@ -95,6 +95,7 @@ def _write(run: run_folder.Run, path: pathlib.Path) -> tuple[str, ...]:
         channels=channels,
         num_channels=model.output_shape[-1],
         threshold=run.record.threshold,
+        pixel_type=_pixel_type(run.record),
     )
     # Not tf.saved_model.save: of a Keras 3 model it loses variables without a word.
     archive = keras.export.ExportArchive()
@@ -117,6 +118,13 @@ def _write(run: run_folder.Run, path: pathlib.Path) -> tuple[str, ...]:
     with contextlib.redirect_stdout(io.StringIO()):
         archive.write_out(str(path))
     return tuple(signatures)
+
+
+def _pixel_type(record: run_folder.RunRecord) -> str | None:
+    """Returns the type whose largest value scales pixels; None if none does."""
+    if record.scaling != "dtype":
+        return None
+    return next(iter(record.data["training"]["pixel_types"]))
 
 
 def _publish(partial: pathlib.Path, target: pathlib.Path) -> int:

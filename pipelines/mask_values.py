@@ -1,10 +1,11 @@
-"""What the values of masks mean: binary, class ids or instance ids."""
+"""What the values of masks mean: binary, class ids, colours or instance ids."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 
+Kind = Literal["binary", "classes", "instances"]
 MAX_CLASSES = 255
 # Class id, in a mask of class ids, of pixels that are neither trained on nor scored.
 IGNORED = 255
@@ -24,7 +25,7 @@ class MaskCoding:
             are none.
     """
 
-    kind: str
+    kind: Kind
     foreground: int | None
     num_classes: int
     colours: tuple[str, ...] = ()
@@ -33,6 +34,68 @@ class MaskCoding:
     def __post_init__(self) -> None:
         """Takes colours as a list too, which they are when read from JSON."""
         object.__setattr__(self, "colours", tuple(self.colours))
+
+    @property
+    def in_words(self) -> str:
+        """Says what mask values are taken for."""
+        if self.kind == "binary":
+            words = f"binary, foreground {self.foreground}"
+        elif self.kind == "instances":
+            words = "instances, all ids but 0 are foreground"
+        else:
+            words = f"classes, {self.num_classes} of them"
+        return f"Masks are {words}{', in colour' if self.colours else ''}."
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskValues:
+    """The values of one mask.
+
+    Attributes:
+        file: its name.
+        counts: how many pixels have each value, or colour as 0xRRGGBB.
+        runs: how many runs of equal pixels other than 0 its rows have.
+        in_colour: some pixels are not grey.
+    """
+
+    file: str
+    counts: dict[int, int]
+    runs: int = 0
+    in_colour: bool = False
+
+    @property
+    def without_gap(self) -> bool:
+        """The values are 0 or 1, then all whole numbers up to the greatest."""
+        values = sorted(self.counts)
+        return values[0] in (0, 1) and values[-1] - values[0] == len(values) - 1
+
+    @property
+    def looks_smoothed(self) -> bool:
+        """It has two values and rarer grey levels between or around them.
+
+        The second most common value has more pixels than all the rarer ones together,
+        and the values are not ids without a gap.
+        """
+        if len(self.counts) < 3 or self.without_gap:
+            return False
+        common = sorted(self.counts, key=lambda value: -self.counts[value])
+        first, second = (self.counts[value] for value in common[:2])
+        rest = sum(self.counts.values()) - first - second
+        return second > rest and abs(common[0] - common[1]) > 1
+
+    @property
+    def has_objects(self) -> bool:
+        """It has areas of one value, as a camera image has not.
+
+        Runs of at least three pixels on the average.
+        """
+        pixels = sum(count for value, count in self.counts.items() if value)
+        return pixels >= 3 * self.runs
+
+    def without(self, ignored: int | None) -> "MaskValues":
+        """Returns the mask without the pixels of a value."""
+        counts = {value: n for value, n in self.counts.items() if value != ignored}
+        return dataclasses.replace(self, counts=counts)
 
 
 def class_ids(values: np.ndarray, coding: MaskCoding) -> np.ndarray:
@@ -78,112 +141,18 @@ def numbers_of(mask: np.ndarray, *, in_colour: bool) -> np.ndarray:
     return (red.astype(np.int64) << 16) + (green.astype(np.int64) << 8) + blue
 
 
-def recognise(
-    files: Sequence[tuple[str, Iterable[int]]],
-    kind: str,
-    known: MaskCoding | None = None,
-) -> MaskCoding:
-    """Finds out what the values of a set of masks mean.
-
-    Args:
-        files: name and distinct values of each mask.
-        kind: "binary", "classes", "instances", or "auto": two values are binary;
-            where there are more the user must say.
-        known: how masks were read before, which decides what masks of one single
-            value are.
-
-    Raises:
-        ValueError: the values are not of the kind, or could be of several; names the
-            first file in which that shows.
-    """
-    if kind == "classes":
-        return _classes(files)
-    if kind == "instances":
-        _refuse_negative(files)
-        return MaskCoding("instances", None, 2)
-    seen: dict[int, str] = {}
-    for name, values in files:
-        values = sorted(values)
-        for value in values:
-            seen.setdefault(value, name)
-        if len(seen) > 2:
-            raise ValueError(_too_many_values(name, values, sorted(seen), kind))
-    low, high = min(seen), max(seen)
-    if low == high:
-        return _one_value(high, seen[high], known)
-    return MaskCoding("binary", high, 2)
+def class_names(num_classes: int) -> list[str]:
+    """Returns the names of classes, in the order of their ids."""
+    if num_classes == 2:
+        return ["background", "foreground"]
+    return [f"class {index}" for index in range(num_classes)]
 
 
-def _one_value(value: int, name: str, known: MaskCoding | None) -> MaskCoding:
-    """Returns the coding of masks that are all background or all foreground."""
-    known_foreground = None if known is None else known.foreground
-    if value == 0:
-        return MaskCoding("binary", known_foreground or 1, 2)
-    if known_foreground not in (None, value):
-        raise ValueError(
-            f"{name}: all masks have the one value {value}; the run's foreground is "
-            f"{known_foreground}, so it could be either. Add masks with both values."
-        )
-    return MaskCoding("binary", value, 2)
+def colour_name(number: int) -> str:
+    """Returns RRGGBB of a number that `numbers_of` gives."""
+    return f"{number:06X}"
 
 
-def _too_many_values(name: str, values: list[int], seen: list[int], kind: str) -> str:
-    shown = ", ".join(map(str, values[:6])) + (", ..." if len(values) > 6 else "")
-    if len(values) <= 2:
-        other = ", ".join(map(str, seen))
-        return (
-            f"{name}: has the values {shown}, other masks of the set have others "
-            f"(together {other}). Write all masks with the same two values, or say "
-            "mask_kind classes or instances."
-        )
-    ids = values == list(range(values[0], values[0] + len(values))) and values[0] <= 1
-    if kind == "auto" and ids:
-        return (
-            f"{name}: has the values {shown}, which could be classes or instances. "
-            "Say mask_kind classes or mask_kind instances."
-        )
-    return (
-        f"{name}: has {len(values)} values ({shown}), a binary mask has two. If they "
-        "are ids, say mask_kind instances or classes; if they are grey levels between "
-        "two values, from smoothing, resizing or JPEG, threshold the mask."
-    )
-
-
-def _classes(files: Sequence[tuple[str, Iterable[int]]]) -> MaskCoding:
-    _refuse_negative(files)
-    highest = 1
-    for name, values in files:
-        top = max(values)
-        if top >= MAX_CLASSES:
-            raise ValueError(
-                f"{name}: class ids must be 0 to {MAX_CLASSES - 1}, got {top}. If "
-                "these are object ids, say mask_kind instances."
-            )
-        highest = max(highest, top)
-    _refuse_ignore_label(files)
-    return MaskCoding("classes", None, highest + 1)
-
-
-def _refuse_ignore_label(files: Sequence[tuple[str, Iterable[int]]]) -> None:
-    """Raises ValueError for 255 without 254: a "don't care", or a mask of 0 and 255.
-
-    As a class id it would silently make a net of 256 classes.
-    """
-    seen = {value for _, values in files for value in values}
-    top = MAX_CLASSES - 1
-    if top in seen and top - 1 not in seen:
-        name = next(name for name, values in files if top in values)
-        raise ValueError(
-            f"{name}: has the class id {top} but no mask has {top - 1}. Write class "
-            "ids from 0 on without gaps (there is no id for pixels to leave out), or "
-            "say mask_kind binary if the masks have two values."
-        )
-
-
-def _refuse_negative(files: Sequence[tuple[str, Iterable[int]]]) -> None:
-    for name, values in files:
-        if min(values) < 0:
-            raise ValueError(
-                f"{name}: ids must not be negative, got {min(values)}. Write ids from "
-                "0 (background) on."
-            )
+def is_grey(number: int) -> bool:
+    """Tells whether a number of `numbers_of` is a colour of equal parts."""
+    return number == (number & 0xFF) * 0x010101

@@ -41,14 +41,14 @@ class Moments:
             else:
                 self._add_floats(part.astype(np.float64))
 
-    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def parts(self) -> tuple[np.ndarray, ...]:
         """Returns count, pivot, sum and sum of squares about the pivot.
 
         The pivot is the whole number nearest to the mean, or the mean itself of
         floats. All are float64, () the count and (channels,) the others; no sum of
         integers is rounded before.
         """
-        count = np.float64(self._count)
+        count = np.array(self._count, np.float64)
         if not self._exact:
             nothing = np.zeros_like(self._mean)
             return count, self._mean, nothing, self._deviations

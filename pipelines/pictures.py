@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pipelines.mask_values import IGNORED
 from pipelines.validation import Picture
 
 # The Okabe-Ito colours: also told apart by people who do not see red and green alike.
@@ -35,10 +36,15 @@ def displayable(image: np.ndarray) -> np.ndarray:
 
 
 def colour_mask(mask: np.ndarray, num_classes: int) -> np.ndarray:
-    """Returns class ids (height, width) as RGB: black and white for two classes."""
+    """Returns class ids (height, width) as RGB: black and white for two classes.
+
+    Ignored pixels are grey.
+    """
+    colours = CLASS_COLOURS[mask % len(CLASS_COLOURS)]
     if num_classes == 2:
-        return np.repeat((mask[..., np.newaxis] > 0).astype(np.uint8) * 255, 3, axis=2)
-    return CLASS_COLOURS[mask % len(CLASS_COLOURS)]
+        colours = np.where(mask[..., np.newaxis] > 0, 255, [0, 0, 0]).astype(np.uint8)
+    colours[mask == IGNORED] = 128
+    return colours
 
 
 def difference(picture: Picture) -> np.ndarray:
@@ -48,7 +54,8 @@ def difference(picture: Picture) -> np.ndarray:
     """
     grey = displayable(picture.image).mean(axis=2, keepdims=True)
     base = np.repeat(grey, 3, axis=2)
-    truth, predicted = picture.y_true > 0, picture.y_pred > 0
+    scored = picture.y_true != IGNORED
+    truth, predicted = scored & (picture.y_true > 0), scored & (picture.y_pred > 0)
     colours = [
         ((picture.y_true == picture.y_pred) & truth, HIT),
         ((picture.y_true != picture.y_pred) & truth, MISSED),

@@ -8,7 +8,13 @@ import tqdm
 
 from pipelines import decision, run_folder, scaling
 from pipelines.config import PredictConfig
-from pipelines.images import find_images, match_channels, read_image, writing
+from pipelines.images import (
+    ArrayImage,
+    find_images,
+    match_channels,
+    read_image,
+    writing,
+)
 from pipelines.overlap_tile import Net
 
 
@@ -40,7 +46,10 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
                 f"{entry.name}: holds NaN or infinite pixels, which would spread over "
                 "the whole image. Replace them with finite values."
             )
-        probability = net.probability(np.asarray(scaling.scale_image(image)))
+        statistics = scaling.statistics_of(
+            ArrayImage(image, entry.name), run.record.scaling
+        )
+        probability = net.probability(np.asarray(scaling.scale(image, *statistics)))
         pages[paths[number]].append(
             _output(probability, config.output, run.record.threshold)
         )

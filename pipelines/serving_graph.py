@@ -6,6 +6,7 @@ over the tiles is TensorFlow's, so that a server takes images of any size.
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from keras_unet import geometry
@@ -28,6 +29,9 @@ class ServingGraph:
         channels: of the images.
         num_channels: of the logits.
         threshold: on P(foreground), for one or two channels.
+        pixel_type: None to scale each image by its own statistics; or, to scale by the
+            largest value of a type, that of the training images. Files are scaled by
+            their own type.
         largest_core: the most pixels of a side that one tile keeps.
     """
 
@@ -40,6 +44,7 @@ class ServingGraph:
         channels: int,
         num_channels: int,
         threshold: float | None,
+        pixel_type: str | None = None,
         largest_core: int = LARGEST_CORE,
     ) -> None:
         self._tile_logits = tile_logits
@@ -48,6 +53,7 @@ class ServingGraph:
         self._channels = channels
         self._num_channels = num_channels
         self._threshold = threshold
+        self._pixel_type = pixel_type
         self._largest_core = largest_core
 
     def probability(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -92,19 +98,31 @@ class ServingGraph:
         return {"mask_bytes": masks}
 
     def _mask_of_file(self, data: tf.Tensor) -> tf.Tensor:
-        probability = self._segment(decode_image(data, self._channels))
+        image = decode_image(data, self._channels)
+        probability = self._segment(image, largest_value(data))
         mask = decision.mask_from_probability(probability, self._threshold)
         return tf.io.encode_png(mask[..., tf.newaxis])
 
-    def _segment(self, image: tf.Tensor) -> tf.Tensor:
-        """Returns the probability of one image (height, width, channels)."""
+    def _scaled(self, image: tf.Tensor, largest: tf.Tensor | None) -> tf.Tensor:
+        if self._pixel_type is None:
+            return scaling.scale_image(image)
+        mean, std = scaling.dtype_statistics(np.dtype(self._pixel_type), self._channels)
+        return scaling.scale(image, mean, std if largest is None else largest)
+
+    def _segment(self, image: tf.Tensor, largest: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns the probability of one image.
+
+        Args:
+            image: (height, width, channels).
+            largest: value of the image's type, if it is not that of the training.
+        """
         height, width = tf.shape(image)[0], tf.shape(image)[1]
         finite = tf.debugging.Assert(
             tf.reduce_all(tf.math.is_finite(image)),
             ["Pixels must be finite, got NaN or infinity."],
         )
         with tf.control_dependencies([finite]):
-            image = scaling.scale_image(image)
+            image = self._scaled(image, largest)
         rows, columns = self._plan_side(height), self._plan_side(width)
 
         def tile(number: tf.Tensor) -> tf.Tensor:
@@ -162,13 +180,22 @@ def decode_image(data: tf.Tensor, channels: int) -> tf.Tensor:
         return tf.ensure_shape(image[..., :channels], (None, None, channels))
 
 
-def _decode_png(data: tf.Tensor) -> tf.Tensor:
+def largest_value(data: tf.Tensor) -> tf.Tensor:
+    """Returns the largest value that a pixel of a PNG or JPEG can have, float32 ()."""
+    is_png = tf.equal(tf.strings.substr(data, 0, 8), PNG_SIGNATURE)
+    return tf.where(tf.logical_and(is_png, _has_16_bits(data)), 65535.0, 255.0)
+
+
+def _has_16_bits(data: tf.Tensor) -> tf.Tensor:
     # Padded: a file cut off in its header must fail in the decoder, with its message.
     header = tf.strings.join([data, "\0" * (PNG_BIT_DEPTH_BYTE + 1)])
-    bit_depth = tf.strings.substr(header, PNG_BIT_DEPTH_BYTE, 1)
+    return tf.equal(tf.strings.substr(header, PNG_BIT_DEPTH_BYTE, 1), b"\x10")
+
+
+def _decode_png(data: tf.Tensor) -> tf.Tensor:
     # Decoding 8 bits as 16 would multiply the values by 257.
     return tf.cond(
-        tf.equal(bit_depth, b"\x10"),
+        _has_16_bits(data),
         lambda: tf.cast(tf.io.decode_png(data, dtype=tf.uint16), tf.float32),
         lambda: tf.cast(tf.io.decode_png(data, dtype=tf.uint8), tf.float32),
     )

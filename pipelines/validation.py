@@ -8,6 +8,7 @@ import tqdm
 
 from pipelines import decision, scaling, scores
 from pipelines.dataset import Dataset
+from pipelines.mask_values import IGNORED
 from pipelines.overlap_tile import Net
 
 
@@ -18,7 +19,7 @@ class Picture:
     Attributes:
         name: of the image.
         image: values as in the file, (height, width, channels).
-        y_true: class ids, uint8 (height, width).
+        y_true: class ids, uint8 (height, width); IGNORED where nothing is scored.
         y_pred: class ids, uint8 (height, width).
     """
 
@@ -54,7 +55,7 @@ def validate(
     num_pictures: int = 0,
     progress: str | None = None,
 ) -> Validation:
-    """Segments every image of a set and compares with its mask.
+    """Segments every image of a set and compares with its mask, but ignored pixels.
 
     Args:
         net: what to validate.
@@ -71,23 +72,27 @@ def validate(
     indices = range(len(dataset.pairs))
     for index in tqdm.tqdm(indices, progress, disable=None if progress else True):
         image, y_true = dataset.image(index), dataset.mask(index)
-        logits = net.logits(np.asarray(scaling.scale_image(image)))
-        pixels.append(y_true.size)
+        facts = dataset.facts[index]
+        logits = net.logits(np.asarray(scaling.scale(image, facts.mean, facts.std)))
+        scored = y_true != IGNORED
+        pixels.append(int(scored.sum()))
         if loss is not None:
-            losses.append(_loss(loss, y_true, logits))
+            losses.append(_loss(loss, y_true, logits, scored))
         probability = np.asarray(decision.probability_from_logits(logits))
         if num_classes == 2 and threshold is None:
             counts.add(y_true, probability[..., -1])
         else:
             y_pred = _decided(probability, threshold)
-            confusion += scores.confusion_matrix(y_true, y_pred, num_classes)
+            confusion += scores.confusion_matrix(
+                y_true[scored], y_pred[scored], num_classes
+            )
         if index < num_pictures:
             kept.append((dataset.pairs[index].image.key, image, y_true, probability))
     if num_classes == 2 and threshold is None:
         threshold = counts.best_threshold()
         confusion = counts.confusion(threshold)
     return Validation(
-        loss=float(np.average(losses, weights=pixels)) if losses else float("nan"),
+        loss=_mean(losses, pixels),
         threshold=threshold,
         confusion=confusion,
         pictures=[
@@ -97,10 +102,24 @@ def validate(
     )
 
 
-def _loss(loss: Any, y_true: np.ndarray, logits: np.ndarray) -> float:
+def _loss(
+    loss: Any, y_true: np.ndarray, logits: np.ndarray, scored: np.ndarray
+) -> float:
+    """Returns the loss of an image, as if it had no other pixels than the scored."""
+    if not scored.any():
+        return 0.0
+    if not scored.all():
+        # In one row: losses are means or sums over pixels, wherever these lie.
+        y_true, logits = y_true[scored][np.newaxis], logits[scored][np.newaxis]
     dtype = np.float32 if logits.shape[-1] <= 2 else np.int32
     y_true = y_true[np.newaxis, ..., np.newaxis].astype(dtype)
     return float(np.mean(loss(y_true, logits[np.newaxis])))
+
+
+def _mean(losses: list[float], pixels: list[int]) -> float:
+    if not losses or not sum(pixels):
+        return float("nan")
+    return float(np.average(losses, weights=pixels))
 
 
 def _decided(probability: np.ndarray, threshold: float | None) -> np.ndarray:

@@ -4,7 +4,8 @@ A default stands here and nowhere else. The command line makes its flags from th
 classes, and a run keeps its `FitConfig` in config.json.
 """
 
-from pipelines.config.data import CheckConfig, DataConfig, HoldOutConfig, MaskKind
+from pipelines.config.checking import CheckConfig
+from pipelines.config.data import DataConfig, HoldOutConfig, MaskKind
 from pipelines.config.fields import setting
 from pipelines.config.fitting import DEFAULT_MINUTES, FitConfig, Precision
 from pipelines.config.network import NetworkConfig, Variant

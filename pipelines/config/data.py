@@ -81,22 +81,6 @@ class HoldOutConfig:
             )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckConfig(HoldOutConfig, DataConfig):
-    """Settings of `check`."""
-
-    json: str | None = setting(None, "file to write the findings to")
-    preview: str | None = setting(
-        None, "PNG file to draw augmented tiles, mask outlines and weight maps to"
-    )
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a value out of range."""
-        DataConfig.__post_init__(self)
-        HoldOutConfig.__post_init__(self)
-        check_named_if_given(self, "json", "preview")
-
-
 def data_settings(config: Any) -> DataConfig:
     """Returns the part of a verb's settings that says which images and masks."""
     names = [field.name for field in dataclasses.fields(DataConfig)]

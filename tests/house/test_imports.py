@@ -10,21 +10,34 @@ ROOT = pathlib.Path(__file__).parents[2]
 # A module may import those of the rows above its own, and of its own row only those
 # named in SAME_ROW. Names are relative to pipelines.
 ROWS = [
-    ("setting_checks", "images", "scores", "mask_values", "import_path", "moments"),
-    ("config", "tensorflow_start"),
+    (
+        *("setting_checks", "images", "scores", "mask_values", "import_path"),
+        *("findings", "moments", "value_counts", "background"),
+    ),
+    ("config", "tensorflow_start", "mask_kinds", "mask_refusals", "derived_images"),
     (
         *("flags", "scaling", "decision", "augment", "pairing", "precision"),
         *("objectives", "mirroring"),
     ),
-    ("dataset",),
+    ("survey", "inspection", "pair_findings", "set_findings"),
+    ("dataset", "data_report"),
     ("tiles", "overlap_tile", "serving_graph"),
-    ("validation", "run_folder", "run_plan"),
+    (
+        *("validation", "run_folder", "run_plan", "tile_passes"),
+        *("prediction_files",),
+    ),
+    ("memory_plan",),
     ("pictures",),
-    ("report", "callbacks"),
+    ("report", "callbacks", "preview"),
     ("training", "evaluation", "prediction", "exporting", "checking", "describing"),
 ]
 SAME_ROW = {
     ("serving_graph", "overlap_tile"),
+    ("mask_kinds", "mask_refusals"),
+    ("inspection", "pair_findings"),
+    ("set_findings", "inspection"),
+    ("survey", "inspection"),
+    ("survey", "set_findings"),
 }
 # Serving knows files and sizes, but neither the network nor what trains it.
 SERVING = ("serving", "serving_engines", "client", "dev_server")

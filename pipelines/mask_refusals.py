@@ -1,0 +1,86 @@
+"""The sentences for masks whose values cannot be taken as they are."""
+
+from collections.abc import Sequence
+
+from pipelines import findings
+from pipelines.findings import Finding
+from pipelines.mask_values import MaskValues, colour_name
+
+# Colours that a message lists: more are no table of classes.
+LISTED_COLOURS = 24
+ID_FLAGS = "mask_kind classes or mask_kind instances"
+
+
+def colours(masks: Sequence[MaskValues]) -> Finding:
+    """Returns the finding for masks in colour without a table of the classes."""
+    name = next(mask.file for mask in masks if mask.in_colour)
+    counts: dict[int, int] = {}
+    for mask in masks:
+        for value, pixels in mask.counts.items():
+            # Masks of the set that are grey all over were counted by their grey value.
+            value = value if mask.in_colour else value * 0x010101
+            counts[value] = counts.get(value, 0) + pixels
+    if len(counts) > LISTED_COLOURS:
+        return findings.error(
+            "colours",
+            name,
+            f"the masks have {len(counts)} colours, too many for classes: they were "
+            "smoothed, resized or saved as JPEG, or are no masks.",
+            "Give masks of one colour a class, without any smoothing.",
+        )
+    return findings.error(
+        "colours",
+        name,
+        f"the masks are in colour; the most frequent first: {listed_colours(counts)}.",
+        "List them in the order of the class ids, background first: "
+        f"class_colours {listed_colours(counts, ',')}.",
+    )
+
+
+def listed_colours(counts: dict[int, int], between: str = ", ") -> str:
+    """Returns colours as RRGGBB, the most frequent first."""
+    common = sorted(counts, key=lambda value: (-counts[value], value))
+    more = [f"and {len(common) - LISTED_COLOURS} more"] * (len(common) > LISTED_COLOURS)
+    return between.join([*map(colour_name, common[:LISTED_COLOURS]), *more])
+
+
+def too_many_values(mask: MaskValues, kind: str) -> Finding:
+    """Returns the finding for a mask of more than two values."""
+    values = sorted(mask.counts)
+    shown = ", ".join(map(str, values[:6])) + (", ..." if len(values) > 6 else "")
+    if kind == "auto" and mask.without_gap:
+        return findings.error(
+            "ambiguous",
+            mask.file,
+            f"has the values {shown}, which could be classes or instances.",
+            f"Say {ID_FLAGS}.",
+        )
+    if mask.looks_smoothed:
+        hint = f" Or, if all are ids, say {ID_FLAGS}; if one marks pixels to leave out,"
+        hint = f"{hint} ignore_value." if len(values) <= 4 else ""
+        return findings.error(
+            "grey-levels",
+            mask.file,
+            f"has {len(values)} values ({shown}), most pixels two of them: grey levels "
+            "from smoothing, resizing or JPEG, which mean nothing in a mask.",
+            f"Threshold the mask.{hint}",
+        )
+    return findings.error(
+        "ambiguous" if kind == "auto" else "too-many-values",
+        mask.file,
+        f"has {len(values)} values ({shown}), a binary mask has two.",
+        f"If they are ids, say {ID_FLAGS}; if one marks pixels to leave out, say "
+        "ignore_value; if they are grey levels, threshold the mask.",
+    )
+
+
+def other_values(mask: MaskValues, seen: list[int]) -> Finding:
+    """Returns the finding for a mask of two values that are not those of the others."""
+    shown = ", ".join(map(str, sorted(mask.counts)))
+    return findings.error(
+        "other-values",
+        mask.file,
+        f"has the values {shown}, other masks of the set have others (together "
+        f"{', '.join(map(str, seen))}).",
+        f"Write all masks with the same two values, or say {ID_FLAGS}.",
+    )
