@@ -8,12 +8,17 @@ import dataclasses
 import itertools
 import math
 import os
+from collections.abc import Iterator
 
 import numpy as np
 
 from pipelines.images.damage import reading
 from pipelines.images.handles import SourceFile, read_exactly
 from pipelines.images.windowed import PixelSize, WindowedImage
+
+# Copying so many bytes takes no longer than a system call.
+_SMALL_GAP = 16 * 2**10
+_MOST_AT_ONCE = 4 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,23 +86,34 @@ def _read_block(
         run *= counts[outer]
         if counts[outer] != sizes[outer]:
             break
-    if outer > 0 and steps[outer - 1] <= 2 * run:
-        # Most of the bytes between are wanted: one read is faster than many.
-        outer -= 1
-        span = (counts[outer] - 1) * steps[outer] + run
-    else:
-        span = run
     pixels = np.empty(counts, dtype)
+    if outer == 0 or steps[outer - 1] - run > _SMALL_GAP:
+        blocks = pixels.reshape(math.prod(counts[:outer]), *counts[outer:])
+        for block, place in zip(
+            blocks, _places(offset, counts, steps[:outer]), strict=True
+        ):
+            _read_into(descriptor, block, place)
+        return pixels
+    # The bytes between are few: one read is faster than many.
+    outer -= 1
     blocks = pixels.reshape(math.prod(counts[:outer]), *counts[outer:])
-    inner = tuple(steps[outer:])
-    for number, index in enumerate(itertools.product(*map(range, counts[:outer]))):
-        place = offset + sum(n * step for n, step in zip(index, steps, strict=False))
-        if span == run:
-            _read_into(descriptor, blocks[number], place)
-        else:
-            data = read_exactly(descriptor, span, place)
-            blocks[number] = np.ndarray(counts[outer:], dtype, data, strides=inner)
+    step, inner = steps[outer], tuple(steps[outer:])
+    group = max(1, _MOST_AT_ONCE // step)
+    for block, place in zip(
+        blocks, _places(offset, counts, steps[:outer]), strict=True
+    ):
+        for first in range(0, counts[outer], group):
+            part = block[first : first + group]
+            span = (len(part) - 1) * step + run
+            data = read_exactly(descriptor, span, place + first * step)
+            part[...] = np.ndarray(part.shape, dtype, data, strides=inner)
     return pixels
+
+
+def _places(offset: int, counts: list[int], steps: list[int]) -> Iterator[int]:
+    """Yields where each block begins, over axes of these counts and steps."""
+    for index in itertools.product(*map(range, counts[: len(steps)])):
+        yield offset + sum(n * step for n, step in zip(index, steps, strict=True))
 
 
 def _read_into(descriptor: int, block: np.ndarray, offset: int) -> None:
