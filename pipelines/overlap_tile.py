@@ -6,20 +6,58 @@ the tiles so that every kept pixel equals that of one pass over the whole mirror
 image; nothing is blended.
 """
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_unet import geometry
-from pipelines import decision
+from pipelines import decision, scaling
+from pipelines.images import ArrayImage
+from pipelines.mirroring import mirrored_window
 
 # With its margins 704 pixels at depth 4: about 127 MB for each feature map of a net
 # with 64 base filters, and most images of 512 pixels go in one piece.
 LARGEST_CORE = 512
 
 TileFunction = Callable[[Any], Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class TilePlan:
+    """The tiles of an image: how its rows and its columns are shared out."""
+
+    rows: geometry.TileSide
+    columns: geometry.TileSide
+
+    @property
+    def input_pixels(self) -> int:
+        """Pixels that the net takes at once."""
+        return int(self.rows.input_size * self.columns.input_size)
+
+    @property
+    def num_tiles(self) -> int:
+        """Tiles of the whole image."""
+        return int(self.rows.num_tiles * self.columns.num_tiles)
+
+    def origins(self) -> Iterator[tuple[int, int]]:
+        """Yields (top, left) of the cores, row by row."""
+        for row in range(self.rows.num_tiles):
+            for column in range(self.columns.num_tiles):
+                yield row * self.rows.core, column * self.columns.core
+
+
+def plan_tiles(
+    height: int, width: int, largest_core: int, depth: int, variant: str
+) -> TilePlan:
+    """Plans the tiles of an image; see `keras_unet.geometry.plan_side`."""
+    rows, columns = (
+        geometry.plan_side(size, largest_core, depth, variant)
+        for size in (height, width)
+    )
+    return TilePlan(rows, columns)
 
 
 def net_geometry(model: Any) -> tuple[int, str]:
@@ -57,13 +95,22 @@ class Net:
         self.depth, self.variant = net_geometry(model)
         self.channels: int = model.input_shape[-1]
         self.num_channels: int = model.output_shape[-1]
-        signature = [tf.TensorSpec((None, None, None, self.channels), tf.float32)]
+        tiles = tf.TensorSpec((None, None, None, self.channels), tf.float32)
+        statistic = tf.TensorSpec((self.channels,), tf.float32)
 
-        @tf.function(input_signature=signature)
+        @tf.function(input_signature=[tiles])
         def tile_logits(tiles: tf.Tensor) -> tf.Tensor:
             return model(tiles, training=False)
 
+        @tf.function(input_signature=[tiles, statistic, statistic])
+        def tile_probability(
+            tiles: tf.Tensor, mean: tf.Tensor, std: tf.Tensor
+        ) -> tf.Tensor:
+            logits = model(scaling.scale(tiles, mean, std), training=False)
+            return decision.probability_from_logits(logits)
+
         self._tile_logits = tile_logits
+        self._tile_probability = tile_probability
 
     def logits(self, image: np.ndarray, largest_core: int = LARGEST_CORE) -> np.ndarray:
         """Returns the logits of a whole scaled image; see `segment`."""
@@ -81,6 +128,21 @@ class Net:
         """Returns the probabilities of a whole scaled image; see `segment`."""
         logits = self.logits(image, largest_core)
         return np.asarray(decision.probability_from_logits(logits))
+
+    def tile_probability(
+        self, pixels: np.ndarray, mean: np.ndarray, std: np.ndarray
+    ) -> np.ndarray:
+        """Returns the probabilities of one tile, all that the net puts out of it.
+
+        Args:
+            pixels: float32 (height, width, channels) of a legal size, not scaled.
+            mean: float32 (channels,), of the whole image.
+            std: float32 (channels,), of the whole image.
+
+        Returns:
+            float32 (rows, columns, num_channels).
+        """
+        return self._tile_probability(pixels[np.newaxis], mean, std).numpy()[0]
 
 
 def segment(
@@ -104,35 +166,24 @@ def segment(
         float32 (height, width, num_classes).
     """
     height, width = image.shape[:2]
-    rows = geometry.plan_side(height, largest_core, depth, variant)
-    columns = geometry.plan_side(width, largest_core, depth, variant)
+    plan = plan_tiles(height, width, largest_core, depth, variant)
+    rows, columns = plan.rows, plan.columns
+    source = ArrayImage(image, "the image")
     result: np.ndarray | None = None
-    for row in range(rows.num_tiles):
-        for column in range(columns.num_tiles):
-            top, left = row * rows.core, column * columns.core
-            tile = _mirrored_window(image, top, rows, left, columns)
-            output = np.asarray(function(tile[np.newaxis]))[0]
-            if result is None:
-                result = np.empty((height, width, output.shape[-1]), np.float32)
-            kept = result[top : top + rows.core, left : left + columns.core]
-            kept[...] = output[
-                rows.crop : rows.crop + kept.shape[0],
-                columns.crop : columns.crop + kept.shape[1],
-            ]
+    for top, left in plan.origins():
+        tile = mirrored_window(
+            source,
+            top - rows.before,
+            left - columns.before,
+            rows.input_size,
+            columns.input_size,
+        )
+        output = np.asarray(function(tile[np.newaxis]))[0]
+        if result is None:
+            result = np.empty((height, width, output.shape[-1]), np.float32)
+        kept = result[top : top + rows.core, left : left + columns.core]
+        kept[...] = output[
+            rows.crop : rows.crop + kept.shape[0],
+            columns.crop : columns.crop + kept.shape[1],
+        ]
     return np.empty((height, width, 0), np.float32) if result is None else result
-
-
-def _mirrored_window(
-    image: np.ndarray,
-    top: int,
-    rows: geometry.TileSide,
-    left: int,
-    columns: geometry.TileSide,
-) -> np.ndarray:
-    row_indices = geometry.mirror_index(
-        top - rows.before + np.arange(rows.input_size), image.shape[0]
-    )
-    column_indices = geometry.mirror_index(
-        left - columns.before + np.arange(columns.input_size), image.shape[1]
-    )
-    return image[row_indices[:, np.newaxis], column_indices]

@@ -1,0 +1,63 @@
+"""Files and folders that appear under their name only when they are whole."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Lends another name beside `path`; renames what is there if all went well.
+
+    Makes the folder if it is missing. What a killed process left under such a name is
+    removed by the next one that writes `path` on the same machine.
+
+    Yields:
+        A path in the same folder, hidden, at which nothing is yet.
+
+    Raises:
+        OSError: the folder or the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for old in path.parent.glob(f".{_escaped(path.name)}.*.part"):
+        if not _is_running(old):
+            remove(old)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield partial
+        if partial.is_dir() and path.is_dir():
+            # A folder cannot be renamed over another.
+            remove(path)
+        os.replace(partial, path)
+    finally:
+        remove(partial)
+
+
+def remove(path: pathlib.Path) -> None:
+    """Removes a file or a folder with all it holds, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def _is_running(partial: pathlib.Path) -> bool:
+    """Tells whether the process that made a partial file still runs."""
+    number = partial.name.split(".")[-2]
+    if not number.isdecimal():
+        return True
+    if int(number) == os.getpid():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True

@@ -1,0 +1,70 @@
+"""GeoTIFF files from windows, tile by tile, by GDAL (rasterio, the extra `geo`)."""
+
+import pathlib
+import warnings
+
+import rasterio
+import rasterio.enums
+import rasterio.windows
+
+from pipelines.images.layout import TILE_SIDE, ImageToWrite, row_bands
+
+# GDAL keeps blocks in memory, by default in a twentieth of all that the machine has.
+CACHE_MEGABYTES = 32
+
+
+def write_geotiff(
+    path: pathlib.Path, image: ImageToWrite, *, pyramid: bool = False
+) -> None:
+    """Writes an image with its coordinate reference system and transform.
+
+    Args:
+        path: the file.
+        image: its layout has a georeference.
+        pyramid: adds smaller levels as overviews.
+
+    Raises:
+        OSError: the file cannot be written.
+        ValueError: the layout has no georeference.
+    """
+    layout = image.layout
+    if layout.georeference is None:
+        raise ValueError(f"{path}: a GeoTIFF needs a place on the Earth.")
+    levels = layout.levels() if pyramid else [layout]
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_MEGABYTES), warnings.catch_warnings():
+        # Of images whose transform happens to be that of pixels.
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(
+            path,
+            "w",
+            driver="GTiff",
+            height=layout.height,
+            width=layout.width,
+            count=layout.channels,
+            dtype=layout.dtype,
+            crs=layout.georeference.crs or None,
+            transform=rasterio.Affine(*layout.georeference.transform),
+            tiled=True,
+            blockxsize=TILE_SIDE,
+            blockysize=TILE_SIDE,
+            compress="deflate",
+            bigtiff="if_safer",
+            interleave="pixel",
+            photometric="minisblack",
+        ) as dataset:
+            _write_tiles(dataset, image)
+            method = "average" if layout.averaged else "nearest"
+            factors = [2**number for number in range(1, len(levels))]
+            if factors:
+                resampling = rasterio.enums.Resampling[method]
+                dataset.build_overviews(factors, resampling)
+
+
+def _write_tiles(dataset: rasterio.io.DatasetWriter, image: ImageToWrite) -> None:
+    top = 0
+    for band in row_bands(image, TILE_SIDE):
+        for left in range(0, image.layout.width, TILE_SIDE):
+            tile = band[:, left : left + TILE_SIDE]
+            window = rasterio.windows.Window(left, top, tile.shape[1], tile.shape[0])
+            dataset.write(tile.transpose(2, 0, 1), window=window)
+        top += len(band)

@@ -1,0 +1,32 @@
+"""PNG files from windows, for images small enough to be held whole."""
+
+import pathlib
+
+import numpy as np
+
+from pipelines.images.layout import ImageLayout, ImageToWrite
+from pipelines.images.writing import encode_png
+
+# The array and its PNG are held at once; what is larger goes into a TIFF.
+MOST_PIXELS = 64 * 10**6
+
+
+def png_holds(layout: ImageLayout) -> bool:
+    """Tells whether an image can be written as PNG, and is small enough."""
+    small = layout.height * layout.width <= MOST_PIXELS
+    return small and layout.dtype in (np.uint8, np.uint16) and layout.channels <= 4
+
+
+def write_png(path: pathlib.Path, image: ImageToWrite) -> None:
+    """Writes an image as PNG.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    layout = image.layout
+    shape = (layout.height, layout.width, layout.channels)
+    pixels = np.empty(shape, layout.dtype)
+    for top, left, window in image.windows:
+        height, width = window.shape[:2]
+        pixels[top : top + height, left : left + width] = window
+    path.write_bytes(encode_png(pixels))
