@@ -37,16 +37,14 @@ def write_tiff(
     Raises:
         OSError: the file cannot be written.
     """
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".levels.") as folder:
-        writer: tifffile.TiffWriter | None = None
-        try:
-            for image in images:
-                if writer is None:
-                    writer = _writer(path, image.layout)
-                _write_page(writer, image, pathlib.Path(folder), pyramid)
-        finally:
-            if writer is not None:
-                writer.close()
+    writer: tifffile.TiffWriter | None = None
+    try:
+        for image in images:
+            writer = writer or _writer(path, image.layout)
+            _write_page(writer, image, path.parent, pyramid)
+    finally:
+        if writer is not None:
+            writer.close()
 
 
 def _writer(path: pathlib.Path, first: ImageLayout) -> tifffile.TiffWriter:
@@ -65,14 +63,16 @@ def _write_page(
 ) -> None:
     levels = image.layout.levels() if pyramid else [image.layout]
     bands = row_bands(image, TILE_SIDE)
-    for number, level in enumerate(levels):
-        next_file = folder / f"{number + 1}"
-        last = number + 1 == len(levels)
-        with contextlib.nullcontext() if last else next_file.open("wb") as smaller:
+    with contextlib.ExitStack() as files:
+        for number, level in enumerate(levels):
+            # Without a name: nothing is left of it, however the process ends.
+            smaller = None
+            if number + 1 < len(levels):
+                smaller = files.enter_context(tempfile.TemporaryFile(dir=folder))
             tiles = _tiles(bands, level, smaller)
             writer.write(tiles, **_settings(level, number, len(levels)))
-        if not last:
-            bands = _bands_of_file(next_file, levels[number + 1])
+            if smaller is not None:
+                bands = _bands_of_file(smaller, levels[number + 1])
 
 
 def _settings(level: ImageLayout, number: int, num_levels: int) -> dict[str, Any]:
@@ -130,11 +130,10 @@ def _tiles(
                 yield tile if level.channels > 1 else tile[..., 0]
 
 
-def _bands_of_file(file: pathlib.Path, level: ImageLayout) -> Iterator[np.ndarray]:
-    """Reads rows of raw pixels, then removes the file."""
-    with file.open("rb") as rows:
-        for top in range(0, level.height, TILE_SIDE):
-            count = min(TILE_SIDE, level.height - top)
-            data = np.frombuffer(rows.read(count * level.row_bytes), level.dtype)
-            yield data.reshape(count, level.width, level.channels)
-    file.unlink()
+def _bands_of_file(file: IO[bytes], level: ImageLayout) -> Iterator[np.ndarray]:
+    """Reads rows of raw pixels."""
+    file.seek(0)
+    for top in range(0, level.height, TILE_SIDE):
+        count = min(TILE_SIDE, level.height - top)
+        data = np.frombuffer(file.read(count * level.row_bytes), level.dtype)
+        yield data.reshape(count, level.width, level.channels)

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from pipelines.images.layout import ImageLayout, ImageToWrite
+from pipelines.images.windowed import Georeference
+
+rasterio = pytest.importorskip("rasterio")
+
+from pipelines.images.geotiff_writing import write_geotiff  # noqa: E402
+
+TRANSFORM = (0.5, 0.0, 500000.0, 0.0, -0.5, 5400000.0)
+
+
+def to_write(image, **about):
+    windows = (
+        (top, left, image[top : top + 96, left : left + 128])
+        for top in range(0, image.shape[0], 96)
+        for left in range(0, image.shape[1], 128)
+    )
+    wkt = rasterio.crs.CRS.from_epsg(32633).to_wkt()
+    layout = ImageLayout(
+        *image.shape, image.dtype, georeference=Georeference(wkt, TRANSFORM), **about
+    )
+    return ImageToWrite(layout, windows)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_place_and_pixels_are_read_by_rasterio(tmp_path, random, channels):
+    image = random.integers(0, 200, (1100, 530, channels), dtype=np.uint8)
+    write_geotiff(tmp_path / "a.tif", to_write(image), pyramid=True)
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        assert dataset.crs.to_epsg() == 32633
+        assert tuple(dataset.transform)[:6] == TRANSFORM
+        assert dataset.block_shapes[0] == (512, 512)
+        assert dataset.overviews(1) == [2, 4]
+        found = dataset.read().transpose(1, 2, 0)
+    np.testing.assert_array_equal(found, image)
+
+
+def test_an_image_without_a_place_is_refused(tmp_path, random):
+    image = to_write(random.integers(0, 200, (20, 30, 1), dtype=np.uint8))
+    bare = ImageToWrite(ImageLayout(20, 30, 1, np.dtype(np.uint8)), image.windows)
+    with pytest.raises(ValueError, match=r"a\.tif: a GeoTIFF needs a place"):
+        write_geotiff(tmp_path / "a.tif", bare)

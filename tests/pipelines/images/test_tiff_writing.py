@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import tifffile
+
+from pipelines.images import PixelSize, tiff_writing
+from pipelines.images.layout import ImageLayout, ImageToWrite
+from pipelines.images.tiff_writing import write_tiff
+
+
+def to_write(image, height=96, width=128, **about):
+    windows = (
+        (top, left, image[top : top + height, left : left + width])
+        for top in range(0, image.shape[0], height)
+        for left in range(0, image.shape[1], width)
+    )
+    return ImageToWrite(ImageLayout(*image.shape, image.dtype, **about), windows)
+
+
+def grey(random, height, width, dtype=np.uint8):
+    return random.integers(0, 200, (height, width, 1)).astype(dtype)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("size", [(1, 1), (1100, 530)])
+def test_what_is_written_is_read_by_tifffile(tmp_path, random, channels, dtype, size):
+    image = random.integers(0, 200, (*size, channels)).astype(dtype)
+    write_tiff(tmp_path / "a.tif", [to_write(image)])
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        page = tiff.pages.first
+        assert page.is_tiled and page.compression.name == "ADOBE_DEFLATE"
+        assert len(tiff.pages) == 1
+        found = page.asarray().reshape(*size, channels)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, image)
+
+
+def test_images_are_pages_also_of_unlike_sizes(tmp_path, random):
+    images = [grey(random, 30, 20), grey(random, 10, 50)]
+    write_tiff(tmp_path / "a.tif", (to_write(image) for image in images))
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        pages = [page.asarray()[..., np.newaxis] for page in tiff.pages]
+    for page, image in zip(pages, images, strict=True):
+        np.testing.assert_array_equal(page, image)
+
+
+def test_a_pyramid_has_levels_of_half_the_size(tmp_path, random):
+    image = grey(random, 1100, 2100)
+    write_tiff(tmp_path / "a.tif", [to_write(image)], pyramid=True)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        levels = [level.asarray() for level in tiff.series[0].levels]
+    # 525 is more than one tile.
+    sizes = [(1100, 2100), (550, 1050), (275, 525), (138, 263)]
+    assert [level.shape for level in levels] == sizes
+    for number, level in enumerate(levels):
+        step = 2**number
+        np.testing.assert_array_equal(level, image[::step, ::step, 0])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_the_pixel_size_is_kept_as_ome(tmp_path, random):
+    image = grey(random, 600, 40)
+    size = PixelSize(0.5, 0.25, "\u00b5m")
+    write_tiff(tmp_path / "a.tif", [to_write(image, pixel_size=size)], pyramid=True)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        assert tiff.is_ome and len(tiff.series) == 1
+        pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
+        np.testing.assert_array_equal(tiff.series[0].asarray(), image[..., 0])
+        assert len(tiff.series[0].levels) == 2
+    assert (pixels["PhysicalSizeY"], pixels["PhysicalSizeX"]) == (0.5, 0.25)
+    assert pixels["PhysicalSizeXUnit"] == "\u00b5m"
+
+
+def test_large_images_are_bigtiff(tmp_path, random, monkeypatch):
+    monkeypatch.setattr(tiff_writing, "MOST_CLASSIC_BYTES", 1000)
+    for name, side in (("small", 30), ("large", 40)):
+        write_tiff(tmp_path / f"{name}.tif", [to_write(grey(random, side, side))])
+        with tifffile.TiffFile(tmp_path / f"{name}.tif") as tiff:
+            assert tiff.is_bigtiff == (name == "large")
+
+
+def test_tiles_are_written_as_they_come(tmp_path, random):
+    image, taken = grey(random, 4096, 512), []
+
+    def windows():
+        for top in range(0, 4096, 256):
+            taken.append((tmp_path / "a.tif").stat().st_size)
+            yield top, 0, image[top : top + 256]
+
+    layout = ImageLayout(*image.shape, image.dtype)
+    write_tiff(tmp_path / "a.tif", [ImageToWrite(layout, windows())])
+    assert taken[-1] > image.nbytes / 2
