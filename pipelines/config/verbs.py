@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+from pipelines.byte_sizes import parse_bytes
 from pipelines.config.data import DataConfig
 from pipelines.config.fields import IMAGES, RUN, setting
 from pipelines.config.network import NetworkConfig
@@ -15,6 +16,9 @@ from pipelines.setting_checks import (
 
 Engine = Literal["auto", "tensorflow-serving", "development"]
 Output = Literal["mask", "probability"]
+OutputFormat = Literal["auto", "png", "tiff", "zarr"]
+PredictionPrecision = Literal["float32", "bfloat16"]
+ProbabilityType = Literal["uint8", "uint16", "float32"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,12 +42,37 @@ class PredictConfig:
     model: str = setting(..., RUN)
     images: str = setting(..., IMAGES)
     out: str = setting(..., "folder to write to, or the file for a single image")
-    output: Output = setting("mask", "mask, or probability as uint16 (65535 is 1)")
+    output: Output = setting("mask", "what to write")
+    probability_dtype: ProbabilityType = setting(
+        "uint16", "of probabilities: 1 is 255 in uint8, 65535 in uint16, 1 in float32"
+    )
+    format: OutputFormat = setting(
+        "auto", "auto is that of the input where it is TIFF or Zarr, else PNG if it can"
+    )
+    pyramid: bool = setting(False, "add smaller levels for viewers (TIFF and Zarr)")
+    memory: str = setting(
+        "1500MB", "the most memory that the whole process may take: 700MB, 4GB"
+    )
+    flips: bool = setting(
+        False, "average over the 8 flips and quarter turns: 8 times the work"
+    )
+    precision: PredictionPrecision = setting(
+        "float32", "bfloat16 is faster on new processors and differs a little"
+    )
+    resume: bool = setting(False, "leave out images that an earlier run has done")
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
         check_named(self, "model", "images", "out")
         check_choice(self, "output", Output)
+        check_choice(self, "probability_dtype", ProbabilityType)
+        check_choice(self, "format", OutputFormat)
+        check_choice(self, "precision", PredictionPrecision)
+        parse_bytes(self.memory, "memory")
+        if self.pyramid and self.format == "png":
+            raise ValueError(
+                "pyramid needs the format tiff or zarr: a PNG has no levels."
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

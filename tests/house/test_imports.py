@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 ROWS = [
     (
         *("setting_checks", "images", "scores", "mask_values", "import_path"),
-        *("findings", "moments", "value_counts", "background"),
+        *("findings", "moments", "value_counts", "background", "byte_sizes"),
     ),
     ("config", "tensorflow_start", "mask_kinds", "mask_refusals", "derived_images"),
     (
