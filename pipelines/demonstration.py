@@ -197,7 +197,9 @@ def _check_served(
     from pipelines.serving_engines import plan_launch
 
     # Port 0: a free one, so that a demo disturbs nothing.
-    config = ServeConfig(saved_model=str(model), engine="development", rest_port=0)
+    config = ServeConfig(
+        saved_model=str(model), engine="development", rest_port=0, grpc_port=0
+    )
     engine = plan_launch(config).engine
     first = find_images(held_out)[0].path
     with running_server(config) as url:

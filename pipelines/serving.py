@@ -36,7 +36,11 @@ def serve(config: ServeConfig) -> None:
     """
     launch = plan_launch(config)
     _LOGGER.info("Starting %s: %s.", launch.engine, launch.reason)
-    _LOGGER.info("Once the model is loaded, send requests to %s", launch.url)
+    _LOGGER.info(
+        "Once the model is loaded, send requests to %s or %s",
+        launch.url,
+        launch.grpc_url,
+    )
     with _process_until_signal(launch.command) as (process, was_asked):
         while process.poll() is None and not _is_available(launch.url):
             time.sleep(_POLL_SECONDS)
@@ -52,6 +56,13 @@ def serve(config: ServeConfig) -> None:
 
 @contextlib.contextmanager
 def running_server(config: ServeConfig, timeout: float = 120.0) -> Iterator[str]:
+    """As `running_launch`; yields only the address, http://HOST:PORT/v1/models/NAME."""
+    with running_launch(config, timeout) as launch:
+        yield launch.url
+
+
+@contextlib.contextmanager
+def running_launch(config: ServeConfig, timeout: float = 120.0) -> Iterator[Launch]:
     """Runs a server inside of a `with` block.
 
     Args:
@@ -59,7 +70,7 @@ def running_server(config: ServeConfig, timeout: float = 120.0) -> Iterator[str]
         timeout: seconds that it has to load the model.
 
     Yields:
-        The model's URL, http://HOST:PORT/v1/models/NAME, once it is AVAILABLE.
+        What runs, with its addresses, once the model is AVAILABLE.
 
     Raises:
         ValueError: as for `serve`.
@@ -72,7 +83,7 @@ def running_server(config: ServeConfig, timeout: float = 120.0) -> Iterator[str]
         )
         try:
             _await_available(launch, process, messages, timeout)
-            yield launch.url
+            yield launch
         finally:
             _end(process)
 

@@ -6,6 +6,7 @@ Nothing is started here but `docker info`, and TensorFlow is not needed.
 import dataclasses
 import importlib.util
 import os
+import platform
 import shutil
 import socket
 import subprocess
@@ -14,25 +15,25 @@ import urllib.parse
 from pathlib import Path
 
 from pipelines.config import Engine, ServeConfig
+from pipelines.dev_server.model_config import read_config_file
 from pipelines.dev_server.versions import published_versions
+from pipelines.serving_commands import (
+    Source,
+    bracketed,
+    development_command,
+    docker_command,
+    program_command,
+)
 
 PROGRAM = "tensorflow_model_server"
 # Names the program where it is not on PATH.
 PROGRAM_VARIABLE = "TF_SERVING_BINARY"
-# Names another image than this one: a pinned version, or your own.
-IMAGE_VARIABLE = "TF_SERVING_IMAGE"
-# A server must be as new as the TensorFlow that exported; this tag always is.
-IMAGE = "tensorflow/serving:latest"
 SERVER = "TensorFlow Serving"
 SERVER_IN_DOCKER = "TensorFlow Serving in Docker"
 DEVELOPMENT = "the development server"
 _DOCKER_SECONDS = 5.0
-_SETTINGS = (
-    # Four threads a core, the default, reject clients that come at once.
-    "--grpc_max_threads=64",
-    # 30 seconds, the default, are less than a large image takes on a processor.
-    "--rest_api_timeout_in_ms=600000",
-)
+# What platform.machine() says where the image and its instructions run.
+_IMAGE_MACHINES = ("x86_64", "amd64")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,113 +45,66 @@ class Launch:
         reason: why this one.
         command: the program and its arguments.
         url: where the model answers, http://HOST:PORT/v1/models/NAME.
+        grpc_url: where it answers over gRPC, grpc://HOST:PORT/NAME.
     """
 
     engine: str
     reason: str
     command: tuple[str, ...]
     url: str
+    grpc_url: str
 
 
 def plan_launch(config: ServeConfig) -> Launch:
     """Chooses the server and makes its command line; a port of 0 is a free one.
 
     Raises:
-        ValueError: the folder holds no version, the engine is not to be had, or a
+        ValueError: there is no version to serve, the engine is not to be had, or a
             port is taken.
     """
-    folder = _checked_folder(config.saved_model)
+    source = served_source(Path(config.saved_model))
     engine, program, reason = choose_engine(config.engine)
     # TensorFlow Serving's own program listens on every address and takes no other.
     host = "0.0.0.0" if engine == SERVER else config.host
     rest_port = _checked_port("rest_port", host, config.rest_port)
+    grpc_port = _checked_port("grpc_port", host, config.grpc_port)
+    if grpc_port == rest_port:
+        raise ValueError(
+            f"rest_port and grpc_port must differ, got {rest_port} for both."
+        )
     if engine == DEVELOPMENT:
-        command = development_command(program, folder, host, rest_port)
+        command = development_command(program, source, host, rest_port, grpc_port)
+    elif engine == SERVER:
+        command = program_command(program, source, rest_port, grpc_port)
     else:
-        grpc_port = _checked_port("grpc_port", host, config.grpc_port)
-        if grpc_port == rest_port:
-            raise ValueError(
-                f"rest_port and grpc_port must differ, got {rest_port} for both."
-            )
-        if engine == SERVER:
-            command = program_command(program, folder, rest_port, grpc_port)
-        else:
-            command = docker_command(program, folder, host, rest_port, grpc_port)
-    reachable = _bracketed("127.0.0.1" if host in ("0.0.0.0", "::") else host)
-    name = urllib.parse.quote(folder.name)
+        command = docker_command(program, source, host, rest_port, grpc_port)
+    reachable = bracketed("127.0.0.1" if host in ("0.0.0.0", "::") else host)
+    name = urllib.parse.quote(source.name)
     url = f"http://{reachable}:{rest_port}/v1/models/{name}"
-    return Launch(engine, reason, command, url)
+    grpc_url = f"grpc://{reachable}:{grpc_port}/{name}"
+    return Launch(engine, reason, command, url, grpc_url)
 
 
-def program_command(
-    program: str, folder: Path, rest_port: int, grpc_port: int
-) -> tuple[str, ...]:
-    """Returns the command line of TensorFlow Serving's own program.
+def served_source(path: Path) -> Source:
+    """Returns what a folder saved_models/NAME or a model configuration file names.
 
-    Args:
-        program: its path.
-        folder: saved_models/NAME as an absolute path, the only kind it takes.
-        rest_port: port of the REST API.
-        grpc_port: port of the gRPC API.
+    Raises:
+        ValueError: it is neither, or holds no version.
     """
-    return (
-        program,
-        f"--port={grpc_port}",
-        f"--rest_api_port={rest_port}",
-        f"--model_name={folder.name}",
-        f"--model_base_path={folder}",
-        *_SETTINGS,
-    )
-
-
-def docker_command(
-    program: str, folder: Path, host: str, rest_port: int, grpc_port: int
-) -> tuple[str, ...]:
-    """Returns the command line that runs TensorFlow Serving in Docker.
-
-    Args:
-        program: path of `docker`.
-        folder: saved_models/NAME as an absolute path.
-        host: address of this machine that the ports are opened on.
-        rest_port: port of the REST API.
-        grpc_port: port of the gRPC API.
-    """
-    address = _bracketed(host)
-    return (
-        program,
-        "run",
-        "--rm",
-        # The image starts with a shell script, and the first process of a container
-        # gets no signal that it does not ask for: without this it would not end.
-        "--init",
-        f"-p={address}:{rest_port}:8501",
-        f"-p={address}:{grpc_port}:8500",
-        f"-v={folder}:/models/{folder.name}:ro",
-        f"-e=MODEL_NAME={folder.name}",
-        os.environ.get(IMAGE_VARIABLE, IMAGE),
-        *_SETTINGS,
-    )
-
-
-def development_command(
-    program: str, folder: Path, host: str, rest_port: int
-) -> tuple[str, ...]:
-    """Returns the command line of the development server.
-
-    Args:
-        program: path of the Python that runs it.
-        folder: saved_models/NAME.
-        host: address to listen on.
-        rest_port: port of the REST API.
-    """
-    return (
-        program,
-        "-m",
-        "pipelines.dev_server",
-        f"--saved-model={folder}",
-        f"--host={host}",
-        f"--rest-port={rest_port}",
-    )
+    if not path.is_file():
+        folder = _checked_folder(path)
+        return Source(folder.name, (folder,))
+    _check_packages("tensorflow_serving")
+    configs = read_config_file(path.resolve())
+    for config in configs:
+        if not config.wanted(set(published_versions(config.base_path))):
+            raise ValueError(
+                f"{path}: {config.base_path}, the base path of {config.name}, holds "
+                "none of the versions that are to be served; run `keras-unet export` "
+                "first."
+            )
+    folders = tuple(config.base_path for config in configs)
+    return Source(configs[0].name, folders, path.resolve())
 
 
 def choose_engine(engine: Engine) -> tuple[str, str, str]:
@@ -191,7 +145,9 @@ def _serving_program() -> str | None:
 def _docker_program() -> str | None:
     """The client program, if an engine answers it: many machines have no engine."""
     program = shutil.which("docker")
-    if program is None:
+    # On other processors the image would be emulated, without the instructions that
+    # TensorFlow is built for.
+    if program is None or platform.machine().lower() not in _IMAGE_MACHINES:
         return None
     try:
         answer = subprocess.run(
@@ -207,28 +163,28 @@ def _docker_program() -> str | None:
 
 
 def _development_program() -> str:
-    missing = [
-        package
-        for package in ("starlette", "uvicorn")
-        if importlib.util.find_spec(package) is None
-    ]
-    if missing:
-        raise ValueError(
-            f"The development server needs {' and '.join(missing)}; install them with "
-            'pip install "keras-unet-pipelines[serve]".'
-        )
+    _check_packages("starlette", "uvicorn", "grpc", "tensorflow_serving")
     return sys.executable
 
 
-def _checked_folder(name: str) -> Path:
-    folder = Path(name).resolve()
+def _check_packages(*packages: str) -> None:
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"Serving needs {' and '.join(missing)} here; install it with "
+            'pip install "keras-unet-pipelines[serve]".'
+        )
+
+
+def _checked_folder(path: Path) -> Path:
+    folder = path.resolve()
     if not folder.is_dir():
-        raise ValueError(f"{name} is not a folder; name an export's saved_models/NAME.")
+        raise ValueError(f"{path} is not a folder; name an export's saved_models/NAME.")
     if not published_versions(folder):
         if (folder / "saved_model.pb").is_file() and folder.name.isdecimal():
-            raise ValueError(f"{name} is one version; name its folder {folder.parent}.")
+            raise ValueError(f"{path} is one version; name its folder {folder.parent}.")
         raise ValueError(
-            f"{name} holds no version, which is a folder NUMBER with a saved_model.pb; "
+            f"{path} holds no version, which is a folder NUMBER with a saved_model.pb; "
             "run `keras-unet export` first."
         )
     return folder
@@ -247,7 +203,3 @@ def _checked_port(setting: str, host: str, port: int) -> int:
                 "another port, or end the server that has it."
             ) from error
         return probe.getsockname()[1]
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

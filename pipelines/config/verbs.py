@@ -91,11 +91,15 @@ class ExportConfig:
 class ServeConfig:
     """Settings of `serve`."""
 
-    saved_model: str = setting(..., "folder saved_models/NAME", positional=True)
+    saved_model: str = setting(
+        ...,
+        "folder saved_models/NAME, or a model configuration file of TensorFlow Serving",
+        positional=True,
+    )
     engine: Engine = setting("auto", "auto is TensorFlow Serving where it is to be had")
     host: str = setting("127.0.0.1", "address of the development server")
     rest_port: int = setting(8501, "port of the REST API")
-    grpc_port: int = setting(8500, "port of the gRPC API (TensorFlow Serving only)")
+    grpc_port: int = setting(8500, "port of the gRPC API")
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""

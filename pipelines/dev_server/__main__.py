@@ -1,4 +1,4 @@
-"""Runs the server: `python -m pipelines.dev_server --saved-model F --rest-port N`."""
+"""Runs the server: `python -m pipelines.dev_server --model F --rest-port N`."""
 
 import argparse
 import logging
@@ -17,9 +17,16 @@ GRACEFUL_SECONDS = 5
 def main() -> int:
     """Serves until it is ended; returns 2 if there is nothing to serve."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.dev_server")
-    parser.add_argument("--saved-model", type=Path, required=True)
+    parser.add_argument(
+        "--model",
+        type=Path,
+        required=True,
+        help="folder saved_models/NAME or a model configuration file",
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--rest-port", type=int, required=True)
+    parser.add_argument("--grpc-port", type=int, required=True)
+    parser.add_argument("--enable-grpc-healthcheck-service", action="store_true")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
@@ -28,7 +35,7 @@ def main() -> int:
     )
     tensorflow_start.import_tensorflow_quietly("tensorflow")
     try:
-        _serve(arguments.saved_model, arguments.host, arguments.rest_port)
+        _serve(arguments)
     except ValueError as error:
         _LOGGER.error("%s", error)
         return 2
@@ -50,30 +57,56 @@ def server_config(app: Any) -> Any:
     )
 
 
-def _serve(saved_model: Path, host: str, port: int) -> None:
+def _serve(arguments: argparse.Namespace) -> None:
     import uvicorn
 
+    from pipelines.dev_server import grpc_api
     from pipelines.dev_server.models import ModelManager
     from pipelines.dev_server.rest import RestApp
 
-    manager = ModelManager(saved_model)
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise ValueError(
-                f"Address {host} port {port} cannot be had ({error}); name another "
-                "with --rest-port."
-            ) from error
+    manager = ModelManager(arguments.model)
+    grpc_server = grpc_api.make_server(
+        manager, with_health=arguments.enable_grpc_healthcheck_service
+    )
+    host = arguments.host
+    with (
+        _bound(host, arguments.rest_port, "--rest-port") as listener,
+        _bound(host, arguments.grpc_port, "--grpc-port") as placeholder,
+    ):
         # As with TensorFlow Serving, an open port means that a version was loaded.
         manager.start()
+        grpc_port = placeholder.getsockname()[1]
+        placeholder.close()
+        grpc_server.add_insecure_port(_address(host, grpc_port))
+        grpc_server.start()
         port = listener.getsockname()[1]
-        _LOGGER.info("REST API: http://%s:%d/v1/models/%s", host, port, manager.name)
+        for name in manager.names:
+            _LOGGER.info("REST API: http://%s/v1/models/%s", _address(host, port), name)
+            _LOGGER.info("gRPC API: grpc://%s/%s", _address(host, grpc_port), name)
         try:
             uvicorn.Server(server_config(RestApp(manager))).run(sockets=[listener])
         finally:
+            grpc_server.stop(GRACEFUL_SECONDS).wait()
             manager.close()
+
+
+def _bound(host: str, port: int, flag: str) -> socket.socket:
+    """Returns a socket that has the port and does not listen yet."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise ValueError(
+            f"Address {host} port {port} cannot be had ({error}); name another with "
+            f"{flag}."
+        ) from error
+    return bound
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 if __name__ == "__main__":

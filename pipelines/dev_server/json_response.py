@@ -9,8 +9,8 @@ import numpy as np
 
 from pipelines.dev_server.errors import ServingError
 from pipelines.dev_server.json_numbers import decimal_texts
-from pipelines.dev_server.models import VersionStatus
 from pipelines.dev_server.saved_model import type_name
+from pipelines.dev_server.served_model import VersionStatus
 
 _INDENT = "    "
 _WHOLE_TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint32", "uint64")

@@ -53,6 +53,8 @@ _GET = re.compile(
     re.IGNORECASE,
 )
 _LARGEST_UNPACKED = 100 * 2**20
+# As `keras-unet serve` sets it there (--rest_api_timeout_in_ms).
+TIMEOUT_SECONDS = 600.0
 
 
 class RestApp:
@@ -60,10 +62,14 @@ class RestApp:
 
     Args:
         manager: the models to answer from.
+        timeout: seconds that the graph has for one request.
     """
 
-    def __init__(self, manager: ModelManager) -> None:
+    def __init__(
+        self, manager: ModelManager, timeout: float | None = TIMEOUT_SECONDS
+    ) -> None:
         self._manager = manager
+        self._timeout = timeout
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request."""
@@ -116,7 +122,8 @@ class RestApp:
         _, model = self._manager.model(*_model_spec(match))
         signature = model.signature(wanted_signature)
         row, arrays = request_arrays(document, signature)
-        return json_response.predict_body(model.run(signature, arrays), row=row)
+        outputs = model.run(signature, arrays, timeout=self._timeout)
+        return json_response.predict_body(outputs, row=row)
 
     def _get(self, match: re.Match[str]) -> bytes:
         if match["name"] is None:
@@ -126,8 +133,8 @@ class RestApp:
             # A label is not looked at: all versions are listed.
             version = int(match["version"]) if match["version"] else None
             return json_response.status_body(self._manager.statuses(name, version))
-        name, version = _model_spec(match)
-        number, model = self._manager.model(name, version)
+        name, version, label = _model_spec(match)
+        number, model = self._manager.model(name, version, label)
         return json_response.metadata_body(name, number, model.signature_defs)
 
 
@@ -144,12 +151,10 @@ def _match(method: str, target: str) -> re.Match[str] | None:
     return _GET.fullmatch(target) if method == "GET" else None
 
 
-def _model_spec(match: re.Match[str]) -> tuple[str, int | None]:
-    if match["label"]:
-        label = urllib.parse.unquote(match["label"])
-        raise ServingError(f"Unrecognized servable version label: {label}")
+def _model_spec(match: re.Match[str]) -> tuple[str, int | None, str | None]:
+    label = urllib.parse.unquote(match["label"]) if match["label"] else None
     version = int(match["version"]) if match["version"] else None
-    return urllib.parse.unquote(match["name"]), version
+    return urllib.parse.unquote(match["name"]), version, label
 
 
 def _unpacked(body: bytes) -> bytes:

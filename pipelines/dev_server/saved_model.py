@@ -7,7 +7,7 @@ export lost), refuse shapes that the server feeds, and word its errors otherwise
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,35 +108,54 @@ class LoadedModel:
         return self._signatures[name]
 
     def run(
-        self, signature: Signature, arrays: Mapping[str, np.ndarray]
+        self,
+        signature: Signature,
+        arrays: Mapping[str, np.ndarray],
+        outputs: Sequence[str] | None = None,
+        timeout: float | None = None,
     ) -> dict[str, np.ndarray]:
         """Runs a signature.
 
         Args:
             signature: one of this model's.
-            arrays: an array of the right dtype for each input; strings as an object
-                array of bytes.
+            arrays: an array for each input; strings as an object array of bytes.
+            outputs: names of the outputs that are wanted; all, if not given.
+            timeout: seconds after which it is given up; None for never.
 
         Returns:
-            The outputs by name, in the order of their names.
+            The outputs by name, in the order of `outputs`, or of their names.
 
         Raises:
-            ServingError: an input is missing or of the wrong rank, or the graph
-                failed.
+            ServingError: an input is missing, of another dtype or of the wrong rank,
+                or the graph failed.
         """
+        check_input_names(signature, arrays)
         _check_inputs(signature, arrays)
         feeds = {
             self._feeds[signature.inputs[name].tensor]: array
             for name, array in arrays.items()
         }
-        names = sorted(signature.outputs)
+        names = sorted(signature.outputs) if outputs is None else outputs
         try:
             values = self._session.run(
-                [signature.outputs[name] for name in names], feeds
+                [signature.outputs[name] for name in names], feeds, _options(timeout)
             )
         except tf.errors.OpError as error:
             raise ServingError(_message(error), Code(error.error_code)) from error
         return dict(zip(names, values, strict=True))
+
+
+def check_input_names(signature: Signature, sent: Iterable[str]) -> None:
+    """Raises ServingError unless as many inputs were sent as the signature has."""
+    names, wanted = sorted(sent), sorted(signature.inputs)
+    if len(names) != len(wanted):
+        extra = ",".join(name for name in names if name not in wanted)
+        missing = ",".join(name for name in wanted if name not in names)
+        raise ServingError(
+            f"input size does not match signature: {len(names)}!={len(wanted)} "
+            f"len({{{','.join(names)}}}) != len({{{','.join(wanted)}}}). "
+            f"Sent extra: {{{extra}}}. Missing but required: {{{missing}}}."
+        )
 
 
 def _meta_graph(folder: Path) -> Any:
@@ -183,25 +202,28 @@ def _shape(shape: Any) -> tuple[int | None, ...] | None:
 
 
 def _check_inputs(signature: Signature, arrays: Mapping[str, np.ndarray]) -> None:
-    missing = sorted(set(signature.inputs) - set(arrays))
-    if missing:
-        raise ServingError(
-            f"input size does not match signature: {len(arrays)}!="
-            f"{len(signature.inputs)} len({{{','.join(sorted(arrays))}}}) != "
-            f"len({{{','.join(signature.inputs)}}}). Sent extra: {{}}. Missing but "
-            f"required: {{{','.join(missing)}}}."
-        )
-    for name, array in arrays.items():
-        expected = signature.inputs[name].shape
+    for index, (name, array) in enumerate(arrays.items()):
+        info = signature.inputs[name]
+        dtype = "string" if array.dtype == object else type_name(array.dtype)
+        if dtype != info.dtype:
+            raise ServingError(
+                f"Expects arg[{index}] to be {info.dtype} but {dtype} is provided"
+            )
         # The only request that is refused here and not by TensorFlow Serving: a
         # wrong rank can end the process inside of a convolution (an export that
         # begins with tf.ensure_shape answers 400 there too, in these words).
-        if expected is not None and array.ndim != len(expected):
-            sides = ",".join("?" if side is None else str(side) for side in expected)
+        if info.shape is not None and array.ndim != len(info.shape):
+            sides = ",".join("?" if side is None else str(side) for side in info.shape)
             raise ServingError(
                 f"Shape of tensor {name} [{','.join(map(str, array.shape))}] is not "
                 f"compatible with expected shape [{sides}]."
             )
+
+
+def _options(timeout: float | None) -> Any:
+    if timeout is None:
+        return None
+    return tf.compat.v1.RunOptions(timeout_in_ms=max(1, round(1000 * timeout)))
 
 
 def _message(error: Any) -> str:

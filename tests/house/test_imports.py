@@ -40,7 +40,7 @@ SAME_ROW = {
     ("survey", "set_findings"),
 }
 # Serving knows files and sizes, but neither the network nor what trains it.
-SERVING = ("serving", "serving_engines", "client", "dev_server")
+SERVING = ("serving", "serving_engines", "serving_commands", "client", "dev_server")
 SERVING_MAY = (*SERVING, "config", "images", "tensorflow_start")
 VERBS_ONLY = ("cli", "demonstration")
 # Of keras_unet: what each module may import.

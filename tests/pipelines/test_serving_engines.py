@@ -4,14 +4,9 @@ import sys
 
 import pytest
 
-from pipelines import serving_engines
+from pipelines import serving_commands, serving_engines
 from pipelines.config import ServeConfig
-from pipelines.serving_engines import (
-    development_command,
-    docker_command,
-    plan_launch,
-    program_command,
-)
+from pipelines.serving_engines import plan_launch
 
 
 @pytest.fixture
@@ -29,7 +24,7 @@ def programs(tmp_path, monkeypatch):
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
-    for name in (serving_engines.PROGRAM_VARIABLE, serving_engines.IMAGE_VARIABLE):
+    for name in (serving_engines.PROGRAM_VARIABLE, serving_commands.IMAGE_VARIABLE):
         monkeypatch.delenv(name, raising=False)
 
     def add(name, script="exit 0"):
@@ -85,6 +80,14 @@ def test_docker_without_an_engine_is_passed_over(folder, programs, script, monke
     assert launch.command[:3] == (sys.executable, "-m", "pipelines.dev_server")
 
 
+def test_docker_is_passed_over_where_its_image_does_not_run(
+    folder, programs, monkeypatch
+):
+    programs("docker")
+    monkeypatch.setattr(serving_engines.platform, "machine", lambda: "arm64")
+    assert plan_launch(config(folder)).engine == serving_engines.DEVELOPMENT
+
+
 def test_engine_that_is_asked_for_and_missing_is_refused(folder):
     with pytest.raises(ValueError, match="TensorFlow Serving is not to be had"):
         plan_launch(config(folder, engine="tensorflow-serving"))
@@ -102,46 +105,6 @@ def test_missing_packages_are_told_with_their_extra(folder, monkeypatch):
         plan_launch(config(folder))
 
 
-def test_command_of_the_program(folder):
-    assert program_command("/bin/server", folder, 8501, 8500) == (
-        "/bin/server",
-        "--port=8500",
-        "--rest_api_port=8501",
-        "--model_name=my unet",
-        f"--model_base_path={folder}",
-        "--grpc_max_threads=64",
-        "--rest_api_timeout_in_ms=600000",
-    )
-
-
-def test_command_of_docker(folder, monkeypatch):
-    monkeypatch.setenv(serving_engines.IMAGE_VARIABLE, "mine:1")
-    assert docker_command("docker", folder, "127.0.0.1", 8501, 8500) == (
-        "docker",
-        "run",
-        "--rm",
-        "--init",
-        "-p=127.0.0.1:8501:8501",
-        "-p=127.0.0.1:8500:8500",
-        f"-v={folder}:/models/my unet:ro",
-        "-e=MODEL_NAME=my unet",
-        "mine:1",
-        "--grpc_max_threads=64",
-        "--rest_api_timeout_in_ms=600000",
-    )
-
-
-def test_command_of_the_development_server(folder):
-    assert development_command("python", folder, "127.0.0.1", 8501) == (
-        "python",
-        "-m",
-        "pipelines.dev_server",
-        f"--saved-model={folder}",
-        "--host=127.0.0.1",
-        "--rest-port=8501",
-    )
-
-
 def test_base_path_is_absolute_and_the_address_is_quoted(folder, programs, monkeypatch):
     programs("tensorflow_model_server")
     monkeypatch.chdir(folder.parent)
@@ -150,6 +113,8 @@ def test_base_path_is_absolute_and_the_address_is_quoted(folder, programs, monke
     port = next(a for a in launch.command if "rest_api_port" in a).partition("=")[2]
     assert launch.url == f"http://127.0.0.1:{port}/v1/models/my%20unet"
     assert int(port) > 0
+    assert launch.grpc_url.startswith("grpc://127.0.0.1:")
+    assert launch.grpc_url.endswith("/my%20unet")
 
 
 @pytest.mark.parametrize("setting", ["rest_port", "grpc_port"])
@@ -176,3 +141,29 @@ def test_folder_without_a_version_is_refused(folder, tmp_path):
         plan_launch(config(tmp_path))
     with pytest.raises(ValueError, match="is one version; name its folder"):
         plan_launch(config(folder / "1"))
+
+
+def config_file(path, base_path, version):
+    path.write_text(
+        f'model_config_list {{ config {{ name: "cells" base_path: "{base_path}" '
+        f"model_version_policy {{ specific {{ versions: {version} }} }} }} }}"
+    )
+    return path
+
+
+def test_models_of_a_configuration_file_are_served(folder, tmp_path, programs):
+    programs("tensorflow_model_server")
+    file = config_file(tmp_path / "models.config", folder, 1)
+    launch = plan_launch(config(file))
+    assert f"--model_config_file={file}" in launch.command
+    assert launch.url.endswith("/v1/models/cells")
+    assert f"--model={file}" in plan_launch(config(file, engine="development")).command
+
+
+def test_configuration_file_is_checked_before_anything_is_started(folder, tmp_path):
+    file = config_file(tmp_path / "models.config", folder, 7)
+    with pytest.raises(ValueError, match="holds none of the versions"):
+        plan_launch(config(file))
+    file.write_text("name: 3")
+    with pytest.raises(ValueError, match="expected a model configuration file"):
+        plan_launch(config(file))

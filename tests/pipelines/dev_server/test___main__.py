@@ -8,7 +8,7 @@ from pipelines.dev_server import __main__ as program
 
 
 def arguments(monkeypatch, folder, port):
-    given = [f"--saved-model={folder}", f"--rest-port={port}"]
+    given = [f"--model={folder}", f"--rest-port={port}", "--grpc-port=0"]
     monkeypatch.setattr(sys, "argv", ["dev_server", *given])
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.dev_server.errors import ServingError
 from pipelines.dev_server.json_response import error_body, predict_body, status_body
-from pipelines.dev_server.models import VersionStatus
+from pipelines.dev_server.served_model import VersionStatus
 
 
 def png(array):

@@ -5,9 +5,10 @@ import time
 import numpy as np
 import pytest
 
-from pipelines.dev_server import models
+from pipelines.dev_server import served_model
 from pipelines.dev_server.errors import Code, ServingError
-from pipelines.dev_server.models import ModelManager, VersionStatus
+from pipelines.dev_server.models import ModelManager
+from pipelines.dev_server.served_model import VersionStatus
 
 
 @pytest.fixture
@@ -85,12 +86,12 @@ def test_older_version_is_there_until_the_newer_one_is_loaded(
     manager.poll()
     seen = []
 
-    class Watched(models.LoadedModel):
+    class Watched(served_model.LoadedModel):
         def __init__(self, folder):
             seen.append((answer(manager), states(manager)))
             super().__init__(folder)
 
-    monkeypatch.setattr(models, "LoadedModel", Watched)
+    monkeypatch.setattr(served_model, "LoadedModel", Watched)
     publish(tripling, base, 2)
     manager.poll()
     assert seen == [((1, 2.0), {1: ("AVAILABLE", "OK"), 2: ("LOADING", "OK")})]

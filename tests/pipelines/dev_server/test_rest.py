@@ -140,7 +140,7 @@ def test_status_is_answered_while_predictions_wait(
 ):
     started, released = threading.Event(), threading.Event()
 
-    def slow(self, signature, arrays):
+    def slow(self, signature, arrays, timeout):
         started.set()
         released.wait(30)
         return {"y": arrays["x"]}
@@ -161,7 +161,7 @@ def test_status_is_answered_while_predictions_wait(
 def test_fault_of_the_server_is_a_500_with_its_words(
     development_server, monkeypatch, predict
 ):
-    def broken(self, signature, arrays):
+    def broken(self, signature, arrays, timeout):
         raise RuntimeError("the disk is gone")
 
     monkeypatch.setattr("pipelines.dev_server.saved_model.LoadedModel.run", broken)

@@ -1,0 +1,166 @@
+"""One served model: watches its base path and keeps the right versions loaded.
+
+States are TensorFlow Serving's: START, LOADING, AVAILABLE, UNLOADING, END; old
+versions stay listed as END.
+"""
+
+import dataclasses
+import gc
+import logging
+import threading
+from pathlib import Path
+
+from pipelines.dev_server.errors import Code, ServingError
+from pipelines.dev_server.model_config import ModelConfig
+from pipelines.dev_server.saved_model import LoadedModel
+from pipelines.dev_server.versions import published_versions
+from pipelines.dev_server.warm_up import warm_up
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class VersionStatus:
+    """What is known of a version.
+
+    Attributes:
+        version: its number.
+        state: START, LOADING, AVAILABLE, UNLOADING or END.
+        error_code: "OK", or the name of a `Code` for a version that did not load.
+        error_message: why it did not load.
+    """
+
+    version: int
+    state: str
+    error_code: str = "OK"
+    error_message: str = ""
+
+
+class ServedModel:
+    """Serves versions of one model.
+
+    A newer version is loaded, and warmed up, before the older one is unloaded. One
+    that does not load is listed as END with its error while the older one stays; its
+    number is not tried again (TensorFlow Serving tries five times more, a minute
+    apart).
+
+    Args:
+        config: which folder and versions.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
+        self._statuses: dict[int, VersionStatus] = {}
+        self._models: dict[int, LoadedModel] = {}
+        self._lock = threading.Lock()
+
+    def poll(self) -> None:
+        """Brings what is loaded in line with the folder; one caller at a time."""
+        published = published_versions(self.config.base_path)
+        wanted = self.config.wanted(set(published))
+        for version in sorted(wanted - set(self._models)):
+            status = self._statuses.get(version)
+            if status is None or status.error_code == "OK":
+                self._load(version, published[version])
+        if not wanted or wanted & set(self._models):
+            self._unload(set(self._models) - wanted)
+
+    def unload(self) -> None:
+        """Unloads all versions."""
+        self._unload(set(self._models))
+
+    def errors(self) -> list[str]:
+        """Returns why versions did not load."""
+        with self._lock:
+            statuses = list(self._statuses.values())
+        return [status.error_message for status in statuses if status.error_message]
+
+    def statuses(self, version: int | None = None) -> list[VersionStatus]:
+        """Returns the status of one version or of all, newest first.
+
+        Raises:
+            ServingError: there is no such version.
+        """
+        name = self.config.name
+        with self._lock:
+            known = dict(self._statuses)
+        if not known:
+            raise unknown_model(name)
+        if version is None:
+            return [known[number] for number in sorted(known, reverse=True)]
+        if version not in known:
+            raise ServingError(
+                f"Could not find version {version} of model {name}", Code.NOT_FOUND
+            )
+        return [known[version]]
+
+    def model(
+        self, version: int | None = None, label: str | None = None
+    ) -> tuple[int, LoadedModel]:
+        """Returns (version, model) of an available version, by default the newest.
+
+        Raises:
+            ServingError: there is no such version or label, or it is not available.
+        """
+        if label is not None:
+            version = self.config.labels.get(label)
+            if version is None:
+                raise unknown_label(label)
+        with self._lock:
+            number = max(self._models, default=None) if version is None else version
+            if number is not None and number in self._models:
+                return number, self._models[number]
+        raise not_servable(self.config.name, version)
+
+    def _load(self, version: int, folder: Path) -> None:
+        name = self.config.name
+        self._set(VersionStatus(version, "START"))
+        self._set(VersionStatus(version, "LOADING"))
+        try:
+            model = LoadedModel(folder)
+            warm_up(model, folder)
+        except Exception as error:  # whatever it is, the older version must stay
+            _LOGGER.error("Version %d of %s did not load: %s", version, name, error)
+            self._set(VersionStatus(version, "END", *_error(error)))
+            return
+        with self._lock:
+            self._models[version] = model
+            self._statuses[version] = VersionStatus(version, "AVAILABLE")
+        _LOGGER.info("Version %d of %s is available.", version, name)
+
+    def _unload(self, versions: set[int]) -> None:
+        for version in sorted(versions):
+            self._set(VersionStatus(version, "UNLOADING"))
+            with self._lock:
+                del self._models[version]
+                self._statuses[version] = VersionStatus(version, "END")
+            _LOGGER.info("Version %d of %s is unloaded.", version, self.config.name)
+        if versions:
+            # Graph and session refer to each other: freed here, not some time later.
+            gc.collect()
+
+    def _set(self, status: VersionStatus) -> None:
+        with self._lock:
+            self._statuses[status.version] = status
+
+
+def unknown_model(name: str) -> ServingError:
+    """Returns the error of a status request for a model that is not there."""
+    return ServingError(f"Could not find any versions of model {name}", Code.NOT_FOUND)
+
+
+def unknown_label(label: str) -> ServingError:
+    """Returns the error of a request for a label that no version has."""
+    return ServingError(f"Unrecognized servable version label: {label}")
+
+
+def not_servable(name: str, version: int | None) -> ServingError:
+    """Returns the error of a request for what is not loaded."""
+    wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+    return ServingError(f"Servable not found for request: {wanted}", Code.NOT_FOUND)
+
+
+def _error(error: Exception) -> tuple[str, str]:
+    if isinstance(error, ServingError):
+        return error.code.name, error.message
+    return Code.UNKNOWN.name, str(error)
