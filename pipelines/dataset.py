@@ -151,7 +151,7 @@ def load_dataset(
     for line in findings.table(found.findings, LOGGED_WARNINGS):
         logger.warning("%s", line)
     if config.mask_kind == "auto" and known is None:
-        logger.info("%s", dataset.coding.in_words)
+        logger.info("Masks are %s.", dataset.coding.in_words)
     return dataset
 
 

@@ -44,7 +44,8 @@ class MaskCoding:
             words = "instances, all ids but 0 are foreground"
         else:
             words = f"classes, {self.num_classes} of them"
-        return f"Masks are {words}{', in colour' if self.colours else ''}."
+        ignored = "" if self.ignore_value is None else f", {self.ignore_value} ignored"
+        return f"{words}{', in colour' if self.colours else ''}{ignored}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -77,12 +77,14 @@ class Moments:
             self._squares[channel] += squares
 
     def _add_floats(self, part: np.ndarray) -> None:
-        mean = part.mean(axis=0)
-        deviations = np.square(part - mean).sum(axis=0)
         count = self._count + len(part)
-        shift = mean - self._mean
-        self._deviations += deviations + shift**2 * (self._count * len(part) / count)
-        self._mean += shift * (len(part) / count)
+        # What does not fit float64 shows as infinity in the result.
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = part.mean(axis=0)
+            shift = mean - self._mean
+            between = shift**2 * (self._count * len(part) / count)
+            self._deviations += np.square(part - mean).sum(axis=0) + between
+            self._mean += shift * (len(part) / count)
         self._count = count
 
 

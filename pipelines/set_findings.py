@@ -42,7 +42,7 @@ def of_classes(
         problem = findings.error(
             "one-class",
             masks,
-            "all mask pixels are of one class; there is nothing to learn.",
+            "all mask pixels have one value; there is nothing to learn.",
             "Name masks that mark the objects.",
         )
         return [problem]

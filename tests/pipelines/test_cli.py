@@ -174,7 +174,7 @@ def truncated_jpeg(folder):
     path = folder / "images" / "b.jpg"
     PIL.Image.fromarray(GREY).save(path)
     path.write_bytes(path.read_bytes()[:-20])
-    return "images/b.jpg: cannot be read as JPG"
+    return "images/b.jpg: cannot be read as JPEG"
 
 
 def truncated_tiff(folder):
@@ -187,7 +187,7 @@ def truncated_tiff(folder):
 
 def grey_levels(folder):
     write(folder / "masks" / "b.png", np.where(GREY == 31, 128, MASK).astype("uint8"))
-    return "masks/b.png: has 3 values (0, 128, 255), a binary mask has two"
+    return "masks/b.png: has 3 values (0, 128, 255), most pixels two of them"
 
 
 def class_ids_of_unknown_kind(folder):
@@ -203,13 +203,13 @@ def two_codings(folder):
 
 def mask_in_colour(folder):
     write(folder / "masks" / "b.png", np.dstack([MASK, MASK, 255 - MASK]))
-    return "masks/b.png: a mask must have one channel, got 3"
+    return "masks/b.png: the masks are in colour"
 
 
 def one_stem_twice(folder):
     write(folder / "images" / "x.png", GREY)
     (folder / "images" / "x.png").rename(folder / "images" / "a.jpg")
-    return "images/a.jpg and "
+    return "images/a.png: has the same stem as "
 
 
 def mixed_channels(folder):
@@ -263,10 +263,35 @@ def test_data_that_cannot_be_trained_on_get_one_sentence_and_no_run(
 def test_check_refuses_with_the_same_words_as_fit(folder, capsys):
     grey_levels(folder)
     words = ["--images", str(folder / "images"), "--masks", str(folder / "masks")]
-    line = refusal(capsys, ["check", *words])
+    assert cli.main(["check", *words]) == 2
+    out, line = capsys.readouterr()
     assert (
         line.partition(": ")[2] == refusal(capsys, fit_words(folder)).partition(": ")[2]
     )
+    # The table comes all the same, with settings called by their flags.
+    assert "images with masks         3" in out
+    assert f"error: {folder}/masks/b.png: has 3 values" in out
+    assert "--ignore-value" in out
+
+
+def test_check_tells_of_every_fault_at_once(folder, capsys):
+    truncated_png(folder)
+    empty_file(folder)
+    words = ["--images", str(folder / "images"), "--masks", str(folder / "masks")]
+    assert cli.main(["check", *words]) == 2
+    out, line = capsys.readouterr()
+    assert "images/b.png: cannot be read" in out
+    assert "masks/c.png: cannot be read" in out
+    assert line.count("\n") == 1
+    assert line.endswith("And 1 more error: the table lists them.\n")
+
+
+def test_check_passes_with_warnings_alone(folder, capsys):
+    words = ["--images", str(folder / "images"), "--masks", str(folder / "masks")]
+    assert cli.main(["check", *words]) == 0
+    out, line = capsys.readouterr()
+    assert "has the same pixels as" in out
+    assert line == ""
 
 
 def test_a_run_is_never_overwritten(folder, capsys):

@@ -1,8 +1,22 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines import scaling
+from pipelines.images import ArrayImage, blocks
+from pipelines.moments import Moments
+
+# As in an exported graph: sizes and type of the pixels are not known before.
+IN_GRAPH = tf.function(
+    scaling.image_statistics,
+    input_signature=[tf.TensorSpec((None, None, None), tf.float32)],
+)
+
+
+def streamed(image, how="per_image"):
+    return scaling.statistics_of(ArrayImage(image, "image"), how)
 
 
 def test_statistics_of_each_channel_are_those_worked_out_by_hand():
@@ -49,6 +63,74 @@ def test_statistics_do_not_lose_digits_over_many_bright_pixels():
     mean, std = scaling.image_statistics(image)
     assert float(mean[0]) == 65534
     assert float(std[0]) == 1
+
+
+# Read block by block.
+
+
+def images_of_whole_numbers():
+    def image(dtype, sides, seed, low, spread):
+        random = np.random.default_rng(seed)
+        largest = np.iinfo(dtype).max
+        high = min(low + spread, largest)
+        return random.integers(min(low, high), high, sides, dtype, endpoint=True)
+
+    side = st.integers(1, 40)
+    return st.builds(
+        image,
+        st.sampled_from(["uint8", "uint16", "int16"]),
+        st.tuples(side, side, st.integers(1, 3)),
+        st.integers(0, 99),
+        st.sampled_from([0, 1, 254, 30000, 65534]),
+        st.sampled_from([0, 1, 2, 4095, 65535]),
+    )
+
+
+@settings(deadline=None, max_examples=150)
+@given(images_of_whole_numbers())
+def test_streamed_statistics_have_the_bits_of_those_in_the_graph(image):
+    mean, std = streamed(image)
+    for found in (
+        IN_GRAPH(image.astype(np.float32)),
+        scaling.image_statistics(image),
+        scaling.image_statistics(image.astype(np.float64)),
+    ):
+        np.testing.assert_array_equal(mean, found[0])
+        np.testing.assert_array_equal(std, found[1])
+
+
+def test_large_and_bright_images_have_the_bits_of_the_graph_too(random):
+    image = random.integers(65000, 65535, (1500, 1400, 1), dtype="uint16")
+    image[0, 0] = 0
+    for one, other in zip(
+        streamed(image), IN_GRAPH(image.astype(np.float32)), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_streamed_statistics_of_floats_agree_to_a_millionth(random, dtype):
+    image = (random.normal(size=(300, 41, 2)) * [1, 50] + [0.1, 3000]).astype(dtype)
+    moments = Moments(2, image.dtype)
+    for _, _, pixels in blocks(ArrayImage(image, "image"), block_bytes=4096):
+        moments.add(pixels)
+    found = scaling.statistics_of_moments(moments)
+    for one, other in zip(found, scaling.image_statistics(image), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+# By the type.
+
+
+@pytest.mark.parametrize(
+    ("dtype", "largest"),
+    [("uint8", 255), ("uint16", 65535), ("int16", 32767), ("float32", 1)],
+)
+def test_scaling_by_the_type_divides_by_its_largest_value(dtype, largest):
+    image = np.array([[[0], [largest]]], dtype)
+    mean, std = streamed(image, "dtype")
+    assert (mean, std) == (0, largest)
+    np.testing.assert_array_equal(scaling.scale(image, mean, std), [[[0], [1]]])
 
 
 def test_a_window_is_scaled_by_the_statistics_of_its_image(random):
