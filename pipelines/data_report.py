@@ -91,8 +91,8 @@ class DataReport:
 
     def _summary(self) -> str:
         wrong = len(findings.errors(self.findings))
-        warnings = len(self.findings) - wrong
-        return f"{wrong} errors, {warnings} warnings"
+        others = len(self.findings) - wrong
+        return f"{_number(wrong, 'error')}, {_number(others, 'warning')}"
 
 
 def make_report(
@@ -147,3 +147,7 @@ def _listed(counts: dict[str, int]) -> str:
     parts = [f"{name} ({count})" for name, count in list(counts.items())[:LISTED]]
     more = len(counts) - len(parts)
     return ", ".join([*parts, *([f"{more} more"] if more else [])]) or "none"
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
