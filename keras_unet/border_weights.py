@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-# Of w0: where the exponential is below this share it is left out.
-NEGLIGIBLE = 1e-6
+# The exponential is 0 where it is below this share of w0.
+NEGLIGIBLE = 1e-7
 
 
 def border_weights(
@@ -36,7 +36,7 @@ def border_weights(
         balance_classes: False sets w_c to 1.
 
     Returns:
-        float32 (height, width), exact to 1e-6 * w0.
+        float32 (height, width), exact to 1e-7 * w0.
 
     Raises:
         ValueError: labels are not integers of at least 0 or not (height, width), or w0
@@ -46,19 +46,74 @@ def border_weights(
     """
     labels = np.asarray(labels)
     _check_arguments(labels, w0, sigma)
-    cells = _number_cells(labels)
+    cells = _cells_of(labels)
     weights = _class_weights(cells > 0) if balance_classes else np.ones(cells.shape)
-    radius = sigma * math.sqrt(-2.0 * math.log(NEGLIGIBLE))
-    nearest, second = _two_distances(cells, radius)
-    weights += w0 * np.exp(-np.square(nearest + second) / (2.0 * sigma**2))
+    weights += w0 * _closeness(cells, sigma)
     return weights.astype(np.float32)
 
 
-def _number_cells(labels: np.ndarray) -> np.ndarray:
+def border_closeness(labels: Any, sigma: float = 5.0) -> np.ndarray:
+    """Returns exp(-(d1 + d2)**2 / (2 * sigma**2)), from 0 to 1, for every pixel.
+
+    Every id is one cell, whether connected or not, so that a window of a large image
+    can be computed alone: with `closeness_margin(sigma)` more pixels on each side (as
+    far as there are any) its inner part has the values of the whole image's map.
+
+    Args:
+        labels: (height, width) of integers, 0 is background and each other number a
+            cell.
+        sigma: as in `border_weights`.
+
+    Returns:
+        float32 (height, width); 0 where the value is below 1e-7.
+
+    Raises:
+        ValueError: as `border_weights`.
+    """
+    labels = np.asarray(labels)
+    _check_arguments(labels, 0.0, sigma)
+    return _closeness(_numbered(labels), sigma).astype(np.float32)
+
+
+def closeness_margin(sigma: float = 5.0) -> int:
+    """Returns how many pixels beyond a pixel can change its closeness."""
+    return math.ceil(_radius(sigma))
+
+
+def balanced_weights(counts: Any) -> np.ndarray:
+    """Returns the weight of each class by inverse frequency.
+
+    With N pixels of which N_c are of class c, and k classes that occur, it is
+    N / (k * N_c), whose mean over the pixels is 1; 1 for classes that do not occur.
+
+    Args:
+        counts: pixels of each class, (..., num_classes).
+
+    Returns:
+        float64 of the same shape.
+    """
+    counts = np.asarray(counts, np.float64)
+    total = counts.sum(axis=-1, keepdims=True)
+    occurring = np.count_nonzero(counts, axis=-1, keepdims=True)
+    weights = total / np.maximum(occurring * counts, 1.0)
+    return np.where(counts > 0, weights, 1.0)
+
+
+def _radius(sigma: float) -> float:
+    return sigma * math.sqrt(-2.0 * math.log(NEGLIGIBLE))
+
+
+def _cells_of(labels: np.ndarray) -> np.ndarray:
+    """Returns int32 cell numbers 1, 2, ...; masks are taken apart first."""
+    values = np.unique(labels)
+    if np.count_nonzero(values) == 1:
+        return ndimage.label(labels)[0]
+    return _numbered(labels)
+
+
+def _numbered(labels: np.ndarray) -> np.ndarray:
     """Returns int32 cell numbers 1, 2, ... with none left out, 0 is background."""
     ids, numbers = np.unique(labels, return_inverse=True)
-    if len(ids[ids > 0]) == 1:
-        return ndimage.label(labels)[0]
     # Without any background the first id is a cell and must not become 0.
     first = 0 if 0 in ids else 1
     return (numbers.reshape(labels.shape) + first).astype(np.int32)
@@ -66,8 +121,17 @@ def _number_cells(labels: np.ndarray) -> np.ndarray:
 
 def _class_weights(foreground: np.ndarray) -> np.ndarray:
     counts = np.bincount(foreground.ravel(), minlength=2)
-    weights = foreground.size / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    return weights[foreground.astype(int)]
+    return balanced_weights(counts)[foreground.astype(int)]
+
+
+def _closeness(cells: np.ndarray, sigma: float) -> np.ndarray:
+    """Returns the exponential, float64, for cells numbered without gaps."""
+    radius = _radius(sigma)
+    nearest, second = _two_distances(cells, radius)
+    distance = nearest + second
+    # Cut off in one place, whatever boxes and windows happen to show beyond it.
+    distance[distance > radius] = np.inf
+    return np.exp(-np.square(distance) / (2.0 * sigma**2))
 
 
 def _two_distances(cells: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:

@@ -21,17 +21,23 @@ def mirrored_window(
     Returns:
         (height, width, channels), values as in the file.
     """
-    inside_rows = 0 <= top and top + height <= image.height
-    inside_columns = 0 <= left and left + width <= image.width
-    if inside_rows and inside_columns:
-        return image.window(top, left, height, width)
-    rows = geometry.mirror_index(top + np.arange(height), image.height)
-    columns = geometry.mirror_index(left + np.arange(width), image.width)
-    first_row, first_column = int(rows.min()), int(columns.min())
-    part = image.window(
-        first_row,
-        first_column,
-        int(rows.max()) + 1 - first_row,
-        int(columns.max()) + 1 - first_column,
-    )
-    return part[(rows - first_row)[:, np.newaxis], columns - first_column]
+    first_row, num_rows, rows = _mirrored_side(top, height, image.height)
+    first_column, num_columns, columns = _mirrored_side(left, width, image.width)
+    part = image.window(first_row, first_column, num_rows, num_columns)
+    # One side after the other: several times faster than an index of both.
+    if rows is not None:
+        part = part.take(rows, axis=0)
+    if columns is not None:
+        part = part.take(columns, axis=1)
+    return part
+
+
+def _mirrored_side(
+    start: int, length: int, size: int
+) -> tuple[int, int, np.ndarray | None]:
+    """Returns the first pixel to read, how many, and in which order to take them."""
+    if 0 <= start and start + length <= size:
+        return start, length, None
+    places = geometry.mirror_index(start + np.arange(length), size)
+    first = int(places.min())
+    return first, int(places.max()) + 1 - first, places - first

@@ -1,25 +1,36 @@
 """The tile stream: a tf.data.Dataset in which tile i depends on (seed, i) alone.
 
 There is no shuffle buffer and no Python state: the stream is the same with any number
-of parallel calls and can begin at any tile.
+of parallel calls, can begin at any tile, and can be split over workers.
+
+    from pipelines import tiles
+    dataset = tiles.training_tiles("images", "masks", tile_size=256, batch_size=8)
 """
 
 import dataclasses
-import math
+import functools
+import tempfile
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_unet import geometry
 from pipelines import augment, scaling
-from pipelines.config import AugmentConfig
-from pipelines.dataset import Dataset
+from pipelines.augment import draws
+from pipelines.config import StreamConfig, TilesConfig
+from pipelines.dataset import Dataset, load_dataset
 from pipelines.images import ArrayCache
-from pipelines.mirroring import mirrored_window
+from pipelines.mask_values import IGNORED
+from pipelines.pixel_weights import PixelWeights, pixel_weights
+from pipelines.places import Places
+from pipelines.tile_windows import TileWindows
 
-NO_AUGMENTATION = AugmentConfig(
-    flips=False, quarter_turns=False, elastic=0, brightness=0, contrast=0
+NO_AUGMENTATION = StreamConfig(
+    flips=False, quarter_turns=False, elastic=0, brightness=0, contrast=0, rare_share=0
 )
+# Of the cache that a stream of its own makes.
+CACHE_BYTES = 10 * 2**30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,61 +56,96 @@ def tile_shape(tile_size: int, depth: int, variant: str) -> TileShape:
     return TileShape(tile_size, geometry.output_size(tile_size, depth, variant))
 
 
+def training_tiles(images: str, masks: str, **settings: Any) -> tf.data.Dataset:
+    """Returns an endless stream of training tiles from image files.
+
+    The images are checked first. What is decoded or computed once is kept in a
+    temporary folder that goes with the process.
+
+    Args:
+        images: a file, a folder, a glob or a multi-page TIFF.
+        masks: of the same stems.
+        settings: fields of `pipelines.config.TilesConfig`, such as tile_size,
+            batch_size, seed, elastic or weight_map.
+
+    Returns:
+        Dataset of (image, mask) or (image, mask, weight), as of `tile_stream`.
+
+    Raises:
+        ValueError: a setting is out of range, or a file is wrong; names it.
+    """
+    config = TilesConfig(images=images, masks=masks, **settings)
+    shape = tile_shape(config.tile_size, config.depth, config.variant)
+    cache = ArrayCache(_temporary_folder().name, CACHE_BYTES)
+    return tile_stream(
+        load_dataset(config, cache=cache),
+        shape,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        config=config,
+        cache=cache,
+    )
+
+
+@functools.cache
+def _temporary_folder() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="keras_unet_")
+
+
 def tile_stream(
     dataset: Dataset,
     shape: TileShape,
     *,
     batch_size: int,
     seed: int = 0,
-    config: AugmentConfig = NO_AUGMENTATION,
+    config: StreamConfig = NO_AUGMENTATION,
     start: int = 0,
     num_tiles: int | None = None,
+    worker: int = 0,
+    num_workers: int = 1,
     cache: ArrayCache | None = None,
 ) -> tf.data.Dataset:
     """Streams batches of random tiles.
 
     Every epoch visits each image once for each tile that its area holds, in an order of
-    its own.
+    its own; see `Places`.
 
     Args:
         dataset: checked pairs.
         shape: sizes of image and mask tile.
         batch_size: tiles of a batch.
         seed: of places and changes.
-        config: changes of the tiles; none by default.
-        start: number of the first tile.
+        config: changes, share of rarer classes and weights; none by default.
+        start: number of the first tile, in the stream of all workers.
         num_tiles: where the stream ends, counted from tile 0; endless by default.
-        cache: of decoded images.
+        worker: number of this worker, from 0 on.
+        num_workers: worker k has the tiles whose number is k modulo `num_workers`.
+        cache: of decoded images and weight maps; without one they are kept in memory.
 
     Returns:
-        Dataset of (image, mask): float32 (batch, image_size, image_size, channels),
-        scaled by its image's mean and standard deviation; and class ids (batch,
-        mask_size, mask_size, 1), float32 for two classes, int32 for more.
+        Dataset of (image, mask), or (image, mask, weight) when there is something to
+        weigh: float32 (batch, image_size, image_size, channels), scaled as the data set
+        says; class ids (batch, mask_size, mask_size, 1), float32 for two classes, int32
+        for more, 0 where pixels are ignored; float32 (batch, mask_size, mask_size, 1).
+
+    Raises:
+        ValueError: class weights do not fit the classes.
     """
-    window_size = shape.image_size + 2 * augment.halo(config)
-    reader = _WindowReader(dataset, window_size, cache)
-    places = _Places(dataset, shape, seed)
-    means = tf.constant([facts.mean for facts in dataset.facts], tf.float32)
-    stds = tf.constant([facts.std for facts in dataset.facts], tf.float32)
-    mask_dtype = tf.float32 if dataset.coding.num_classes == 2 else tf.int32
+    weights = pixel_weights(dataset, config)
+    window_size = shape.image_size + 2 * augment.halo(config, shape.image_size)
+    places = Places(dataset, shape.mask_size, seed, config.rare_share, cache)
+    sigma = None if weights is None else weights.sigma
+    windows = TileWindows(dataset, places, window_size, shape.mask_size, sigma, cache)
+    changes = _Changes(dataset, shape, window_size, config, weights)
 
-    def tile(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        index, top, left, tile_seed = places.of_tile(number)
-        before = (window_size - shape.mask_size) // 2
-        image, mask = reader.window(index, top - before, left - before)
-        image = scaling.scale(image, means[index], stds[index])
-        image, mask = augment.augment(
-            image,
-            mask,
-            tile_seed,
-            config,
-            tile_size=shape.image_size,
-            mask_size=shape.mask_size,
-        )
-        return image, tf.cast(mask, mask_dtype)
+    def tile(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        place_seed, change_seed = draws.split(tf.stack([seed, number]), 2)
+        window = windows.window(places.slot_of(number), place_seed)
+        return changes.tile(*window, change_seed)
 
+    first = start + (worker - start) % num_workers
     end = np.iinfo(np.int64).max if num_tiles is None else num_tiles
-    stream = tf.data.Dataset.range(start, end)
+    stream = tf.data.Dataset.range(first, end, num_workers)
     # Numbers, not images, enter the parallel map; its order is kept.
     stream = stream.map(tile, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     # One batch shape, so that the training step is traced once.
@@ -107,75 +153,45 @@ def tile_stream(
     return stream.prefetch(tf.data.AUTOTUNE)
 
 
-class _Places:
-    """Which image, where, and with which seed: a function of the tile's number."""
-
-    def __init__(self, dataset: Dataset, shape: TileShape, seed: int) -> None:
-        heights = [facts.height for facts in dataset.facts]
-        widths = [facts.width for facts in dataset.facts]
-        # The image of each slot: as many slots as tiles cover the image, so that
-        # large images are seen more often than small ones.
-        size = shape.mask_size
-        slots = [
-            math.ceil(height / size) * math.ceil(width / size)
-            for height, width in zip(heights, widths, strict=True)
-        ]
-        self._slots = tf.constant(np.repeat(np.arange(len(slots)), slots), tf.int64)
-        self._sides = tf.constant([heights, widths], tf.int32)
-        self._size = size
-        self._seed = seed
-
-    def of_tile(
-        self, number: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Returns (image index, top, left, seed); top and left of the mask tile."""
-        num_slots = self._slots.shape[0]
-        epoch, position = number // num_slots, number % num_slots
-        order_seed = tf.stack([self._seed, tf.cast(epoch, tf.int32)])
-        slot = tf.random.experimental.index_shuffle(
-            position, order_seed, tf.constant(num_slots - 1, tf.int64)
-        )
-        index = self._slots[slot]
-        base_seed = tf.constant([self._seed, 1], tf.int32)
-        # Folded in halves: the number may not fit an int32.
-        tile_seed = base_seed
-        for part in (number // 2**31, number % 2**31):
-            tile_seed = tf.random.experimental.stateless_fold_in(tile_seed, part)
-        place_seed, augment_seed = tf.unstack(
-            tf.random.experimental.stateless_split(tile_seed, 2)
-        )
-        # Inside the image; around it where the image is smaller than the tile.
-        room = tf.gather(self._sides, index, axis=1) - self._size
-        shift = tf.random.stateless_uniform([2], place_seed)
-        steps = tf.cast(tf.abs(room) + 1, tf.float32)
-        offset = tf.cast(tf.floor(shift * steps), tf.int32) + tf.minimum(room, 0)
-        return index, offset[0], offset[1], augment_seed
-
-
-class _WindowReader:
-    """Reads square windows of images and masks, mirrored outside of the image."""
+class _Changes:
+    """Makes tiles of windows: TensorFlow operations only."""
 
     def __init__(
-        self, dataset: Dataset, window_size: int, cache: ArrayCache | None
+        self,
+        dataset: Dataset,
+        shape: TileShape,
+        window_size: int,
+        config: StreamConfig,
+        weights: PixelWeights | None,
     ) -> None:
-        self._size = window_size
-        self._channels = dataset.channels
-        numbers = range(len(dataset.pairs))
-        self._images = [dataset.open_image(number, cache) for number in numbers]
-        self._masks = [dataset.open_mask(number, cache) for number in numbers]
+        self._shape, self._window_size = shape, window_size
+        self._config, self._weights = config, weights
+        self._means = tf.constant([facts.mean for facts in dataset.facts], tf.float32)
+        self._stds = tf.constant([facts.std for facts in dataset.facts], tf.float32)
+        self._dtype = tf.float32 if dataset.coding.num_classes == 2 else tf.int32
 
-    def window(
-        self, index: tf.Tensor, top: tf.Tensor, left: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns float32 (n, n, channels) and class ids uint8 (n, n, 1)."""
-        image, mask = tf.numpy_function(
-            self._read, [index, top, left], (tf.float32, tf.uint8), stateful=False
-        )
-        image.set_shape([self._size, self._size, self._channels])
-        mask.set_shape([self._size, self._size, 1])
-        return image, mask
-
-    def _read(self, index: int, top: int, left: int) -> tuple[np.ndarray, np.ndarray]:
-        place = (int(top), int(left), self._size, self._size)
-        image = mirrored_window(self._images[int(index)], *place)
-        return image.astype(np.float32), mirrored_window(self._masks[index], *place)
+    def tile(
+        self,
+        index: tf.Tensor,
+        image: tf.Tensor,
+        mask: tf.Tensor,
+        closeness: tf.Tensor | None,
+        seed: tf.Tensor,
+    ) -> tuple[tf.Tensor, ...]:
+        """Returns (image, mask) or (image, mask, weight) of one tile."""
+        place_seed, intensity_seed = draws.split(seed, 2)
+        size, mask_size = self._shape.image_size, self._shape.mask_size
+        places = augment.tile_places(place_seed, self._config, size, self._window_size)
+        image = augment.sample_bilinear(image, places)
+        image = scaling.scale(image, self._means[index], self._stds[index])
+        image = augment.change_intensity(image, intensity_seed, self._config)
+        cut = (size - mask_size) // 2
+        centre = places[:, cut : cut + mask_size, cut : cut + mask_size]
+        mask = augment.sample_nearest(mask, centre)
+        # Losses know no ignored class: such a pixel is of class 0 and weighs nothing.
+        classes = tf.cast(mask, self._dtype) * tf.cast(mask != IGNORED, self._dtype)
+        if self._weights is None:
+            return image, classes
+        if closeness is not None:
+            closeness = augment.sample_bilinear(closeness, centre)
+        return image, classes, self._weights.of_tile(index, mask, closeness)

@@ -10,6 +10,7 @@ from pipelines.config.fields import setting
 from pipelines.config.fitting import DEFAULT_MINUTES, FitConfig, Precision
 from pipelines.config.network import NetworkConfig, Variant
 from pipelines.config.stream import AugmentConfig, Scaling, StreamConfig, WeightConfig
+from pipelines.config.tiles import TilesConfig
 from pipelines.config.verbs import (
     DemoConfig,
     DescribeConfig,
@@ -43,6 +44,7 @@ __all__ = [
     "SegmentConfig",
     "ServeConfig",
     "StreamConfig",
+    "TilesConfig",
     "Variant",
     "WeightConfig",
     "setting",

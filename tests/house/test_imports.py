@@ -17,10 +17,12 @@ ROWS = [
     ("config", "tensorflow_start", "mask_kinds", "mask_refusals", "derived_images"),
     (
         *("flags", "scaling", "decision", "augment", "pairing", "precision"),
-        *("objectives", "mirroring"),
+        *("objectives", "mirroring", "components", "positions"),
     ),
     ("survey", "inspection", "pair_findings", "set_findings"),
     ("dataset", "data_report"),
+    ("border_maps", "pixel_weights", "places"),
+    ("tile_windows",),
     ("tiles", "overlap_tile", "serving_graph"),
     (
         *("validation", "run_folder", "run_plan", "tile_passes"),

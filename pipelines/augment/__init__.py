@@ -1,0 +1,18 @@
+"""Random changes of training tiles: pure functions of (tensor, seed, strength).
+
+A seed is a tensor int32 (2,). All geometric changes together are one map of coordinates
+(`coordinates`), by which image, mask and weights are read once (`sampling`); changes of
+pixel values are in `intensity`.
+"""
+
+from pipelines.augment.coordinates import halo, tile_places
+from pipelines.augment.intensity import change_intensity
+from pipelines.augment.sampling import sample_bilinear, sample_nearest
+
+__all__ = [
+    "change_intensity",
+    "halo",
+    "sample_bilinear",
+    "sample_nearest",
+    "tile_places",
+]

@@ -1,0 +1,30 @@
+"""The settings of a tile stream for a training of the user's own."""
+
+import dataclasses
+
+from pipelines.config.data import DataConfig
+from pipelines.config.fields import setting
+from pipelines.config.network import Variant
+from pipelines.config.stream import StreamConfig
+from pipelines.setting_checks import check_choice, check_range
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TilesConfig(StreamConfig, DataConfig):
+    """Settings of `pipelines.tiles.training_tiles`."""
+
+    tile_size: int = setting(256, "pixels of a tile's side")
+    batch_size: int = setting(8, "tiles of a batch")
+    variant: Variant = setting("padded", "the net; paper: mask tiles are smaller")
+    depth: int = setting(4, "number of poolings of the net, 1 to 6")
+    seed: int = setting(0, "of places and changes")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range."""
+        StreamConfig.__post_init__(self)
+        DataConfig.__post_init__(self)
+        check_choice(self, "variant", Variant)
+        check_range(self, "tile_size", 1)
+        check_range(self, "batch_size", 1)
+        check_range(self, "depth", 1, 6)
+        check_range(self, "seed", 0, 2**31 - 1)
