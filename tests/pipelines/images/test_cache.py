@@ -1,74 +1,189 @@
+import os
+import subprocess
+import sys
+import textwrap
 import threading
 
 import numpy as np
 import pytest
 
-from pipelines.images import cache
+from pipelines.images import ArrayCache, cache_folder, file_key
+
+SHAPE = (10, 10, 1)
+# An array of 100 bytes and its header.
+ENTRY_BYTES = 228
 
 
-class Reads(list):
-    """A reader of images of 100 bytes that remembers which it was asked for."""
+class Fill:
+    """Fills arrays with a number and counts how often."""
 
-    def __call__(self, index):
-        self.append(index)
-        return np.full(100, index, "uint8")
+    def __init__(self, value=0):
+        self.value, self.calls = value, 0
 
-
-def test_an_image_is_read_once():
-    reads = Reads()
-    images = cache.DecodedImages(reads)
-    assert [images[index][0] for index in (3, 3, 5, 3)] == [3, 3, 5, 3]
-    assert reads == [3, 5]
+    def __call__(self, array):
+        self.calls += 1
+        array[...] = self.value
 
 
-def test_the_image_used_longest_ago_goes_first():
-    reads = Reads()
-    images = cache.DecodedImages(reads, limit_bytes=200)
-    for index in (0, 1, 0, 2, 0, 1):
-        assert images[index][0] == index
-    # 2 took the place of 1, not of 0.
-    assert reads == [0, 1, 2, 1]
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "cache"
 
 
-def test_an_image_above_the_limit_is_kept_until_the_next():
-    reads = Reads()
-    images = cache.DecodedImages(reads, limit_bytes=10)
-    for index in (0, 0, 1, 0):
-        assert images[index][0] == index
-    assert reads == [0, 1, 0]
+def get(cache, value, fill=None, shape=SHAPE):
+    return cache.get(f"key {value}", f"image {value}", shape, "uint8", fill)
 
 
-def test_an_image_that_cannot_be_read_is_asked_for_again():
-    def read(index):
-        raise ValueError(f"image {index}")
+def files(folder):
+    return sorted(path for path in folder.iterdir() if path.suffix == ".npy")
 
-    images = cache.DecodedImages(read)
+
+def test_an_array_is_made_at_its_first_window_and_once(folder):
+    cache, fill = ArrayCache(folder, 10**6), Fill(7)
+    image = get(cache, 7, fill)
+    assert (image.height, image.width, image.channels) == SHAPE
+    assert fill.calls == 0 and not folder.exists()
+    for _ in range(3):
+        assert (image.window(2, 3, 4, 5) == 7).all()
+    # Another run finds it.
+    again = get(ArrayCache(folder, 10**6), 7, Fill(8))
+    assert (again.whole() == 7).all()
+    assert fill.calls == 1
+    (path,) = files(folder)
+    np.testing.assert_array_equal(np.load(path), np.full(SHAPE, 7))
+    assert path.stat().st_size == ENTRY_BYTES
+
+
+def test_a_window_has_its_own_pixels(folder, random):
+    pixels = random.integers(0, 2**16, (30, 40, 3), "uint16")
+
+    def fill(array):
+        array[...] = pixels
+
+    image = ArrayCache(folder, 10**6).get("a", "a", pixels.shape, "uint16", fill)
+    np.testing.assert_array_equal(image.window(3, 4, 5, 6), pixels[3:8, 4:10])
+
+
+def test_arrays_used_longest_ago_make_room(folder):
+    cache = ArrayCache(folder, 3 * ENTRY_BYTES)
+    fills = [Fill(value) for value in range(4)]
+    images = [get(cache, value, fills[value]) for value in range(4)]
+    for number, image in enumerate(images[:3]):
+        image.whole()
+        # Times of access, which are too close to each other in a test.
+        times = (1_000 + number, 1_000)
+        newest = max(files(folder), key=lambda path: path.stat().st_ctime_ns)
+        os.utime(newest, times)
+    with open(_file_of(folder, 0), "rb") as file:
+        cache_folder.mark_used(file.fileno())
+    images[3].whole()
+    assert len(files(folder)) == 3
+    assert {int(np.load(path)[0, 0, 0]) for path in files(folder)} == {0, 2, 3}
+
+
+def _file_of(folder, value):
+    return next(path for path in files(folder) if np.load(path)[0, 0, 0] == value)
+
+
+def test_what_is_larger_than_the_bound_is_not_taken(folder):
+    assert get(ArrayCache(folder, ENTRY_BYTES - 1), 1, Fill()) is None
+    assert get(ArrayCache(folder, ENTRY_BYTES), 1, Fill()) is not None
+
+
+@pytest.mark.parametrize("damage", [os.unlink, lambda path: os.truncate(path, 150)])
+def test_a_removed_or_torn_array_is_made_again(folder, damage):
+    fill = Fill(7)
+    get(ArrayCache(folder, 10**6), 7, fill).whole()
+    damage(files(folder)[0])
+    assert (get(ArrayCache(folder, 10**6), 7, fill).whole() == 7).all()
+    assert fill.calls == 2
+
+
+def test_an_open_array_stays_readable_when_it_is_removed(folder):
+    image = get(ArrayCache(folder, 10**6), 7, Fill(7))
+    image.whole()
+    os.unlink(files(folder)[0])
+    assert (image.whole() == 7).all()
+
+
+def test_what_fill_raises_comes_out_and_leaves_nothing(folder):
+    def fail(array):
+        raise ValueError("a.png: cannot be read.")
+
+    image = get(ArrayCache(folder, 10**6), 7, fail)
     for _ in range(2):
-        with pytest.raises(ValueError, match="image 4"):
-            images[4]
+        with pytest.raises(ValueError, match=r"^a\.png: cannot be read\.$"):
+            image.whole()
+    assert [path.name for path in folder.iterdir()] == [".lock"]
 
 
-def test_threads_that_read_the_same_images_keep_within_the_limit():
-    # All threads read image 0 before any of them may keep it.
-    barrier = threading.Barrier(4, timeout=10)
+def test_threads_make_an_array_once(folder):
+    fill, cache = Fill(7), ArrayCache(folder, 10**6)
+    images = [get(cache, 7, fill) for _ in range(8)]
+    barrier, right = threading.Barrier(8, timeout=10), []
 
-    def read(index):
-        if index == 0:
-            barrier.wait()
-        return np.full(100, index, "uint8")
+    def work(image):
+        barrier.wait()
+        right.append((image.whole() == 7).all())
 
-    images = cache.DecodedImages(read, limit_bytes=300)
-    wrong = []
-
-    def work():
-        wrong.extend(index for index in range(3) if images[index][0] != index)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    threads = [threading.Thread(target=work, args=(image,)) for image in images]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not wrong
-    # Image 0 was counted once: all three still fit.
-    barrier.abort()
-    assert images[0][0] == 0
+    assert right == [True] * 8
+    assert fill.calls == 1
+
+
+def test_an_array_may_need_another_of_the_cache(folder):
+    cache = ArrayCache(folder, 10**6)
+    mask = get(cache, 1, Fill(1))
+
+    def fill(array):
+        array[...] = mask.whole() + 1
+
+    assert (get(cache, 2, fill).whole() == 2).all()
+
+
+PROCESS = textwrap.dedent("""
+    import sys
+    import numpy as np
+    from pipelines.images import ArrayCache
+
+    cache = ArrayCache(sys.argv[1], 5 * 100_128)
+    random = np.random.default_rng(int(sys.argv[2]))
+    for value in random.integers(0, 12, 150):
+        def fill(array):
+            array[...] = value
+
+        image = cache.get(f"key {value}", "a", (250, 400, 1), "uint8", fill)
+        top = random.integers(0, 200)
+        assert (image.window(top, 0, 50, 400) == value).all()
+""")
+
+
+def test_processes_share_a_folder_that_is_too_small_for_both(folder):
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(folder), str(seed)],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(2)
+    ]
+    for run in runs:
+        _, said = run.communicate(timeout=60)
+        assert run.returncode == 0, said
+    assert len(files(folder)) <= 5
+    assert not list(folder.glob(".*.part"))
+
+
+def test_a_key_changes_with_the_file_and_what_else_counts(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"before")
+    keys = {file_key(path), file_key(path, 1), file_key(path, 2)}
+    path.write_bytes(b"longer than before")
+    keys.add(file_key(path))
+    os.utime(path, (5, 5))
+    keys.add(file_key(path))
+    assert len(keys) == 5
