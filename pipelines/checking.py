@@ -74,8 +74,9 @@ def _held_out(
     try:
         kept, other = split(dataset, config.validation_stems)
     except ValueError as problem:
-        way_out = "fit needs some images to train on and others to validate on."
-        return 0, [findings.warning("split", config.images, str(problem), way_out)]
+        # fit would refuse; a set of one image may be there to be scored.
+        tell = findings.error if config.validation_stems else findings.warning
+        return 0, [tell("split", config.images, str(problem), "")]
     leaks = set_findings.leaks((kept.pairs, kept.facts), (other.pairs, other.facts))
     return len(other.pairs), leaks
 

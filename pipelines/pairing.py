@@ -67,7 +67,8 @@ def find_pairs(
     Raises:
         ValueError: a pattern names nothing, or no file has its affixes.
     """
-    image_entries, mask_entries = find_images(images), find_images(masks)
+    image_entries = find_images(images, damaged=True)
+    mask_entries = find_images(masks, damaged=True)
     two_files = pathlib.Path(images).is_file() and pathlib.Path(masks).is_file()
     same = "page" if two_files else "stem"
     image_key: Key = _page if two_files else image_affixes.key

@@ -54,13 +54,15 @@ class ImageEntry:
         return self.stem if self.page is None else f"{self.stem}:{self.page}"
 
 
-def find_images(pattern: str) -> list[ImageEntry]:
+def find_images(pattern: str, *, damaged: bool = False) -> list[ImageEntry]:
     """Lists the images that a pattern names, sorted by file name.
 
     Args:
         pattern: a file, a folder (its image files and Zarr stores, not files of its
             folders), a glob, a Zarr store, or a stack in one file (each page is an
             image).
+        damaged: takes a file whose pages cannot be counted for one image, so that the
+            others are found; opening it says what is wrong.
 
     Raises:
         ValueError: nothing is found, or a file is of a kind that is not read.
@@ -84,7 +86,7 @@ def find_images(pattern: str) -> list[ImageEntry]:
             f"{pattern}: no images found; expected a file, a folder or a glob of "
             f"{', '.join(SUFFIXES)} files."
         )
-    return [entry for file in paths for entry in _entries(file)]
+    return [entry for file in paths for entry in _entries(file, damaged)]
 
 
 def _is_image(path: pathlib.Path) -> bool:
@@ -93,8 +95,13 @@ def _is_image(path: pathlib.Path) -> bool:
     return path.is_file()
 
 
-def _entries(path: pathlib.Path) -> list[ImageEntry]:
-    count = _COUNTS.get(kind_of(path), lambda _: 1)(path)
+def _entries(path: pathlib.Path, damaged: bool) -> list[ImageEntry]:
+    try:
+        count = _COUNTS.get(kind_of(path), lambda _: 1)(path)
+    except ValueError:
+        if not damaged:
+            raise
+        count = 1
     if count == 1:
         return [ImageEntry(path)]
     return [ImageEntry(path, page) for page in range(count)]

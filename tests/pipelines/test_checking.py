@@ -85,6 +85,13 @@ def test_a_single_image_can_be_checked_but_not_split(write, config):
     assert codes(check(config())) == ["split"]
 
 
+def test_stems_to_hold_out_that_do_not_exist_are_refused(write, config):
+    for name in "ab":
+        write(f"{name}.png", HALF)
+    with pytest.raises(ValueError, match="no image is called c"):
+        check(config(validation_stems=("c",)))
+
+
 # Leaks, in the split that fit would make.
 
 

@@ -74,3 +74,11 @@ def test_a_folder_with_a_damaged_tiff_is_refused_with_its_name(folder):
     (folder / "bad.tif").write_bytes(b"II*\0")
     with pytest.raises(ValueError, match=r"bad\.tif: cannot be read as TIFF"):
         finding.find_images(str(folder))
+
+
+def test_files_that_cannot_be_counted_may_be_taken_for_one_image(tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"no TIFF")
+    with pytest.raises(ValueError):
+        finding.find_images(str(tmp_path))
+    (entry,) = finding.find_images(str(tmp_path), damaged=True)
+    assert (entry.path.name, entry.page) == ("a.tif", None)
