@@ -33,12 +33,14 @@ def page_offsets(descriptor: int) -> list[int]:
     while offset:
         if offset in known:
             raise ValueError(f"its page {len(offsets)} is one of those before")
+        try:
+            following = _next_offset(descriptor, form, offset)
+        except ValueError as error:
+            place = f"after page {len(offsets) - 1}" if offsets else "before any page"
+            raise ValueError(f"it breaks off {place}") from error
         known.add(offset)
         offsets.append(offset)
-        try:
-            offset = _next_offset(descriptor, form, offset)
-        except ValueError as error:
-            raise ValueError(f"it breaks off after page {len(offsets) - 1}") from error
+        offset = following
     if not offsets:
         raise ValueError("it has no pages")
     return offsets

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from pipelines.images.windowed import PixelSize
 
-_MICRONS = ("micrometer", "micron", "microns", "um", "\\u00B5m", "\u00b5m", "\u03bcm")
+_MICRONS = ("micrometer", "micron", "microns", "um", "\\u00b5m", "\u00b5m", "\u03bcm")
 
 
 def pixel_sizes(tiff: Any, count: int) -> list[PixelSize | None]:

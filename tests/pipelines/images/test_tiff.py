@@ -3,6 +3,7 @@ import pytest
 import tifffile
 
 from pipelines.images import tiff
+from pipelines.images.tiff_image import open_tiff
 
 
 @pytest.fixture
@@ -17,7 +18,8 @@ def stack(random):
 
 
 def decode(path, index=0, palette_indices=False):
-    return tiff.decode(path, index, palette_indices=palette_indices)
+    image, _ = open_tiff(path, index, "image", None, as_mask=palette_indices)
+    return image.whole()
 
 
 def write_pages(path, pages, **options):
@@ -62,8 +64,7 @@ def test_a_file_cut_anywhere_is_never_read_as_a_shorter_stack(path, stack, write
         path.write_bytes(data[:length])
         try:
             images = [decode(path, n) for n in range(tiff.count_images(path))]
-        # What is wrong is said in the words of the decoder.
-        except Exception:
+        except ValueError:
             continue
         # Only notes behind the pixels are lost.
         np.testing.assert_array_equal(np.stack(images)[..., 0], stack)
@@ -125,3 +126,14 @@ def test_a_file_that_is_no_tiff_is_refused_with_its_name(path):
     path.write_bytes(b"")
     with pytest.raises(ValueError, match=r"image\.tif: cannot be read as TIFF"):
         tiff.count_images(path)
+
+
+def test_a_stack_of_many_pages_is_looked_through_once(path, monkeypatch):
+    write_pages(path, [np.full((4, 5), n % 256, "uint8") for n in range(500)])
+    calls = []
+    chain = tiff.page_offsets
+    monkeypatch.setattr(tiff, "page_offsets", lambda fd: calls.append(fd) or chain(fd))
+    assert tiff.count_images(path) == 500
+    for index in range(0, 500, 7):
+        assert (decode(path, index) == index % 256).all()
+    assert len(calls) == 1
