@@ -1,11 +1,13 @@
 """A sheet of augmented training tiles, to see what a training would be shown."""
 
+import dataclasses
 import io
 
 import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 
+from keras_unet.border_weights import balanced_weights
 from pipelines import tiles
 from pipelines.config import CheckConfig
 from pipelines.dataset import Dataset
@@ -34,9 +36,10 @@ def preview(dataset: Dataset, config: CheckConfig) -> bytes:
     Returns:
         A PNG file, RGB.
     """
+    config = _with_weights_of_the_set(dataset, config)
     last = len(dataset.pairs) - 1
-    places = np.linspace(0, last, min(NUM_IMAGES, last + 1))
-    rows = [_row(dataset, int(place), config) for place in places.round()]
+    places = np.linspace(0, last, min(NUM_IMAGES, last + 1)).round()
+    rows = [_row(dataset, int(p), row, config) for row, p in enumerate(places)]
     sheet = np.concatenate([*rows, _legend(dataset, rows[0].shape[1])])
     file = io.BytesIO()
     PIL.Image.fromarray(sheet).save(file, "PNG")
@@ -74,16 +77,34 @@ def colours_of(num_classes: int) -> np.ndarray:
 
 
 def weight_picture(weight: np.ndarray, highest: float) -> np.ndarray:
-    """Returns weights (height, width) from 0 to `highest` as uint8 RGB."""
-    share = np.clip(weight / max(highest, 1e-12), 0, 1) * (len(WEIGHT_COLOURS) - 1)
+    """Returns weights (height, width) from 0 to `highest` as uint8 RGB.
+
+    By their square roots: the small weights of a background are to be seen as well.
+    """
+    share = np.sqrt(np.clip(weight / max(highest, 1e-12), 0, 1))
+    share *= len(WEIGHT_COLOURS) - 1
     low = np.minimum(share.astype(int), len(WEIGHT_COLOURS) - 2)
     part = (share - low)[..., np.newaxis]
     mixed = WEIGHT_COLOURS[low] * (1 - part) + WEIGHT_COLOURS[low + 1] * part
     return mixed.astype(np.uint8)
 
 
-def _row(dataset: Dataset, index: int, config: CheckConfig) -> np.ndarray:
+def _with_weights_of_the_set(dataset: Dataset, config: CheckConfig) -> CheckConfig:
+    """Returns the settings with balanced class weights as numbers.
+
+    Without a weight map they are those of the whole set, and a row has one image.
+    """
+    if config.class_weights != ("balanced",) or config.weight_map != "none":
+        return config
+    counts = dataset.class_counts().sum(axis=0, keepdims=True)
+    weights = tuple(f"{weight:.6f}" for weight in balanced_weights(counts)[0])
+    return dataclasses.replace(config, class_weights=weights)
+
+
+def _row(dataset: Dataset, index: int, number: int, config: CheckConfig) -> np.ndarray:
     one = dataset.subset([index])
+    # Other places than in the rows before.
+    start = number * NUM_TILES
     shape = tiles.TileShape(config.tile_size, config.tile_size)
     stream = tiles.tile_stream(
         one,
@@ -91,7 +112,8 @@ def _row(dataset: Dataset, index: int, config: CheckConfig) -> np.ndarray:
         batch_size=NUM_TILES,
         seed=config.seed,
         config=config,
-        num_tiles=NUM_TILES,
+        start=start,
+        num_tiles=start + NUM_TILES,
     )
     image, mask, *weights = (part.numpy() for part in next(iter(stream)))
     text = dataset.pairs[index].image.name
@@ -99,12 +121,12 @@ def _row(dataset: Dataset, index: int, config: CheckConfig) -> np.ndarray:
     highest = float(weights[0].max()) if weights else 0.0
     if weights:
         text += f"   (weights: black 0, white {highest:.3g})"
-    for number, grey in enumerate(_as_rgb(image)):
-        ids = _resized(mask[number, ..., 0].astype(np.uint8), PIL.Image.NEAREST)
+    for tile, grey in enumerate(_as_rgb(image)):
+        ids = _resized(mask[tile, ..., 0].astype(np.uint8), PIL.Image.NEAREST)
         shown = _resized(grey, PIL.Image.BILINEAR)
         panels.append(outlined(shown, ids, dataset.coding.num_classes))
         if weights:
-            picture = weight_picture(weights[0][number, ..., 0], highest)
+            picture = weight_picture(weights[0][tile, ..., 0], highest)
             panels.append(_resized(picture, PIL.Image.NEAREST))
     gap = np.full((PANEL, GAP, 3), 255, np.uint8)
     line = np.concatenate([part for panel in panels for part in (panel, gap)], axis=1)

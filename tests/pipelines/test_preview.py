@@ -1,3 +1,4 @@
+import dataclasses
 import io
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_classes_that_touch_have_outlines_of_their_own_colours():
 
 
 def test_weights_go_from_black_to_white():
-    drawn = preview.weight_picture(np.array([[0.0, 4.0, 12.0]]), 12.0)
+    drawn = preview.weight_picture(np.array([[0.0, 1.0, 9.0]]), 9.0)
     np.testing.assert_array_equal(
         drawn[0], [[0, 0, 0], preview.WEIGHT_COLOURS[1], [255, 255, 255]]
     )
@@ -54,3 +55,20 @@ def test_weights_go_from_black_to_white():
 
 def test_weights_that_are_all_0_are_black():
     assert not preview.weight_picture(np.zeros((2, 2)), 0.0).any()
+
+
+def test_weight_maps_stand_beside_their_tiles(config):
+    weighted = dataclasses.replace(config, weight_map="paper")
+    dataset = load_dataset(weighted).subset([0])
+    with PIL.Image.open(io.BytesIO(preview.preview(dataset, weighted))) as image:
+        assert image.width == 2 * preview.NUM_TILES * (preview.PANEL + preview.GAP)
+
+
+def test_balanced_weights_are_those_of_the_whole_set(config):
+    balanced = dataclasses.replace(config, class_weights=("balanced",))
+    dataset = load_dataset(balanced)
+    found = preview._with_weights_of_the_set(dataset, balanced).class_weights
+    pixels = dataset.class_counts().sum(axis=0)
+    weights = [float(text) for text in found]
+    # Each class weighs as much as the other.
+    assert weights[0] * pixels[0] == pytest.approx(weights[1] * pixels[1], rel=1e-4)
