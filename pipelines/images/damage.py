@@ -20,6 +20,7 @@ _SIGNATURES = (
     (b"\x1f\x8b", "GZIP"),
     (b"\x89HDF\r\n\x1a\n", "HDF5"),
 )
+_READ_BY_KIND = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "NPY")
 _SUFFIX_OF = {"JPEG": ".jpg", "TIFF": ".tif"}
 
 
@@ -73,7 +74,8 @@ def _sentence(name: str, path: pathlib.Path, kind: str, error: Exception) -> str
             f"{name}: cannot be read as {kind} (the file is empty). "
             "Replace or remove the file."
         )
-    if true_kind is not None and true_kind != kind:
+    # Microscope files may begin as any other.
+    if true_kind is not None and true_kind != kind and kind in _READ_BY_KIND:
         suffix = _SUFFIX_OF.get(true_kind, f".{true_kind.lower()}")
         return (
             f"{name}: cannot be read as {kind} (by its first bytes it is {true_kind}). "

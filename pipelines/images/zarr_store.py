@@ -18,6 +18,8 @@ from pipelines.images.zarr_axes import described
 
 # Decoding more than this for every window is slower than decoding all once.
 _MOST_CHUNK_BYTES = 4 * 2**20
+# Larger stores without any chunk are taken for damage.
+_MOST_EMPTY_BYTES = 2**32
 _METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 _KNOWN = BoundedCache(256)
 
@@ -89,14 +91,19 @@ def _opened(path: pathlib.Path) -> _Store:
     store = _KNOWN.get(key)
     if store is None:
         os.stat(path)
-        array, axes, pixel_size = described(zarr.open(str(path), mode="r"))
+        try:
+            node = zarr.open(str(path), mode="r")
+        except FileNotFoundError as error:
+            raise ValueError("it has none of the files that describe one") from error
+        array, axes, pixel_size = described(node)
         store = _Store(array, axes or array_axes(array.shape).lower(), pixel_size)
         if not {"y", "x"} <= set(store.axes):
             raise ValueError(f"its axes are {store.axes}, without y and x")
         if array.dtype.kind not in "buif":
             raise ValueError(f"expected real numbers, got {array.dtype}")
-        if not _has_chunks(path / array.path):
-            raise ValueError("it holds no chunk of pixels")
+        # An empty mask has no chunks: only those that differ from 0 are written.
+        if array.nbytes > _MOST_EMPTY_BYTES and not _has_chunks(path / array.path):
+            raise ValueError(f"it promises {array.nbytes} bytes, but holds no chunk")
         _KNOWN.put(key, store, 1)
     return store
 

@@ -2,6 +2,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from pipelines.images import finding
 
@@ -82,3 +83,26 @@ def test_files_that_cannot_be_counted_may_be_taken_for_one_image(tmp_path):
         finding.find_images(str(tmp_path))
     (entry,) = finding.find_images(str(tmp_path), damaged=True)
     assert (entry.path.name, entry.page) == ("a.tif", None)
+
+
+def test_stores_and_stacks_of_arrays_are_images_of_a_folder(folder):
+    zarr.create_array(folder / "a.zarr", data=GREY)
+    zarr.create_array(folder / "b.ome.zarr", data=np.zeros((2, 3, 20), "uint8"))
+    np.save(folder / "c.npy", np.zeros((3, 4, 20)))
+    (folder / "file.zarr").write_bytes(b"no folder")
+    entries = finding.find_images(str(folder))[3:]
+    assert [entry.key for entry in entries] == [
+        *("a", "b:0", "b:1"),
+        *("c:0", "c:1", "c:2"),
+    ]
+
+
+@pytest.mark.parametrize("pattern", ["a.zarr", "*.zarr"])
+def test_a_store_is_named_as_a_file_is(folder, pattern):
+    zarr.create_array(folder / "a.zarr", data=GREY)
+    assert names(folder / pattern) == ["a.zarr"]
+
+
+@pytest.mark.parametrize("name", ["cell.ome.tif", "cell.ome.zarr", "cell.tif"])
+def test_the_stem_leaves_out_both_suffixes_of_ome(tmp_path, name):
+    assert finding.ImageEntry(tmp_path / name).stem == "cell"
