@@ -99,7 +99,7 @@ def _kept(
     entry, facts = dataset.pairs[index].mask, dataset.facts[index]
     shape = facts.height, facts.width, 1
     if cache is None:
-        array = np.empty(shape, dtype)
+        array: np.ndarray = np.empty(shape, dtype)
         fill(array)
         return ArrayImage(array, entry.name)
     key = file_key(entry.path, entry.page, dataset.coding, *what)

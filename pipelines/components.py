@@ -13,7 +13,7 @@ Foreground = Callable[[np.ndarray], np.ndarray]
 def label_components(
     image: WindowedImage,
     labels: np.ndarray,
-    foreground: Foreground = np.bool_,
+    foreground: Foreground | None = None,
     block_bytes: int | None = None,
 ) -> int:
     """Numbers the connected components of an image's foreground.
@@ -38,10 +38,11 @@ def label_components(
         ValueError: `labels` cannot hold the number of parts.
     """
     size = {} if block_bytes is None else {"block_bytes": block_bytes}
+    is_foreground = foreground or _is_not_zero
     parents = _Parents()
     written = []
     for top, left, pixels in blocks(image, **size):
-        numbers, count = ndimage.label(foreground(pixels)[..., 0])
+        numbers, count = ndimage.label(is_foreground(pixels)[..., 0])
         height, width = numbers.shape
         numbers = np.where(numbers, numbers + parents.count, 0)
         parents.add(count)
@@ -99,6 +100,10 @@ class _Parents:
         is_root = parents == np.arange(len(parents))
         is_root[0] = False
         return np.cumsum(is_root)[parents] * (parents > 0), int(is_root.sum())
+
+
+def _is_not_zero(pixels: np.ndarray) -> np.ndarray:
+    return pixels != 0
 
 
 def _check_room(labels: np.ndarray, count: int) -> None:

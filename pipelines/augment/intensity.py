@@ -14,7 +14,7 @@ from pipelines.augment import draws
 from pipelines.config import AugmentConfig
 
 # Of a range that is 0, and of the ends of a range under the logarithm.
-TINY = 1e-6
+TINY = 1e-12
 
 
 def change_intensity(
