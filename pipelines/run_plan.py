@@ -7,7 +7,7 @@ from keras_unet import geometry
 from keras_unet.unet import DEFAULTS
 from pipelines import objectives, precision, tiles
 from pipelines.config import DEFAULT_MINUTES, FitConfig, Precision
-from pipelines.dataset import Dataset, load_dataset, split
+from pipelines.dataset import Dataset, load_dataset, split, warn_of_leaks
 
 PADDED_TILE_SIZE = 256
 PAPER_TILE_SIZE = 572
@@ -74,6 +74,7 @@ def plan_run(config: FitConfig) -> RunPlan:
         ValueError: data or settings do not fit; nothing is written.
     """
     training_set, validation_set = _load(config)
+    warn_of_leaks(training_set, validation_set)
     network = _network_arguments(config, training_set)
     by_default = None if config.steps or config.minutes else DEFAULT_MINUTES
     return RunPlan(

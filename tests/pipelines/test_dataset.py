@@ -1,4 +1,5 @@
 import dataclasses
+import logging
 
 import numpy as np
 import PIL.Image
@@ -8,6 +9,7 @@ import tifffile
 from pipelines import dataset
 from pipelines.config import DataConfig
 from pipelines.images import writing
+from pipelines.mask_values import IGNORED
 
 MASK = np.array([[0, 255, 255], [0, 0, 255]], "uint8")
 
@@ -26,13 +28,16 @@ def write(tmp_path):
 
 @pytest.fixture
 def load(tmp_path):
-    def load(mask_kind="auto"):
+    def load(mask_kind="auto", **settings):
+        scaling = settings.pop("scaling", None)
         return dataset.load_dataset(
             DataConfig(
                 images=str(tmp_path / "images"),
                 masks=str(tmp_path / "masks"),
                 mask_kind=mask_kind,
-            )
+                **settings,
+            ),
+            scaling=scaling,
         )
 
     return load
@@ -114,7 +119,66 @@ def test_the_fingerprint_changes_with_any_pixel_and_not_with_the_file(write, loa
     assert load().fingerprint != before
 
 
+def test_pixels_are_scaled_as_the_settings_say(write, load):
+    write("a.png")
+    assert load().scaling == "per_image"
+    by_type = load(scaling="dtype")
+    assert by_type.scaling == "dtype"
+    assert (by_type.facts[0].mean, by_type.facts[0].std) == ((0,), (255,))
+
+
+def test_ignored_pixels_are_marked_and_not_counted(write, load):
+    write("a.png", mask=np.array([[0, 255, 9], [9, 9, 255]], "uint8"))
+    loaded = load(ignore_value=9)
+    np.testing.assert_array_equal(
+        loaded.mask(0), [[0, 1, IGNORED], [IGNORED, IGNORED, 1]]
+    )
+    np.testing.assert_array_equal(loaded.class_counts(), [[1, 2]])
+    assert loaded.classes_found == {0, 1}
+
+
+def test_masks_in_colour_are_read_by_the_table(write, load):
+    colours = np.zeros((2, 3, 3), "uint8")
+    colours[0, 0], colours[1, 1] = (255, 0, 0), (0, 0, 255)
+    write("a.png", mask=colours)
+    loaded = load(class_colours=("000000", "0000FF", "FF0000"))
+    np.testing.assert_array_equal(loaded.mask(0), [[2, 0, 0], [0, 1, 0]])
+    with loaded.open_labels(0) as labels:
+        assert labels.channels == 3
+
+
+def test_every_kind_of_mask_is_said(write, load, caplog):
+    write("a.png")
+    with caplog.at_level(logging.INFO):
+        load()
+    assert "Masks are binary, foreground 255." in caplog.text
+
+
 # Refusals.
+
+
+def test_the_first_fault_is_told_with_the_number_of_the_others(write, load, tmp_path):
+    for name in "abc":
+        write(f"{name}.png")
+        (tmp_path / "images" / f"{name}.png").write_bytes(b"")
+    with pytest.raises(
+        ValueError, match=r"a\.png: .* And 2 more errors: keras-unet ch"
+    ):
+        load()
+
+
+def test_warnings_are_logged_a_few_of_a_kind(write, load, caplog):
+    for name in "abcdef":
+        write(f"{name}.png")
+    load()
+    assert caplog.text.count("has the same pixels as") == 3
+    assert "and 2 more of duplicate" in caplog.text
+
+
+def test_images_on_both_sides_of_the_split_are_logged(twelve, caplog):
+    kept, held_out = dataset.split(twelve, ())
+    dataset.warn_of_leaks(kept, held_out)
+    assert caplog.text.count("is held out for validation and has the same") == 2
 
 
 def test_a_mask_of_another_size_is_named_with_both_sizes(write, load):
@@ -214,6 +278,7 @@ def test_a_run_keeps_names_and_fingerprint(twelve):
     part = twelve.subset([3])
     described = part.describe()
     assert described["images"] == [str(part.pairs[0].image.path)]
+    assert described["pixel_types"] == {"uint8": 1}
     assert len(described["fingerprint"]) == 32
 
 

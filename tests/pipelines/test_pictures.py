@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines import pictures
+from pipelines.mask_values import IGNORED
 from pipelines.validation import Picture
 
 
@@ -90,3 +91,13 @@ def test_four_panels_stand_side_by_side():
     np.testing.assert_array_equal(found[:, 6:8], [[[0] * 3, [255] * 3]] * 3)
     np.testing.assert_array_equal(found[:, 12:14], 255)
     np.testing.assert_array_equal(found[:, 2:6], 255)
+
+
+def test_ignored_pixels_are_grey_in_masks_and_bare_in_differences():
+    ignored = np.array([[IGNORED, 1]], np.uint8)
+    for num_classes in (2, 3):
+        shown = pictures.colour_mask(ignored, num_classes)
+        np.testing.assert_array_equal(shown[0, 0], [128, 128, 128])
+    shown = picture(ignored, [[1, 1]], np.array([[[0], [9]]]))
+    bare = pictures.displayable(shown.image)[0, 0]
+    np.testing.assert_array_equal(pictures.difference(shown)[0, 0], bare)

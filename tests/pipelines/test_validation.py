@@ -4,9 +4,11 @@ import keras
 import numpy as np
 import pytest
 
+import keras_unet.losses
 from pipelines import scaling, scores
 from pipelines.config import DataConfig
-from pipelines.dataset import load_dataset
+from pipelines.dataset import Dataset, load_dataset
+from pipelines.mask_values import IGNORED
 from pipelines.overlap_tile import Net
 from pipelines.validation import validate
 
@@ -113,3 +115,64 @@ def test_pictures_hold_image_truth_and_decision(net, dataset):
         expected = probabilities(net, dataset)[index][..., 0] > result.threshold
         np.testing.assert_array_equal(picture.y_pred, expected)
     assert validate(net, dataset).pictures == []
+
+
+# Ignored pixels.
+
+
+@pytest.fixture(scope="module")
+def partly():
+    """Makes a set whose second image is ignored in part and its third altogether."""
+
+    class Partly(Dataset):
+        def mask(self, index):
+            mask = super().mask(index).copy()
+            if index == 1:
+                mask[:, 10:] = IGNORED
+            return mask if index != 2 else np.full_like(mask, IGNORED)
+
+    return lambda dataset: Partly(dataset.pairs, dataset.facts, dataset.coding)
+
+
+@pytest.mark.parametrize("threshold", [None, 0.4])
+def test_ignored_pixels_are_not_scored(net, dataset, partly, threshold):
+    result = validate(net, partly(dataset), threshold=threshold)
+    sizes = [dataset.mask(index).size for index in range(5)]
+    height = dataset.mask(1).shape[0]
+    assert result.confusion.sum() == sum(sizes) - sizes[2] - sizes[1] + 10 * height
+    expected = np.zeros((2, 2), np.int64)
+    for index, one in enumerate(probabilities(net, dataset)):
+        y_true = partly(dataset).mask(index)
+        scored = y_true != IGNORED
+        y_pred = (one[..., 0] > np.float32(result.threshold)).astype(int)
+        expected += scores.confusion_matrix(y_true[scored], y_pred[scored], 2)
+    np.testing.assert_array_equal(result.confusion, expected)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        keras_unet.losses.SoftDice(from_logits=True),
+    ],
+)
+def test_the_loss_is_that_of_the_other_pixels(net, dataset, partly, loss):
+    found = validate(net, partly(dataset).subset([0, 1]), loss=loss).loss
+    parts, sizes = [], []
+    for index, width in ((0, 56), (1, 10)):
+        image = np.asarray(scaling.scale_image(dataset.image(index)))
+        logits = net.logits(image)[np.newaxis, :, :width]
+        y_true = dataset.mask(index)[np.newaxis, :, :width, np.newaxis]
+        parts.append(float(np.mean(loss(y_true.astype(np.float32), logits))))
+        sizes.append(width)
+    assert found == pytest.approx(np.average(parts, weights=sizes), abs=1e-5)
+
+
+def test_a_set_that_is_ignored_altogether_has_no_loss(net, dataset, partly):
+    class Nothing(Dataset):
+        def mask(self, index):
+            return np.full_like(super().mask(index), IGNORED)
+
+    nothing = Nothing(dataset.pairs, dataset.facts, dataset.coding).subset([0])
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    assert np.isnan(validate(net, nothing, loss=loss, threshold=0.5).loss)

@@ -1,0 +1,60 @@
+import pathlib
+
+import pytest
+
+from pipelines.config import DataConfig, FitConfig, HoldOutConfig
+from pipelines.config.data import data_settings
+
+DATA = {"images": "images", "masks": "masks"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"images": ""}, "images must name a file or folder"),
+        ({"mask_kind": "ids"}, "mask_kind must be one of auto, binary, classes"),
+        ({"ignore_value": 2**32}, "ignore_value must be a whole number"),
+        ({"ignore_value": 1.5}, "ignore_value must be a whole number"),
+        ({"class_colours": ("red",)}, "class_colours must be colours"),
+        ({"class_colours": "FF0000"}, "class_colours must be a tuple"),
+        (
+            {"class_colours": ("FF0000",), "mask_kind": "binary"},
+            "class_colours are for masks of classes",
+        ),
+        ({"mask_suffix": "a/b"}, "mask_suffix must be a part of a file name"),
+    ],
+)
+def test_wrong_settings_are_named(settings, named):
+    with pytest.raises(ValueError, match=named):
+        DataConfig(**DATA | settings)
+
+
+def test_paths_become_text():
+    assert DataConfig(images=pathlib.Path("a"), masks="b").images == "a"
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"validation_masks": "x"}, "go together; got only one"),
+        (
+            {
+                "validation_images": "x",
+                "validation_masks": "y",
+                "validation_stems": ("1",),
+            },
+            "not both",
+        ),
+        ({"validation_stems": "02"}, "must be a tuple of stems"),
+    ],
+)
+def test_settings_of_the_hold_out_that_clash_are_refused(settings, named):
+    with pytest.raises(ValueError, match=named):
+        HoldOutConfig(**settings)
+
+
+def test_the_data_part_of_a_verbs_settings_stands_alone():
+    config = FitConfig(**DATA, run_dir="run", mask_kind="classes", ignore_value=9)
+    assert data_settings(config) == DataConfig(
+        **DATA, mask_kind="classes", ignore_value=9
+    )
