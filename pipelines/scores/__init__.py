@@ -1,5 +1,26 @@
-"""Segmentation scores on arrays."""
+"""Segmentation scores on arrays; docs/scores.md explains each in a few sentences."""
 
+from pipelines.scores.boundaries import (
+    TOLERANCE,
+    BoundaryCounts,
+    SurfaceDistances,
+    boundary,
+    surface_distances,
+)
+from pipelines.scores.challenge import (
+    INSIDE_THRESHOLDS,
+    ChallengeScores,
+    information_score,
+    rand_score,
+    thin_borders,
+)
+from pipelines.scores.instances import (
+    IOU_THRESHOLDS,
+    InstanceCounts,
+    Matches,
+    match_objects,
+)
+from pipelines.scores.overlaps import objects, overlap_table
 from pipelines.scores.pixels import (
     THRESHOLDS,
     ClassScores,
@@ -9,13 +30,32 @@ from pipelines.scores.pixels import (
     mean_iou,
     pixel_error,
 )
+from pipelines.scores.warping import WarpingCounts, warp
 
 __all__ = [
+    "INSIDE_THRESHOLDS",
+    "IOU_THRESHOLDS",
     "THRESHOLDS",
+    "TOLERANCE",
+    "BoundaryCounts",
+    "ChallengeScores",
     "ClassScores",
+    "InstanceCounts",
+    "Matches",
+    "SurfaceDistances",
     "ThresholdCounts",
+    "WarpingCounts",
+    "boundary",
     "class_scores",
     "confusion_matrix",
+    "information_score",
+    "match_objects",
     "mean_iou",
+    "objects",
+    "overlap_table",
     "pixel_error",
+    "rand_score",
+    "surface_distances",
+    "thin_borders",
+    "warp",
 ]

@@ -1,0 +1,234 @@
+"""The scores of the ISBI 2012 challenge on membranes between cells.
+
+Source: Arganda-Carreras et al., "Crowdsourcing the creation of image segmentation
+algorithms for connectomics", Frontiers in Neuroanatomy 9:142, 2015. They compare two
+partitions of the pixels inside the true cells, so that the width of the border between
+the cells does not count, but every merger and split does.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from pipelines.scores import checks
+from pipelines.scores.overlaps import objects, overlap_table
+
+# Thresholds on P(inside) that are tried: 0.1, 0.15, ..., 0.95.
+INSIDE_THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(2, 20))
+
+
+def thin_borders(
+    inside_probability: np.ndarray, threshold: float, valid: np.ndarray | None = None
+) -> np.ndarray:
+    """Divides an image into cells that touch: borders are thinned until they vanish.
+
+    The connected components (4-neighbours) of P(inside) > threshold grow by watershed
+    over 1 - P(inside).
+
+    Args:
+        inside_probability: floats from 0 to 1, (height, width).
+        threshold: a pixel is inside when P(inside) > threshold.
+        valid: bool, True where a pixel is scored. Nothing grows into ignored pixels.
+
+    Returns:
+        int32 (height, width): cells from 1 on, 0 where no cell can grow to.
+    """
+    # Here, since scikit-image takes long to import and most users never come here.
+    from skimage.segmentation import watershed
+
+    scored = checks.scored_pixels(valid, inside_probability.shape)
+    cells = objects(inside_probability > threshold, scored)
+    if not cells.any():
+        return cells
+    # Cells grow from their rims: all their pixels would fill the queue for nothing.
+    growing = ndimage.binary_dilation(cells == 0) & scored
+    rims = np.where(growing, cells, 0)
+    grown = watershed(1 - inside_probability, rims, mask=growing)
+    return np.where(cells, cells, grown).astype(np.int32)
+
+
+def rand_score(
+    true_cells: np.ndarray,
+    predicted_cells: np.ndarray,
+    valid: np.ndarray | None = None,
+) -> float:
+    """Returns the Rand F-score inside the true cells, V_rand.
+
+    Of all pairs of pixels in one predicted cell, how many are in one true cell
+    (precision: falls with mergers), and the other way round (recall: falls with
+    splits); F = 2 pairs in both / (pairs of truth + pairs of prediction). It is one
+    minus the adapted Rand error of scikit-image, and the V_rand of the challenge
+    (alpha = 0.5) with pairs drawn without replacement.
+
+    Args:
+        true_cells: numbers of cells, (height, width); pixels of 0 are not scored.
+        predicted_cells: numbers of cells. A pixel of 0 is in no pair: it counts as a
+            cell of its own.
+        valid: bool, True where a pixel is scored.
+
+    Returns:
+        From 0 to 1; NaN where no true cell has two pixels.
+    """
+    return _rand(_counts(true_cells, predicted_cells, valid))
+
+
+def information_score(
+    true_cells: np.ndarray,
+    predicted_cells: np.ndarray,
+    valid: np.ndarray | None = None,
+) -> float:
+    """Returns the information-theoretic F-score inside the true cells, V_info.
+
+    Two times the mutual information of truth and prediction, divided by the sum of
+    their entropies; that is one minus the variation of information (both conditional
+    entropies) divided by that sum.
+
+    Args:
+        true_cells: numbers of cells, (height, width); pixels of 0 are not scored.
+        predicted_cells: numbers of cells. A pixel of 0 counts as a cell of its own.
+        valid: bool, True where a pixel is scored.
+
+    Returns:
+        From 0 to 1; 1 where truth and prediction are both one cell; NaN where no true
+        cell has two pixels, as in `rand_score`.
+    """
+    return _information(_counts(true_cells, predicted_cells, valid))
+
+
+class ChallengeScores:
+    """Scores of the challenge, added up image by image.
+
+    At each threshold a score is the mean over the images; of these means the best is
+    reported, so all images share one threshold, as in the challenge. Images without
+    true cells are left out.
+    """
+
+    def __init__(
+        self, inside: int = 1, thresholds: Sequence[float] = INSIDE_THRESHOLDS
+    ) -> None:
+        """Starts without images.
+
+        Args:
+            inside: the class of the inside of cells: 1, or 0 where the foreground is
+                the membrane.
+            thresholds: on P(inside).
+        """
+        self.thresholds = tuple(thresholds)
+        self._inside = inside
+        # V_rand, V_info and Rand score without thinning.
+        self._sums = np.zeros((3, len(self.thresholds)))
+        self._images = 0
+
+    def add(
+        self,
+        y_true: np.ndarray,
+        foreground_probability: np.ndarray,
+        valid: np.ndarray | None = None,
+    ) -> None:
+        """Adds an image.
+
+        Ignored pixels count as outside the image: a cell that they cut through is two,
+        in truth and in prediction alike.
+
+        Args:
+            y_true: class ids 0 and 1, (height, width); other ids only where ignored.
+            foreground_probability: P(class 1) from 0 to 1, of that shape.
+            valid: bool, True where a pixel is scored.
+        """
+        truth, probability = checks.inside_of(
+            y_true, foreground_probability, self._inside
+        )
+        cells = objects(truth, valid)
+        scored = checks.scored_pixels(valid, cells.shape)
+        found = np.array(
+            [_scores(cells, probability, each, scored) for each in self.thresholds]
+        )
+        if not np.isnan(found).any():
+            self._sums += found.T
+            self._images += 1
+
+    def v_rand(self) -> float:
+        """Returns V_rand after border thinning, NaN without images."""
+        return self._best(0)
+
+    def v_info(self) -> float:
+        """Returns V_info after border thinning, NaN without images."""
+        return self._best(1)
+
+    def rand_error(self) -> float:
+        """Returns one minus the Rand F-score without thinning, NaN without images.
+
+        The Rand error of the table in the U-Net paper: predicted borders are as wide
+        as they are, and pixels on them are joined to no cell.
+        """
+        return 1 - self._best(2)
+
+    def _best(self, row: int) -> float:
+        return self._sums[row].max() / self._images if self._images else float("nan")
+
+
+def _scores(
+    cells: np.ndarray, probability: np.ndarray, threshold: float, scored: np.ndarray
+) -> tuple[float, float, float]:
+    thinned = _counts(cells, thin_borders(probability, threshold, scored), scored)
+    bare = _counts(cells, objects(probability > threshold, scored), scored)
+    return _rand(thinned), _information(thinned), _rand(bare)
+
+
+class _Counts(NamedTuple):
+    """Pixels inside true cells.
+
+    Attributes:
+        joint: by both cells, of those in a predicted cell; int64 (pairs,).
+        true: by true cell.
+        predicted: by predicted cell.
+        alone: how many are in no predicted cell.
+    """
+
+    joint: np.ndarray
+    true: np.ndarray
+    predicted: np.ndarray
+    alone: int
+
+
+def _counts(
+    true_cells: np.ndarray, predicted_cells: np.ndarray, valid: np.ndarray | None
+) -> _Counts:
+    checks.check_one_shape(true_cells=true_cells, predicted_cells=predicted_cells)
+    scored = checks.scored_pixels(valid, true_cells.shape) & (true_cells != 0)
+    table = overlap_table(true_cells, predicted_cells, scored)[1:]
+    joint = table[:, 1:]
+    alone = int(table[:, [0]].sum())
+    return _Counts(joint.data, table.sum(axis=1), joint.sum(axis=0), alone)
+
+
+def _rand(counts: _Counts) -> float:
+    of_truth, of_prediction = _pairs(counts.true), _pairs(counts.predicted)
+    if not of_truth:
+        return float("nan")
+    return 2 * _pairs(counts.joint) / (of_truth + of_prediction)
+
+
+def _information(counts: _Counts) -> float:
+    if not _pairs(counts.true):
+        return float("nan")
+    of_both = _entropy(counts.joint, counts.alone)
+    total = _entropy(counts.true) + _entropy(counts.predicted, counts.alone)
+    # Rounding may leave a negative zero.
+    return max(0.0, 2 * (total - of_both) / total) if total else 1.0
+
+
+def _pairs(counts: np.ndarray) -> float:
+    """Returns how many pairs of pixels lie in one cell, twice."""
+    counts = counts.astype(np.float64)
+    return float(counts @ (counts - 1))
+
+
+def _entropy(counts: np.ndarray, alone: int = 0) -> float:
+    """Returns the entropy in nats, with so many cells of a single pixel besides."""
+    total = counts.sum() + alone
+    shares = counts[counts > 0] / total
+    of_one = alone / total * np.log(total)
+    return float(of_one - (shares * np.log(shares)).sum())

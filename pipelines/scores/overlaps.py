@@ -1,0 +1,71 @@
+"""How much the objects of two label images have in common."""
+
+import numpy as np
+from scipy import ndimage, sparse
+
+from pipelines.scores import checks
+
+
+def objects(mask: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
+    """Numbers the connected components of a mask.
+
+    Pixels that share a side are connected (4-connectivity).
+
+    Args:
+        mask: bool (height, width); of probabilities: `probability > threshold`.
+        valid: bool, True where a pixel is scored; ignored pixels belong to no object,
+            and an object that they cut through becomes two.
+
+    Returns:
+        int32 (height, width): 0 for the background, objects from 1 on.
+    """
+    checks.check_one_shape(mask=mask)
+    labels, _ = ndimage.label(mask & checks.scored_pixels(valid, mask.shape))
+    return labels.astype(np.int32, copy=False)
+
+
+def overlap_table(
+    true_labels: np.ndarray,
+    predicted_labels: np.ndarray,
+    valid: np.ndarray | None = None,
+) -> sparse.csr_array:
+    """Counts the pixels by their object in two label images.
+
+    Args:
+        true_labels: integers from 0 on, (height, width).
+        predicted_labels: integers from 0 on, of that shape.
+        valid: bool, True where a pixel is counted.
+
+    Returns:
+        int64, truth by prediction. Row and column 0 are those of label 0; the others
+        are in the order of the labels, without gaps.
+
+    Raises:
+        ValueError: the shapes differ, or labels are no integers from 0 on.
+    """
+    checks.check_one_shape(true_labels=true_labels, predicted_labels=predicted_labels)
+    scored = checks.scored_pixels(valid, true_labels.shape)
+    rows, num_rows = _numbered("true_labels", true_labels[scored])
+    columns, num_columns = _numbered("predicted_labels", predicted_labels[scored])
+    ones = np.ones(rows.size, np.int64)
+    table = sparse.coo_array((ones, (rows, columns)), shape=(num_rows, num_columns))
+    # Pixels of the same two labels are added up.
+    return table.tocsr()
+
+
+def _numbered(name: str, labels: np.ndarray) -> tuple[np.ndarray, int]:
+    """Returns labels without gaps, and how many there are with label 0."""
+    if not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
+        raise ValueError(
+            f"{name} must hold the numbers of objects, integers from 0 on, got "
+            f"{labels.dtype} from {labels.min(initial=0)} on."
+        )
+    largest = int(labels.max(initial=0))
+    if largest > max(labels.size, 65535):
+        found, numbers = np.unique(np.append(labels, 0), return_inverse=True)
+        return numbers[:-1], len(found)
+    # Some times faster than sorting them, for numbers in the usual range.
+    found = np.zeros(largest + 1, np.int32)
+    found[labels], found[0] = 1, 1
+    numbers = np.cumsum(found, dtype=np.int32)
+    return numbers[labels] - 1, int(numbers[-1])

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from skimage import measure
+from skimage.metrics import contingency_table
+
+from pipelines import scores
+from pipelines.components import label_components
+from pipelines.images import ArrayImage
+
+
+def test_objects_are_those_of_scikit_image(random):
+    mask = random.random((20, 30)) < 0.6
+    found = scores.objects(mask)
+    expected, count = measure.label(mask, connectivity=1, return_num=True)
+    assert found.max() == count
+    assert len(np.unique(found * 1000 + expected)) == count + 1
+
+
+def test_objects_are_those_that_are_labelled_block_by_block(random):
+    mask = random.random((20, 30)) < 0.6
+    labels = np.zeros((20, 30, 1), np.int32)
+    image = ArrayImage(mask.astype(np.uint8)[..., np.newaxis], "mask")
+    count = label_components(image, labels, block_bytes=100)
+    found = scores.objects(mask)
+    assert len(np.unique(found * 1000 + labels[..., 0])) == count + 1
+
+
+def test_ignored_pixels_cut_an_object():
+    mask = np.ones((1, 5), bool)
+    valid = np.array([[True, True, False, True, True]])
+    np.testing.assert_array_equal(scores.objects(mask, valid), [[1, 1, 0, 2, 2]])
+
+
+def test_pixels_are_counted_by_their_objects():
+    true = np.array([[0, 4, 4], [4, 9, 9]])
+    predicted = np.array([[2, 2, 0], [2, 2, 7]], np.uint16)
+    found = scores.overlap_table(true, predicted).toarray()
+    # Rows: 0, 4, 9; columns: 0, 2, 7.
+    np.testing.assert_array_equal(found, [[0, 1, 0], [1, 2, 0], [0, 1, 1]])
+
+
+def test_the_table_is_that_of_scikit_image(random):
+    true, predicted = random.integers(0, 6, (2, 15, 15))
+    expected = contingency_table(true, predicted).toarray()
+    np.testing.assert_array_equal(
+        scores.overlap_table(true, predicted).toarray(), expected
+    )
+
+
+def test_label_zero_has_its_row_and_column_even_where_it_does_not_occur():
+    table = scores.overlap_table(np.array([[3]]), np.array([[5]])).toarray()
+    np.testing.assert_array_equal(table, [[0, 0], [0, 1]])
+
+
+def test_numbers_of_objects_may_be_huge(random):
+    true, predicted = random.integers(0, 6, (2, 5, 5))
+    expected = scores.overlap_table(true, predicted).toarray()
+    found = scores.overlap_table(true * 10**15, predicted).toarray()
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_ignored_pixels_are_not_counted():
+    valid = np.array([[True, False]])
+    table = scores.overlap_table(np.array([[1, 2]]), np.array([[1, 1]]), valid)
+    np.testing.assert_array_equal(table.toarray(), [[0, 0], [0, 1]])
+
+
+@pytest.mark.parametrize("wrong", [np.array([[-1]]), np.array([[0.5]])])
+def test_labels_that_are_no_numbers_of_objects_are_refused(wrong):
+    with pytest.raises(ValueError, match="predicted_labels must hold the numbers"):
+        scores.overlap_table(np.array([[1]]), wrong)
