@@ -6,8 +6,8 @@ from setuptools import find_packages, setup
 # TensorFlow Serving's gRPC API, for that server and for `segment` over gRPC, at the
 # version of the TensorFlow that is installed.
 SERVE = ["starlette>=0.40", "uvicorn>=0.30", "grpcio", "tensorflow-serving-api>=2.15"]
-# The images carried by this release; later ones download them. Otsu's threshold.
-DEMO = ["ndev-sampledata==0.0.3", "scikit-image>=0.22"]
+# The images carried by this release; later ones download them.
+DEMO = ["ndev-sampledata==0.0.3"]
 # GeoTIFF: where an image lies on the Earth.
 GEO = ["rasterio>=1.4"]
 # Microscope files of other kinds; each kind needs a plug-in of its own besides.
@@ -36,6 +36,9 @@ setup(
         "pillow",
         "tifffile",
         "imagecodecs",
+        # Its watershed thins borders for the scores of the ISBI 2012 challenge; Otsu's
+        # threshold in the demo.
+        "scikit-image>=0.22",
         # Zarr and OME-Zarr, of format 2 and 3.
         "zarr>=3",
         "matplotlib",
