@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from keras_unet.border_weights import border_weights
+from keras_unet.border_weights import (
+    balanced_weights,
+    border_closeness,
+    border_weights,
+    closeness_margin,
+)
 
 SMALL_LABELS = arrays.arrays(
     dtype=np.int32,
@@ -52,6 +57,58 @@ def test_weights_equal_the_formula_for_cells_far_apart():
     weights = border_weights(labels, balance_classes=False)
     expected = 1 + exponential(labels, 10, 5)
     np.testing.assert_allclose(weights, expected, rtol=1e-6, atol=1e-6 * 10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    data=st.data(),
+    sigma=st.sampled_from([0.4, 1.0, 1.7]),
+    labels=arrays.arrays(
+        np.int32, (40, 33), elements=st.sampled_from([0] * 30 + [1, 2, 5])
+    ),
+)
+def test_windows_have_the_values_of_the_whole_image(data, sigma, labels):
+    whole = border_closeness(labels, sigma)
+    margin = closeness_margin(sigma)
+    top = data.draw(st.integers(0, 39))
+    left = data.draw(st.integers(0, 32))
+    bottom = data.draw(st.integers(top + 1, 40))
+    right = data.draw(st.integers(left + 1, 33))
+    first_row, first_column = max(0, top - margin), max(0, left - margin)
+    part = labels[first_row : bottom + margin, first_column : right + margin]
+    found = border_closeness(part, sigma)
+    rows = slice(top - first_row, bottom - first_row)
+    columns = slice(left - first_column, right - first_column)
+    np.testing.assert_array_equal(found[rows, columns], whole[top:bottom, left:right])
+
+
+def test_the_margin_is_where_the_term_is_negligible():
+    # sigma * sqrt(2 * ln(1e7)) = 28.4 pixels for the paper's sigma.
+    assert closeness_margin(5.0) == 29
+    assert math.exp(-(closeness_margin(5.0) ** 2) / 50) < 1e-7
+
+
+def test_closeness_takes_every_id_as_one_cell_though_in_pieces():
+    labels = np.array([[3, 0, 3]])
+    np.testing.assert_array_equal(border_closeness(labels), np.zeros((1, 3)))
+    # A mask of the same pixels is two cells.
+    weights = border_weights(labels, balance_classes=False)
+    np.testing.assert_allclose(weights, 1 + 10 * math.exp(-4 / 50), rtol=1e-6)
+
+
+def test_closeness_is_the_border_term_without_its_factor():
+    labels = two_squares(gap=2)
+    weights = border_weights(labels, w0=50, sigma=6, balance_classes=False)
+    found = border_closeness(labels, sigma=6)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(1 + 50 * found, weights, rtol=1e-6)
+
+
+def test_balanced_weights_are_those_of_scikit_learn_with_absent_classes_1():
+    # n / (k * n_c) with n = 12 and two classes that occur.
+    np.testing.assert_allclose(balanced_weights([9, 0, 3]), [12 / 18, 1, 12 / 6])
+    counts = np.array([[5, 5], [0, 7], [0, 0]])
+    np.testing.assert_allclose(balanced_weights(counts), [[1, 1], [1, 1], [1, 1]])
 
 
 def test_weights_between_two_squares_are_those_worked_out_by_hand():
