@@ -36,7 +36,7 @@ def _message_classes() -> tuple[Any, Any]:
             "grpc.health.v1.HealthCheckRequest",
             "grpc.health.v1.HealthCheckResponse",
         )
-    )  # type: ignore[return-value]
+    )
 
 
 Request, Response = _message_classes()

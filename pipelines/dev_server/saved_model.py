@@ -18,6 +18,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from pipelines.dev_server.errors import Code, ServingError
 
 DEFAULT_SIGNATURE = "serving_default"
+LONGEST_TIMEOUT = 1e9
 _TAG = "serve"
 _INITIALISER = "__saved_model_init_op"
 # Where TensorFlow's C++ (and so the server's messages) and Python differ.
@@ -221,7 +222,8 @@ def _check_inputs(signature: Signature, arrays: Mapping[str, np.ndarray]) -> Non
 
 
 def _options(timeout: float | None) -> Any:
-    if timeout is None:
+    # A call without a deadline has one in thousands of years.
+    if timeout is None or timeout > LONGEST_TIMEOUT:
         return None
     return tf.compat.v1.RunOptions(timeout_in_ms=max(1, round(1000 * timeout)))
 

@@ -1,6 +1,7 @@
 """A small exported model, and servers that serve it."""
 
 import contextlib
+import dataclasses
 import http.client
 import json
 import os
@@ -9,15 +10,17 @@ import threading
 import time
 import urllib.parse
 
+import grpc
 import pytest
 import tensorflow as tf
 import uvicorn
 
 from pipelines.config import ServeConfig
 from pipelines.dev_server.__main__ import server_config
+from pipelines.dev_server.grpc_api import make_server
 from pipelines.dev_server.models import ModelManager
 from pipelines.dev_server.rest import RestApp
-from pipelines.serving import running_server
+from pipelines.serving import running_launch
 
 ECHOED = "float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32"
 ECHOED += " uint64 bool string"
@@ -63,6 +66,13 @@ def write_toy_model(folder, factor=2.0):
             },
             image=((None, None, None, 1), tf.float32),
         ),
+        # Runs for as long as it is told to.
+        "count": signature(
+            lambda steps: {
+                "n": tf.while_loop(lambda n: n < steps, lambda n: n + 1, [0])[0][None]
+            },
+            steps=((), tf.int32),
+        ),
         "no_batch": signature(
             lambda x: {"total": tf.reduce_sum(x)}, x=((None,), tf.float32)
         ),
@@ -89,10 +99,12 @@ def app_in_thread(app):
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
 
 
 def _send(base, method, path, body=b"", headers=None):
@@ -137,14 +149,45 @@ def toy_folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
-def development_server(toy_folder):
-    """The base URL of a development server of `toy`, in this process."""
-    manager = ModelManager(toy_folder)
+@dataclasses.dataclass(frozen=True)
+class Addresses:
+    """Where a server answers: http://HOST:PORT and HOST:PORT."""
+
+    rest: str
+    grpc: str
+
+
+@contextlib.contextmanager
+def serving(manager, **settings):
+    """Yields the addresses of both transports over a manager, in this process."""
     manager.start()
-    with app_in_thread(RestApp(manager)) as url:
-        yield url
-    manager.close()
+    server = make_server(manager, **settings)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with app_in_thread(RestApp(manager)) as url:
+            yield Addresses(url, f"127.0.0.1:{port}")
+    finally:
+        server.stop(None).wait()
+        manager.close()
+
+
+@pytest.fixture(name="serving", scope="session")
+def _serving():
+    return serving
+
+
+@pytest.fixture(scope="session")
+def development(toy_folder):
+    """The addresses of a development server of `toy`, in this process."""
+    with serving(ModelManager(toy_folder), with_health=True) as addresses:
+        yield addresses
+
+
+@pytest.fixture(scope="session")
+def development_server(development):
+    """The base URL of a development server of `toy`, in this process."""
+    return development.rest
 
 
 def _servers():
@@ -153,16 +196,19 @@ def _servers():
 
 
 @pytest.fixture(scope="session", params=_servers())
-def server(request):
-    """The base URL of each server that the conformance table is held against.
+def addresses(request):
+    """The addresses of each server that the conformance table is held against.
 
     TensorFlow Serving is one that TF_SERVING_BINARY names the program of, or one at
-    TF_SERVING_URL (http://HOST:PORT) that serves what `write_toy_model` writes as toy.
+    TF_SERVING_URL (http://HOST:PORT; its gRPC port is 8500, or TF_SERVING_GRPC is
+    HOST:PORT) that serves what `write_toy_model` writes as toy.
     """
     if request.param == "development":
-        yield request.getfixturevalue("development_server")
+        yield request.getfixturevalue("development")
     elif "TF_SERVING_URL" in os.environ:
-        yield os.environ["TF_SERVING_URL"].rstrip("/")
+        url = os.environ["TF_SERVING_URL"].rstrip("/")
+        host = urllib.parse.urlsplit(url).hostname
+        yield Addresses(url, os.environ.get("TF_SERVING_GRPC", f"{host}:8500"))
     else:
         config = ServeConfig(
             saved_model=str(request.getfixturevalue("toy_folder")),
@@ -170,5 +216,19 @@ def server(request):
             rest_port=0,
             grpc_port=0,
         )
-        with running_server(config) as url:
-            yield url.partition("/v1/")[0]
+        with running_launch(config) as launch:
+            rest = launch.url.partition("/v1/")[0]
+            yield Addresses(rest, urllib.parse.urlsplit(launch.grpc_url).netloc)
+
+
+@pytest.fixture(scope="session")
+def server(addresses):
+    """The base URL of each server that the conformance table is held against."""
+    return addresses.rest
+
+
+@pytest.fixture(scope="session")
+def channel(addresses):
+    """A gRPC channel to each of them."""
+    with grpc.insecure_channel(addresses.grpc) as channel:
+        yield channel

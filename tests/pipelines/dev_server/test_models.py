@@ -1,155 +1,93 @@
-import os
 import shutil
 import time
 
 import numpy as np
 import pytest
 
-from pipelines.dev_server import served_model
-from pipelines.dev_server.errors import Code, ServingError
+from pipelines.dev_server.errors import ServingError
 from pipelines.dev_server.models import ModelManager
-from pipelines.dev_server.served_model import VersionStatus
 
 
 @pytest.fixture
 def base(toy_folder, tmp_path):
-    """A base path of its own, with version 1 of the toy model."""
-    shutil.copytree(toy_folder / "1", tmp_path / "toy" / "1")
+    """A base path with the versions 1 and 2 of the toy model."""
+    for version in ("1", "2"):
+        shutil.copytree(toy_folder / "1", tmp_path / "toy" / version)
     return tmp_path / "toy"
 
 
-@pytest.fixture(scope="module")
-def tripling(write_toy_model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tripling") / "model"
-    write_toy_model(folder, factor=3.0)
-    return folder
+def write(path, base, versions, labels, name="cells"):
+    policy = " ".join(f"versions: {version}" for version in versions)
+    entries = " ".join(
+        f'version_labels {{ key: "{label}" value: {version} }}'
+        for label, version in labels.items()
+    )
+    path.write_text(
+        f'model_config_list {{ config {{ name: "{name}" base_path: "{base}" '
+        f"model_version_policy {{ specific {{ {policy} }} }} {entries} }} }}"
+    )
+    return path
 
 
-def publish(folder, base, version):
-    shutil.copytree(folder, base / f".tmp-{version}")
-    os.rename(base / f".tmp-{version}", base / str(version))
+def version_of(manager, label):
+    return manager.model("cells", label=label)[0]
 
 
-def answer(manager, version=None):
-    number, model = manager.model("toy", version)
-    x = np.ones((1, 2), np.float32)
-    outputs = model.run(model.signature(""), {"x": x})
-    return number, outputs["y"][0, 0].item()
-
-
-def states(manager):
-    return {s.version: (s.state, s.error_code) for s in manager.statuses("toy")}
-
-
-def test_newest_version_is_served(base, tripling):
-    publish(tripling, base, "00000010")
-    manager = ModelManager(base)
+def test_labels_lead_to_their_versions(base, tmp_path):
+    file = write(tmp_path / "f", base, [1, 2], {"stable": 1, "canary": 2, "late": 9})
+    manager = ModelManager(file)
     manager.poll()
-    assert answer(manager) == (10, 3.0)
-    assert states(manager) == {10: ("AVAILABLE", "OK")}
+    assert manager.names == ["cells"]
+    assert version_of(manager, "stable") == 1
+    assert version_of(manager, "canary") == 2
+    with pytest.raises(ServingError, match=r"Specific\(cells, 9\)"):
+        version_of(manager, "late")
+    with pytest.raises(ServingError, match="Unrecognized .* label: nope"):
+        version_of(manager, "nope")
 
 
-def test_published_version_replaces_the_older_one_within_seconds(base, tripling):
-    manager = ModelManager(base)
+def test_edited_file_is_read_again_and_a_broken_one_is_not(base, tmp_path, caplog):
+    file = write(tmp_path / "f", base, [1], {"stable": 1})
+    manager = ModelManager(file)
     manager.start()
     try:
-        assert answer(manager) == (1, 2.0)
-        publish(tripling, base, 2)
-        deadline = time.monotonic() + 10
-        while answer(manager) != (2, 3.0) and time.monotonic() < deadline:
+        write(file, base, [1, 2], {"stable": 1, "canary": 2})
+        deadline = time.monotonic() + 20
+        while len(manager.statuses("cells")) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert answer(manager) == (2, 3.0)
     finally:
         manager.close()
-    assert manager.statuses("toy") == [
-        VersionStatus(2, "AVAILABLE"),
-        VersionStatus(1, "END"),
-    ]
-    with pytest.raises(ServingError, match=r"Specific\(toy, 1\)"):
-        manager.model("toy", 1)
-
-
-def test_request_under_way_ends_on_the_version_it_began_with(base, tripling):
-    manager = ModelManager(base)
+    assert version_of(manager, "canary") == 2
+    file.write_text("model_config_list {")
     manager.poll()
-    _, model = manager.model("toy")
-    publish(tripling, base, 2)
+    assert version_of(manager, "canary") == 2
+    assert "The models stay as they were" in caplog.text
+
+
+def test_model_that_is_named_no_more_is_unloaded(base, tmp_path):
+    file = write(tmp_path / "f", base, [1], {})
+    manager = ModelManager(file)
+    manager.poll()
+    write(file, base, [1], {}, name="others")
+    manager.poll()
+    assert manager.names == ["others"]
+    with pytest.raises(ServingError, match=r"Latest\(cells\)"):
+        manager.model("cells")
+
+
+def test_start_fails_if_one_of_the_models_has_no_version(base, tmp_path):
+    file = write(tmp_path / "f", base, [7], {})
+    with pytest.raises(ValueError, match="No version of .*toy can be served"):
+        ModelManager(file).start()
+
+
+def test_requests_go_on_while_versions_change(base, tmp_path):
+    file = write(tmp_path / "f", base, [1], {})
+    manager = ModelManager(file)
+    manager.poll()
+    _, model = manager.model("cells")
+    write(file, base, [2], {})
     manager.poll()
     x = np.ones((1, 2), np.float32)
-    assert model.run(model.signature(""), {"x": x})["y"][0, 0] == 2.0
-
-
-def test_older_version_is_there_until_the_newer_one_is_loaded(
-    base, tripling, monkeypatch
-):
-    manager = ModelManager(base)
-    manager.poll()
-    seen = []
-
-    class Watched(served_model.LoadedModel):
-        def __init__(self, folder):
-            seen.append((answer(manager), states(manager)))
-            super().__init__(folder)
-
-    monkeypatch.setattr(served_model, "LoadedModel", Watched)
-    publish(tripling, base, 2)
-    manager.poll()
-    assert seen == [((1, 2.0), {1: ("AVAILABLE", "OK"), 2: ("LOADING", "OK")})]
-
-
-def test_version_that_does_not_load_is_told_and_not_tried_again(base, tripling):
-    manager = ModelManager(base)
-    manager.poll()
-    (base / "2").mkdir()
-    (base / "2" / "saved_model.pb").write_bytes(b"no message")
-    manager.poll()
-    assert states(manager) == {1: ("AVAILABLE", "OK"), 2: ("END", "UNKNOWN")}
-    assert manager.statuses("toy", 2)[0].error_message
-    shutil.rmtree(base / "2")
-    publish(tripling, base, 2)
-    manager.poll()
-    assert answer(manager) == (1, 2.0)
-    publish(tripling, base, 3)
-    manager.poll()
-    assert answer(manager) == (3, 3.0)
-
-
-def test_withdrawn_version_gives_way_to_the_one_before(base, tripling):
-    publish(tripling, base, 2)
-    manager = ModelManager(base)
-    manager.poll()
-    shutil.rmtree(base / "2")
-    manager.poll()
-    assert answer(manager) == (1, 2.0)
-    assert states(manager) == {1: ("AVAILABLE", "OK"), 2: ("END", "OK")}
-
-
-def test_removed_model_is_unloaded_and_still_listed(base):
-    manager = ModelManager(base)
-    manager.poll()
-    shutil.rmtree(base)
-    manager.poll()
-    assert states(manager) == {1: ("END", "OK")}
-    with pytest.raises(ServingError, match=r"Latest\(toy\)") as raised:
-        manager.model("toy")
-    assert raised.value.code == Code.NOT_FOUND
-
-
-def test_unknown_names_and_versions_are_not_found(base):
-    manager = ModelManager(base)
-    manager.poll()
-    with pytest.raises(ServingError, match="any versions of model nope"):
-        manager.statuses("nope")
-    with pytest.raises(ServingError, match="version 9 of model toy"):
-        manager.statuses("toy", 9)
-    with pytest.raises(ServingError, match=r"Specific\(nope, 1\)"):
-        manager.model("nope", 1)
-
-
-@pytest.mark.parametrize("content", [None, b"no message"])
-def test_start_without_a_version_that_loads_is_refused(tmp_path, content):
-    (tmp_path / "1").mkdir()
-    if content:
-        (tmp_path / "1" / "saved_model.pb").write_bytes(content)
-    with pytest.raises(ValueError, match=str(tmp_path)):
-        ModelManager(tmp_path).start()
+    assert model.run(model.signature(""), {"x": x})["y"].tolist() == [[2, 2]]
+    assert [status.version for status in manager.statuses("cells")] == [2, 1]

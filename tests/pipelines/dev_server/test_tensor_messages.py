@@ -1,0 +1,61 @@
+import ml_dtypes
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
+
+from pipelines.dev_server.errors import ServingError
+from pipelines.dev_server.tensor_messages import from_message, to_message
+
+DTYPES = "float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64"
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES.split(), "bool", "bfloat16"])
+def test_array_comes_back_from_the_field_of_its_dtype(dtype):
+    dtype = ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype
+    array = np.array([[0, 1, 3], [127, 1, 0]]).astype(dtype)
+    message = to_message(array)
+    assert message.tensor_content == b""
+    # TensorFlow's own reader, on bytes as they travel.
+    sent = tensor_pb2.TensorProto.FromString(message.SerializeToString())
+    read = tf.make_ndarray(sent)
+    assert read.dtype == array.dtype
+    np.testing.assert_array_equal(read, array)
+
+
+def test_floats_are_in_float_val():
+    array = np.arange(300, dtype=np.float32)
+    assert list(to_message(array).float_val) == list(range(300))
+
+
+def test_strings_are_bytes():
+    array = np.empty(2, object)
+    array[:] = [b"\xff\x00", b""]
+    message = to_message(array)
+    assert list(message.string_val) == [b"\xff\x00", b""]
+    assert from_message("x", message).tolist() == [b"\xff\x00", b""]
+
+
+def test_missing_values_are_copies_of_the_last():
+    message = tensor_pb2.TensorProto(dtype=1, float_val=[1, 2])
+    message.tensor_shape.dim.add(size=4)
+    assert from_message("x", message).tolist() == [1, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "dtype, sides, content",
+    [
+        (1, [-1], b""),
+        (1, [2], b"\0\0\0"),
+        (1, [10**6, 10**6], b""),
+        (0, [1], b""),
+        (99, [1], b""),
+        (20, [1], b""),  # resource
+    ],
+)
+def test_message_whose_parts_do_not_fit_is_refused(dtype, sides, content):
+    message = tensor_pb2.TensorProto(dtype=dtype, tensor_content=content)
+    for side in sides:
+        message.tensor_shape.dim.add(size=side)
+    with pytest.raises(ServingError, match="tensor parsing error: image"):
+        from_message("image", message)
