@@ -138,7 +138,7 @@ class WarpingCounts:
             )
             different = warped != (probability > threshold)
             self._different[index] += np.count_nonzero(different & scored)
-        self._pixels += np.count_nonzero(scored)
+        self._pixels += int(np.count_nonzero(scored))
 
     def warping_error(self) -> float:
         """Returns the share of pixels that differ, at the threshold with the fewest.
@@ -159,7 +159,7 @@ def _approach(field: np.ndarray, wanted: np.ndarray, may_flip: np.ndarray) -> No
         moved = False
         for side in (0, 1):
             differs = (wanted == side) & (field != side)
-            moved |= _flip(field, may_flip & differs)
+            moved = _flip(field, may_flip & differs) or moved
 
 
 def _flip(field: np.ndarray, may_flip: np.ndarray) -> bool:
