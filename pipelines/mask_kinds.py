@@ -99,10 +99,10 @@ def _binary(
     masks: Sequence[MaskValues], kind: str, known: MaskCoding | None
 ) -> tuple[MaskCoding | None, list[Finding]]:
     many = [mask for mask in masks if len(mask.counts) > 2]
-    smoothed = [mask for mask in many if mask.looks_smoothed]
+    wrong = [mask for mask in many if mask.looks_smoothed or mask.looks_like_image]
     if many and kind == "auto":
         # All that look wrong, or one to ask by.
-        many = smoothed or many[:1]
+        many = wrong or many[:1]
     if many:
         return None, [mask_refusals.too_many_values(mask, kind) for mask in many]
     seen: dict[int, str] = {}
@@ -161,16 +161,8 @@ def _instances(
     found = list(_negative(masks))
     coding = None if found else MaskCoding("instances", None, 2)
     for mask in masks:
-        if mask.looks_smoothed:
-            found.append(
-                findings.warning(
-                    "grey-levels",
-                    mask.file,
-                    f"has {len(mask.counts)} values, most pixels two of them: rather "
-                    "a smoothed mask than object ids.",
-                    "Look at it, and threshold it if it is.",
-                )
-            )
+        if mask.looks_smoothed or mask.looks_like_image:
+            found.append(mask_refusals.no_instances(mask))
     return coding, found
 
 

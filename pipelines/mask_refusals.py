@@ -48,6 +48,14 @@ def too_many_values(mask: MaskValues, kind: str) -> Finding:
     """Returns the finding for a mask of more than two values."""
     values = sorted(mask.counts)
     shown = ", ".join(map(str, values[:6])) + (", ..." if len(values) > 6 else "")
+    if mask.looks_like_image:
+        return findings.error(
+            "no-ids",
+            mask.file,
+            f"has {len(values)} values ({shown}) that change from pixel to pixel: an "
+            "image rather than a mask.",
+            f"Name the masks; if these are ids all the same, say {ID_FLAGS}.",
+        )
     if kind == "auto" and mask.without_gap:
         return findings.error(
             "ambiguous",
@@ -83,4 +91,18 @@ def other_values(mask: MaskValues, seen: list[int]) -> Finding:
         f"has the values {shown}, other masks of the set have others (together "
         f"{', '.join(map(str, seen))}).",
         f"Write all masks with the same two values, or say {ID_FLAGS}.",
+    )
+
+
+def no_instances(mask: MaskValues) -> Finding:
+    """Returns the warning for a mask that does not look like object ids."""
+    if mask.looks_smoothed:
+        look = "most pixels two of them: rather a smoothed mask than object ids"
+    else:
+        look = "which change from pixel to pixel: rather an image than object ids"
+    return findings.warning(
+        "grey-levels",
+        mask.file,
+        f"has {len(mask.counts)} values, {look}.",
+        "Look at it, and threshold it if it is.",
     )

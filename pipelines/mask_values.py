@@ -5,6 +5,8 @@ from typing import Literal
 
 import numpy as np
 
+# Of masks so small or finely patterned that their values change from pixel to pixel.
+FEW_VALUES = 24
 Kind = Literal["binary", "classes", "instances"]
 MAX_CLASSES = 255
 # Class id, in a mask of class ids, of pixels that are neither trained on nor scored.
@@ -92,6 +94,11 @@ class MaskValues:
         """
         pixels = sum(count for value, count in self.counts.items() if value)
         return pixels >= 3 * self.runs
+
+    @property
+    def looks_like_image(self) -> bool:
+        """It has many values, which change from pixel to pixel."""
+        return len(self.counts) > FEW_VALUES and not self.has_objects
 
     def without(self, ignored: int | None) -> "MaskValues":
         """Returns the mask without the pixels of a value."""

@@ -69,7 +69,9 @@ def find_pairs(
     """
     image_entries = find_images(images, damaged=True)
     mask_entries = find_images(masks, damaged=True)
-    two_files = pathlib.Path(images).is_file() and pathlib.Path(masks).is_file()
+    two_files = _is_outright(images, image_entries) and _is_outright(
+        masks, mask_entries
+    )
     same = "page" if two_files else "stem"
     image_key: Key = _page if two_files else image_affixes.key
     mask_key: Key = _page if two_files else mask_affixes.key
@@ -91,6 +93,11 @@ def find_pairs(
     ]
     found += [_own_mask(pair) for pair in pairs if _is_own_mask(pair)]
     return [pair for pair in pairs if not _is_own_mask(pair)], found
+
+
+def _is_outright(pattern: str, entries: Sequence[ImageEntry]) -> bool:
+    """Tells whether a pattern is the name of a file or store, not of a folder."""
+    return {entry.path for entry in entries} == {pathlib.Path(pattern)}
 
 
 def _page(entry: ImageEntry) -> str | None:

@@ -6,6 +6,7 @@ import io
 import numpy as np
 import PIL.Image
 import PIL.ImageDraw
+from PIL.Image import Resampling
 
 from keras_unet.border_weights import balanced_weights
 from pipelines import tiles
@@ -17,6 +18,8 @@ from pipelines.pictures import CLASS_COLOURS, MISSED
 NUM_IMAGES, NUM_TILES = 4, 4
 # Pixels of a shown tile's side, and of a line of text.
 PANEL, LINE, GAP = 256, 18, 4
+# A word and its colour.
+Word = tuple[str, tuple[int, ...]]
 # Weights from dark (0) to bright: black, purple, orange, white.
 WEIGHT_COLOURS = np.array(
     [(0, 0, 0), (90, 24, 120), (230, 110, 40), (255, 255, 255)], np.float64
@@ -122,12 +125,12 @@ def _row(dataset: Dataset, index: int, number: int, config: CheckConfig) -> np.n
     if weights:
         text += f"   (weights: black 0, white {highest:.3g})"
     for tile, grey in enumerate(_as_rgb(image)):
-        ids = _resized(mask[tile, ..., 0].astype(np.uint8), PIL.Image.NEAREST)
-        shown = _resized(grey, PIL.Image.BILINEAR)
+        ids = _resized(mask[tile, ..., 0].astype(np.uint8), Resampling.NEAREST)
+        shown = _resized(grey, Resampling.BILINEAR)
         panels.append(outlined(shown, ids, dataset.coding.num_classes))
         if weights:
             picture = weight_picture(weights[0][tile, ..., 0], highest)
-            panels.append(_resized(picture, PIL.Image.NEAREST))
+            panels.append(_resized(picture, Resampling.NEAREST))
     gap = np.full((PANEL, GAP, 3), 255, np.uint8)
     line = np.concatenate([part for panel in panels for part in (panel, gap)], axis=1)
     return np.concatenate([_text([(text, (0, 0, 0))], line.shape[1]), line])
@@ -140,20 +143,20 @@ def _as_rgb(images: np.ndarray) -> np.ndarray:
     return (np.clip((shown - low) / max(high - low, 1e-12), 0, 1) * 255).astype("uint8")
 
 
-def _resized(picture: np.ndarray, how: int) -> np.ndarray:
+def _resized(picture: np.ndarray, how: Resampling) -> np.ndarray:
     image = PIL.Image.fromarray(picture).resize((PANEL, PANEL), how)
     return np.asarray(image)
 
 
 def _legend(dataset: Dataset, width: int) -> np.ndarray:
     colours = colours_of(dataset.coding.num_classes)
-    words = [("outlines:", (0, 0, 0))]
+    words: list[Word] = [("outlines:", (0, 0, 0))]
     for number, name in list(enumerate(dataset.class_names))[1:]:
         words.append((name, tuple(int(part) for part in colours[number])))
     return _text(words, width)
 
 
-def _text(words: list[tuple[str, tuple[int, ...]]], width: int) -> np.ndarray:
+def _text(words: list[Word], width: int) -> np.ndarray:
     """Returns a line of words, each of its colour, on white."""
     line = PIL.Image.new("RGB", (width, LINE), "white")
     draw = PIL.ImageDraw.Draw(line)

@@ -229,7 +229,36 @@ def no_images(folder):
     return "images: no images found"
 
 
+def jpeg_mask(folder):
+    (folder / "masks" / "b.png").unlink()
+    PIL.Image.fromarray(MASK).save(folder / "masks" / "b.jpg")
+    return "masks/b.jpg: a JPEG is no mask"
+
+
+def not_a_number(folder):
+    (folder / "images" / "b.png").unlink()
+    image = GREY.astype("float32")
+    image[3] = np.nan
+    tifffile.imwrite(folder / "images" / "b.tif", image)
+    return "images/b.tif: holds 8 NaN or infinite pixels"
+
+
+def an_image_for_a_mask(folder):
+    write(folder / "masks" / "b.png", GREY)
+    return "masks/b.png: has 64 values"
+
+
+def mask_of_broken_numbers(folder):
+    (folder / "masks" / "b.png").unlink()
+    tifffile.imwrite(folder / "masks" / "b.tif", MASK / np.float32(255 * 2))
+    return "masks/b.tif: mask values must be whole numbers"
+
+
 DEFECTS = [
+    jpeg_mask,
+    not_a_number,
+    an_image_for_a_mask,
+    mask_of_broken_numbers,
     another_size,
     missing_mask,
     mask_of_another_number,
@@ -260,18 +289,23 @@ def test_data_that_cannot_be_trained_on_get_one_sentence_and_no_run(
     assert not (folder / "run").exists()
 
 
-def test_check_refuses_with_the_same_words_as_fit(folder, capsys):
-    grey_levels(folder)
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_check_refuses_with_the_same_words_as_fit(folder, defect, capsys):
+    named = defect(folder)
     words = ["--images", str(folder / "images"), "--masks", str(folder / "masks")]
     assert cli.main(["check", *words]) == 2
     out, line = capsys.readouterr()
-    assert (
-        line.partition(": ")[2] == refusal(capsys, fit_words(folder)).partition(": ")[2]
-    )
-    # The table comes all the same, with settings called by their flags.
-    assert "images with masks         3" in out
-    assert f"error: {folder}/masks/b.png: has 3 values" in out
-    assert "--ignore-value" in out
+    assert line.startswith(f"keras-unet check: {folder}/{named.strip()}")
+    assert line.count("\n") == 1
+    # The table comes all the same, unless there is nothing to be read.
+    assert (f"error: {folder}/{named.strip()}" in out) == (defect is not no_images)
+
+
+def test_the_table_calls_settings_by_their_flags(folder, capsys):
+    grey_levels(folder)
+    words = ["--images", str(folder / "images"), "--masks", str(folder / "masks")]
+    assert cli.main(["check", *words]) == 2
+    assert "--ignore-value" in capsys.readouterr().out
 
 
 def test_check_tells_of_every_fault_at_once(folder, capsys):

@@ -110,7 +110,14 @@ def test_what_could_be_classes_or_instances_is_asked_for_once(values):
 def test_a_camera_image_is_no_mask_of_instances():
     grain = [MaskValues("a", {v: 9 for v in range(0, 3000, 7)} | {3: 1}, runs=3000)]
     found, findings = recognise(grain, MaskSettings())
-    assert found is None and findings[0].code == "ambiguous"
+    assert found is None and findings[0].code == "no-ids"
+    assert "values (0, 3, 7, 14, 21, 28, ...) that change from pixel" in str(
+        findings[0]
+    )
+    # If the user says so it is one all the same.
+    found, findings = recognise(grain, MaskSettings("instances"))
+    assert found is not None
+    assert "rather an image than object ids" in str(findings[0])
 
 
 # Refusing.
