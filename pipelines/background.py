@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 _POLL_SECONDS = 0.1
 
 
-def ahead(items: Iterable[Item], most: int = 1) -> Iterator[Item]:
+def ahead(items: Iterable[Item], most: int = 1) -> Generator[Item, None, None]:
     """Yields items in order while a thread already makes the next ones.
 
     An exception of `items` is raised where they are taken. When the generator is

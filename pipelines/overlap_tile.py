@@ -89,10 +89,12 @@ class Net:
         variant: "paper" or "padded".
         channels: of the images it takes.
         num_channels: of the logits.
+        base_filters: channels of the first stage.
     """
 
     def __init__(self, model: Any) -> None:
         self.depth, self.variant = net_geometry(model)
+        self.base_filters: int = model.get_layer("encoder_0_conv_0").filters
         self.channels: int = model.input_shape[-1]
         self.num_channels: int = model.output_shape[-1]
         tiles = tf.TensorSpec((None, None, None, self.channels), tf.float32)

@@ -1,69 +1,195 @@
 """predict: from image files to mask files of the same sizes."""
 
-import collections
+import contextlib
+import errno
+import logging
 import pathlib
+import tempfile
 
-import numpy as np
+import tensorflow as tf
 import tqdm
 
-from pipelines import decision, run_folder, scaling
+from pipelines import run_folder
+from pipelines.byte_sizes import parse_bytes
 from pipelines.config import PredictConfig
-from pipelines.images import (
-    ArrayImage,
-    find_images,
-    match_channels,
-    read_image,
-    writing,
-)
+from pipelines.image_prediction import ImagePredictor
+from pipelines.images import file_key, find_images, open_image
+from pipelines.images.appearing import appearing
+from pipelines.images.windowed_writing import write_windowed
+from pipelines.memory_plan import MemoryModel
+from pipelines.output_values import OutputValues
 from pipelines.overlap_tile import Net
+from pipelines.prediction_files import (
+    DoneFiles,
+    OutputFile,
+    check_writable,
+    plan_files,
+)
+
+logger = logging.getLogger(__name__)
+
+# Settings that change what is written.
+_SETTINGS = ("output", "probability_dtype", "flips", "pyramid")
+_MOST_NAMED = 20
 
 
 def predict(config: PredictConfig) -> list[pathlib.Path]:
     """Segments image files of any size and writes a mask for each.
 
     Masks are 0 and 255 up to two classes and class ids from three on; probabilities are
-    uint16, 65535 for 1: P(foreground) up to two classes, one channel a class from three
-    on. Outputs are STEM.png, or STEM.tif for TIFF files and for several channels.
+    uint16, 65535 for 1, unless set otherwise: P(foreground) up to two classes, one
+    channel a class from three on. Outputs are STEM.png, or STEM.tif for TIFF files and
+    for what PNG cannot hold. An image that fails does not stop the others.
 
     Returns:
-        The files written.
+        The files that are done, in the order of the images.
 
     Raises:
-        ValueError: an image or the run cannot be read, or channels do not fit; names
-            the file. Images before it are done.
+        ValueError: the run cannot be read, or files would overwrite each other
+            (nothing is written then); or some of the images failed, after all the
+            others are done: names each with its reason.
     """
     entries = find_images(config.images)
     run = run_folder.load(config.model)
+    values = OutputValues(
+        config.output,
+        config.probability_dtype,
+        run.model.output_shape[-1],
+        run.record.threshold,
+    )
+    png_fits = values.channels == 1 and values.dtype.kind == "u" and not config.pyramid
+    files = plan_files(entries, config.out, config.format, png_fits)
+    check_writable(files[0].path.parent)
+    model_keys = [
+        file_key(run.path / name) for name in (run_folder.MODEL, run_folder.RECORD)
+    ]
+    done = DoneFiles([*model_keys, *(getattr(config, name) for name in _SETTINGS)])
+    results: dict[OutputFile, pathlib.Path] = {}
+    if config.resume:
+        found = {file: done.find(file) for file in files}
+        results = {file: path for file, path in found.items() if path is not None}
+    failures = _write_all(config, run, values, done, files, results)
+    if failures:
+        raise ValueError(_summary(failures, len(files)))
+    return [results[file] for file in files]
+
+
+def _write_all(
+    config: PredictConfig,
+    run: run_folder.Run,
+    values: OutputValues,
+    done: DoneFiles,
+    files: list[OutputFile],
+    results: dict[OutputFile, pathlib.Path],
+) -> list[str]:
+    """Adds to `results` what was missing; returns what is said of failures."""
+    todo = [file for file in files if file not in results]
+    failures: list[str] = []
+    if not todo:
+        return failures
     net = Net(run.model)
-    as_tiff = config.output == "probability" and net.num_channels > 2
-    paths = writing.output_paths(entries, config.out, always_tiff=as_tiff)
-    pages: dict[pathlib.Path, list[np.ndarray]] = collections.defaultdict(list)
-    progress = tqdm.tqdm(entries, "Segmenting", unit="image", disable=None)
-    for number, entry in enumerate(progress):
-        image = match_channels(read_image(entry), net.channels, entry.name)
-        if image.dtype.kind == "f" and not np.isfinite(image).all():
+    with (
+        tempfile.TemporaryDirectory() as cache_folder,
+        tqdm.tqdm(
+            desc="Segmenting", total=0, unit="px", unit_scale=True, disable=None
+        ) as progress,
+    ):
+        predictor = ImagePredictor(
+            net=net,
+            values=values,
+            scaling=run.record.scaling,
+            memory=MemoryModel.of_warm(net),
+            budget=parse_bytes(config.memory, "memory"),
+            flips=config.flips,
+            cache_folder=pathlib.Path(cache_folder),
+        )
+        for file in _largest_first(todo, progress):
+            try:
+                key = done.key(file)
+                results[file] = _write(file, key, predictor, done, config, progress)
+                done.mark(file, key, results[file])
+            except (ValueError, OSError, MemoryError, tf.errors.OpError) as error:
+                failures.append(_sentence(file, error))
+                if len(files) > 1:
+                    logger.warning("%s", failures[-1])
+    return failures
+
+
+def _write(
+    file: OutputFile,
+    key: str,
+    predictor: ImagePredictor,
+    done: DoneFiles,
+    config: PredictConfig,
+    progress: tqdm.tqdm,
+) -> pathlib.Path:
+    """Writes one file, which appears when it is whole; returns its path."""
+    with open_image(file.entries[0]) as image:
+        layout = predictor.layout(image)
+    file = file.fitting(layout)
+    with (
+        appearing(file.path) as partial,
+        contextlib.closing(predictor.images(file.entries, progress.update)) as images,
+    ):
+        write_windowed(
+            partial,
+            file.suffix,
+            images,
+            several=len(file.entries) > 1,
+            placed=layout.georeference is not None,
+            pyramid=config.pyramid,
+        )
+        if done.key(file) != key:
             raise ValueError(
-                f"{entry.name}: holds NaN or infinite pixels, which would spread over "
-                "the whole image. Replace them with finite values."
+                f"{file.inputs[0]}: the file has changed while it was read. Start "
+                "again once nothing writes to it."
             )
-        statistics = scaling.statistics_of(
-            ArrayImage(image, entry.name), run.record.scaling
-        )
-        probability = net.probability(np.asarray(scaling.scale(image, *statistics)))
-        pages[paths[number]].append(
-            _output(probability, config.output, run.record.threshold)
-        )
-        last_page = number + 1 == len(paths) or paths[number + 1] != paths[number]
-        if last_page:
-            writing.write_pages(paths[number], pages.pop(paths[number]))
-    return list(dict.fromkeys(paths))
+    return file.path
 
 
-def _output(
-    probability: np.ndarray, output: str, threshold: float | None
-) -> np.ndarray:
-    if output == "mask":
-        return np.asarray(decision.mask_from_probability(probability, threshold))
-    if probability.shape[-1] <= 2:
-        probability = probability[..., -1]
-    return np.round(probability * 65535).astype(np.uint16)
+def _largest_first(files: list[OutputFile], progress: tqdm.tqdm) -> list[OutputFile]:
+    """Sorts by the size of the images, and tells the pixels of all.
+
+    TensorFlow keeps memory that it once had: after a small tile a large one would take
+    more than alone.
+    """
+    pixels: dict[OutputFile, list[int]] = {file: [0] for file in files}
+    for file in files:
+        # What cannot be opened is named when its turn comes.
+        with contextlib.suppress(ValueError, OSError):
+            for entry in file.entries:
+                with open_image(entry) as image:
+                    pixels[file].append(image.height * image.width)
+    progress.total = sum(sum(sizes) for sizes in pixels.values())
+    progress.refresh()
+    return sorted(files, key=lambda file: -max(pixels[file]))
+
+
+def _sentence(file: OutputFile, error: Exception) -> str:
+    """Returns what is said of a file that failed."""
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+        return (
+            f"{file.inputs[0]}: the machine has no memory left for it. Set a smaller "
+            "memory."
+        )
+    if isinstance(error, OSError):
+        reason = " ".join(str(error.strerror or error).split())
+        full = error.errno == errno.ENOSPC
+        way_out = "Make room" if full else "Name another folder"
+        return (
+            f"{file.path}: cannot be written ({reason}). {way_out}, and run again with "
+            "resume."
+        )
+    text = " ".join(str(error).split())
+    named = any(str(path) in text for path in (*file.inputs, file.path))
+    return text if named else f"{file.inputs[0]}: {text}"
+
+
+def _summary(failures: list[str], num_files: int) -> str:
+    if num_files == 1:
+        return failures[0]
+    shown = " ".join(failures[:_MOST_NAMED])
+    more = len(failures) - _MOST_NAMED
+    rest = f" And {more} more; they are named above." if more > 0 else ""
+    counts = f"{len(failures)} of {num_files} files failed, the others are done"
+    return f"{counts}: {shown}{rest}"

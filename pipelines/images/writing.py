@@ -3,6 +3,7 @@
 import io
 import os
 import pathlib
+from collections.abc import Callable
 
 import imagecodecs
 import numpy as np
@@ -87,15 +88,25 @@ def write_pages(path: pathlib.Path, pages: list[np.ndarray]) -> None:
         write_bytes_atomically(path, encode_tiff(pages))
 
 
+def house_suffix(entry: ImageEntry) -> str:
+    """Returns ".tif" for TIFF input, ".png" for any other."""
+    return ".tif" if entry.path.suffix.lower() in TIFF_SUFFIXES else ".png"
+
+
 def output_paths(
-    entries: list[ImageEntry], out: str, *, always_tiff: bool = False
+    entries: list[ImageEntry],
+    out: str,
+    *,
+    suffix_of: Callable[[ImageEntry], str] = house_suffix,
+    file_suffixes: tuple[str, ...] = (".png", *TIFF_SUFFIXES),
 ) -> list[pathlib.Path]:
     """Names an output file for each image: STEM.png, or STEM.tif for TIFF input.
 
     Args:
         entries: the images; pages of one TIFF share one output file.
         out: a folder, which is made, or a file name for a single input file.
-        always_tiff: names STEM.tif for every input.
+        suffix_of: what comes after the stem.
+        file_suffixes: by which `out` is known as a file.
 
     Returns:
         A path for each entry.
@@ -104,29 +115,29 @@ def output_paths(
         ValueError: two inputs would be written to one file, or an input would be
             overwritten.
     """
-    inputs = {entry.path for entry in entries}
+    firsts = {entry.path: entry for entry in reversed(entries)}
     target = pathlib.Path(out)
-    if target.suffix.lower() in (".jpg", ".jpeg") and not target.is_dir():
+    # A Zarr store is a folder, and replaced like a file.
+    is_file = not target.is_dir() or target.suffix.lower() == ".zarr"
+    if target.suffix.lower() in (".jpg", ".jpeg") and is_file:
         raise ValueError(
             f"{out}: JPEG changes values; name a .png or .tif, or a folder."
         )
-    if target.suffix.lower() in (".png", *TIFF_SUFFIXES) and not target.is_dir():
-        if len(inputs) > 1:
+    if target.suffix.lower() in file_suffixes and is_file:
+        if len(firsts) > 1:
             raise ValueError(
-                f"{out} is one file, but {len(inputs)} images are named. Give a folder."
+                f"{out} is one file, but {len(firsts)} images are named. Give a folder."
             )
         if any(e.page is not None for e in entries) and target.suffix.lower() == ".png":
             raise ValueError(f"{out}: a PNG holds one image; name a .tif for a stack.")
-        paths = {path: target for path in inputs}
+        paths = dict.fromkeys(firsts, target)
     else:
-        paths = {path: target / _output_name(path, always_tiff) for path in inputs}
+        paths = {
+            path: target / f"{path.stem}{suffix_of(entry)}"
+            for path, entry in firsts.items()
+        }
     _check_distinct(paths)
     return [paths[entry.path] for entry in entries]
-
-
-def _output_name(path: pathlib.Path, always_tiff: bool) -> str:
-    is_tiff = always_tiff or path.suffix.lower() in TIFF_SUFFIXES
-    return f"{path.stem}.tif" if is_tiff else f"{path.stem}.png"
 
 
 def _check_distinct(paths: dict[pathlib.Path, pathlib.Path]) -> None:

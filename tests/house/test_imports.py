@@ -26,9 +26,10 @@ ROWS = [
     ("tiles", "overlap_tile", "serving_graph"),
     (
         *("validation", "run_folder", "run_plan", "tile_passes"),
-        *("prediction_files",),
+        *("prediction_files", "output_values"),
     ),
     ("memory_plan",),
+    ("image_prediction",),
     ("pictures",),
     ("report", "callbacks", "preview"),
     ("training", "evaluation", "prediction", "exporting", "checking", "describing"),

@@ -1,12 +1,16 @@
+import errno
+
 import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
 import tifffile
 
-from pipelines import decision, predict, scaling
+from pipelines import decision, image_prediction, predict, scaling
 from pipelines.config import PredictConfig
-from pipelines.images import ImageEntry, read_image
+from pipelines.images import ImageEntry, PixelSize, open_image, read_image
+from pipelines.memory_plan import MemoryModel
+from pipelines.output_values import OutputValues
 from pipelines.overlap_tile import Net
 
 
@@ -39,6 +43,10 @@ def expected_mask(net, image):
     return np.asarray(decision.mask_from_probability(probability, 0.45))
 
 
+def visible(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name[0] != ".")
+
+
 def grey(random, height=12, width=17, dtype=np.uint8):
     return random.integers(0, np.iinfo(dtype).max, (height, width), dtype)
 
@@ -54,7 +62,7 @@ def test_masks_are_named_like_their_images_and_as_large(nets, random, tmp_path):
     tifffile.imwrite(images / "c.tif", arrays["c.tif"])
     paths = predicted(run, images, tmp_path / "new" / "out")
     assert [path.name for path in paths] == ["a.png", "b.png", "c.tif"]
-    assert sorted((tmp_path / "new" / "out").iterdir()) == paths
+    assert visible(tmp_path / "new" / "out") == [path.name for path in paths]
     for path, name in zip(paths, sorted(arrays), strict=True):
         image = read_image(ImageEntry(images / name))
         mask = read_image(ImageEntry(path))
@@ -161,13 +169,198 @@ def test_pixels_that_are_not_finite_name_the_file(nets, tmp_path, value):
         predicted(run, tmp_path / "hole.tif", tmp_path / "out")
 
 
-def test_images_before_a_damaged_one_are_done(nets, random, tmp_path):
+def test_the_others_are_done_where_one_is_damaged(nets, random, tmp_path):
     run, _ = nets()
-    PIL.Image.fromarray(grey(random)).save(tmp_path / "a.png")
+    for name in ("a.png", "c.png"):
+        PIL.Image.fromarray(grey(random)).save(tmp_path / name)
     (tmp_path / "b.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"b\.png: cannot be read as PNG"):
         predicted(run, tmp_path, tmp_path / "out")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+    assert visible(tmp_path / "out") == ["a.png", "c.png"]
+
+
+def test_a_summary_names_every_image_that_failed(nets, random, tmp_path, caplog):
+    run, _ = nets()
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"no image")
+    PIL.Image.fromarray(grey(random)).save(tmp_path / "c.png")
+    colour = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    PIL.Image.fromarray(colour).save(tmp_path / "d.png")
+    with pytest.raises(ValueError, match="3 of 4 files failed") as error:
+        predicted(run, tmp_path, tmp_path / "out")
+    for name in ("a.png: cannot", "b.png: cannot", "d.png: 1 channels expected"):
+        assert name in str(error.value)
+    assert visible(tmp_path / "out") == ["c.png"]
+
+
+def test_resume_leaves_out_what_is_done(nets, random, tmp_path):
+    run, _ = nets()
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    for name in ("a", "b", "c"):
+        PIL.Image.fromarray(grey(random)).save(images / f"{name}.png")
+    paths = predicted(run, images, out)
+    times = {path.name: path.stat().st_mtime_ns for path in paths}
+    paths[0].unlink()
+    PIL.Image.fromarray(grey(random, 9, 9)).save(images / "b.png")
+    assert predicted(run, images, out, resume=True) == paths
+    again = {path.name for path in paths if path.stat().st_mtime_ns != times[path.name]}
+    assert again == {"a.png", "b.png"}
+    assert read_image(ImageEntry(out / "b.png")).shape == (9, 9, 1)
+    # Other settings, other files.
+    times = {path.name: path.stat().st_mtime_ns for path in paths}
+    predicted(run, images, out, resume=True, output="probability")
+    assert all(path.stat().st_mtime_ns != times[path.name] for path in paths)
+
+
+def test_a_run_that_is_killed_leaves_nothing_that_looks_finished(
+    nets, random, tmp_path, monkeypatch
+):
+    run, _ = nets()
+    tifffile.imwrite(tmp_path / "a.tif", grey(random, 40, 40))
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(OutputValues, "encode", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        predicted(run, tmp_path / "a.tif", tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_image_that_changes_meanwhile_is_not_written(
+    nets, random, tmp_path, monkeypatch
+):
+    run, _ = nets()
+    for name in ("a.png", "b.png"):
+        PIL.Image.fromarray(grey(random)).save(tmp_path / name)
+    encode = OutputValues.encode
+
+    def slow(values, probability):
+        PIL.Image.fromarray(grey(random, 40, 3)).save(tmp_path / "b.png")
+        return encode(values, probability)
+
+    monkeypatch.setattr(OutputValues, "encode", slow)
+    with pytest.raises(ValueError, match=r"b\.png: the file has changed while"):
+        predicted(run, tmp_path, tmp_path / "out")
+    assert visible(tmp_path / "out") == ["a.png"]
+
+
+def test_a_full_disk_is_one_sentence(nets, random, tmp_path, monkeypatch):
+    run, _ = nets()
+    tifffile.imwrite(tmp_path / "a.tif", grey(random))
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tifffile.TiffWriter, "write", full)
+    message = r"out/a\.tif: cannot be written \(No space left.*Make room, and"
+    with pytest.raises(ValueError, match=message):
+        predicted(run, tmp_path / "a.tif", tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_written_to_is_found_at_once(nets, random, tmp_path):
+    run, _ = nets()
+    PIL.Image.fromarray(grey(random)).save(tmp_path / "a.png")
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"file/out: cannot be written to \(Not a dir"):
+        predicted(run, tmp_path / "a.png", tmp_path / "file" / "out")
+
+
+def test_tiles_give_the_same_file_as_one_piece(nets, random, tmp_path, monkeypatch):
+    run, net = nets()
+    image = grey(random, 700, 90)
+    tifffile.imwrite(tmp_path / "a.tif", image, tile=(64, 64))
+    resident = MemoryModel.of_warm(net).resident
+    monkeypatch.setattr(MemoryModel, "of_warm", lambda net: fixed(net, resident))
+    [whole] = predicted(run, tmp_path / "a.tif", tmp_path / "whole", memory="10GB")
+    planned = []
+    largest_plan = image_prediction.largest_plan
+
+    def spy(*args, **settings):
+        planned.append(largest_plan(*args, **settings))
+        return planned[-1]
+
+    monkeypatch.setattr(image_prediction, "largest_plan", spy)
+    least = -(-(resident + 122 * 10**6) // 10**6)
+    [tiled] = predicted(run, tmp_path / "a.tif", tmp_path / "t", memory=f"{least}MB")
+    assert planned[0][0].num_tiles > 1
+    np.testing.assert_array_equal(tifffile.imread(tiled), tifffile.imread(whole))
+
+
+def fixed(net, resident):
+    return MemoryModel(resident, net.base_filters, net.channels, net.num_channels)
+
+
+def test_too_little_memory_says_what_would_do(nets, random, tmp_path):
+    run, _ = nets()
+    PIL.Image.fromarray(grey(random)).save(tmp_path / "a.png")
+    message = r"a\.png: memory is 100MB, but this net takes at least \d+MB"
+    with pytest.raises(ValueError, match=message):
+        predicted(run, tmp_path / "a.png", tmp_path / "out", memory="100MB")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_probabilities_have_a_stated_scale(nets, random, tmp_path, dtype):
+    run, net = nets()
+    image = grey(random)
+    PIL.Image.fromarray(image).save(tmp_path / "a.png")
+    [path] = predicted(
+        run,
+        tmp_path / "a.png",
+        tmp_path / "out",
+        output="probability",
+        probability_dtype=dtype,
+    )
+    assert path.suffix == (".tif" if dtype == "float32" else ".png")
+    found = read_image(ImageEntry(path))[..., 0]
+    scale = {"uint8": 255, "uint16": 65535, "float32": 1}[dtype]
+    scaled = np.asarray(scaling.scale_image(image[..., np.newaxis]))
+    expected = net.probability(scaled)[..., -1] * scale
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, atol=1e-6 if scale == 1 else 0.51)
+
+
+def test_flips_give_another_mask_of_the_same_kind(nets, random, tmp_path):
+    run, _ = nets()
+    PIL.Image.fromarray(grey(random, 21, 34)).save(tmp_path / "a.png")
+    found = []
+    for flips in (False, True):
+        [path] = predicted(
+            run,
+            tmp_path / "a.png",
+            tmp_path / str(flips),
+            flips=flips,
+            output="probability",
+        )
+        found.append(read_image(ImageEntry(path)).astype(int))
+    assert found[0].shape == found[1].shape
+    assert np.abs(found[0] - found[1]).max() > 100
+
+
+def test_zarr_comes_out_as_zarr_with_its_pixel_size(nets, random, tmp_path):
+    run, _ = nets()
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        grey(random, 40, 30),
+        metadata={
+            "axes": "YX",
+            "PhysicalSizeX": 0.25,
+            "PhysicalSizeXUnit": "\u00b5m",
+            "PhysicalSizeY": 0.5,
+            "PhysicalSizeYUnit": "\u00b5m",
+        },
+    )
+    [tiff] = predicted(run, tmp_path / "a.ome.tif", tmp_path / "out")
+    [store] = predicted(run, tmp_path / "a.ome.tif", tmp_path / "out", format="zarr")
+    assert (tiff.name, store.name) == ("a.ome.tif", "a.ome.zarr")
+    for path in (tiff, store):
+        with open_image(ImageEntry(path)) as mask:
+            assert mask.pixel_size == PixelSize(0.5, 0.25, "\u00b5m")
+            assert (mask.height, mask.width) == (40, 30)
+    np.testing.assert_array_equal(
+        read_image(ImageEntry(tiff)), read_image(ImageEntry(store))
+    )
 
 
 def test_a_constant_image_gives_a_mask(nets, tmp_path):

@@ -82,7 +82,9 @@ def test_outputs_in_a_folder_are_named_by_the_stem():
 
 
 def test_outputs_that_png_cannot_hold_are_all_tiff():
-    paths = writing.output_paths(entries("in/a.jpg"), "out", always_tiff=True)
+    paths = writing.output_paths(
+        entries("in/a.jpg"), "out", suffix_of=lambda entry: ".tif"
+    )
     assert [str(path) for path in paths] == ["out/a.tif"]
 
 

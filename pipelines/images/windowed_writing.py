@@ -1,0 +1,51 @@
+"""Images from windows as a file of the kind that its name says."""
+
+import pathlib
+from collections.abc import Iterable
+
+from pipelines.images.layout import ImageToWrite
+
+# By their suffixes; the libraries of each are loaded when it is written.
+WRITTEN_SUFFIXES = (".png", ".tif", ".tiff", ".zarr")
+
+
+def write_windowed(
+    path: pathlib.Path,
+    suffix: str,
+    images: Iterable[ImageToWrite],
+    *,
+    several: bool = False,
+    placed: bool = False,
+    pyramid: bool = False,
+) -> None:
+    """Writes images window by window; the file is not whole before the end.
+
+    Args:
+        path: the file, whose name may end in anything.
+        suffix: one of WRITTEN_SUFFIXES: the kind of file.
+        images: one after the other; each is read to its end before the next.
+        several: whether there are several images.
+        placed: whether the image has a georeference to keep.
+        pyramid: adds smaller levels to TIFF and Zarr.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    if suffix == ".zarr":
+        from pipelines.images.zarr_writing import write_zarr
+
+        write_zarr(path, images, several=several, pyramid=pyramid)
+    elif suffix == ".png":
+        from pipelines.images.png_writing import write_png
+
+        for image in images:
+            write_png(path, image)
+    elif placed and not several:
+        from pipelines.images.geotiff_writing import write_geotiff
+
+        for image in images:
+            write_geotiff(path, image, pyramid=pyramid)
+    else:
+        from pipelines.images.tiff_writing import write_tiff
+
+        write_tiff(path, images, pyramid=pyramid)

@@ -1,0 +1,59 @@
+"""What a prediction writes for a pixel: its class, or its probability."""
+
+import numpy as np
+
+from pipelines import decision
+
+# What probability 1 is in each type.
+SCALES = {"uint8": 255, "uint16": 65535, "float32": 1}
+
+
+class OutputValues:
+    """Turns probabilities into what is written.
+
+    Masks are uint8: 0 and 255 up to two classes, class ids from three on. Probabilities
+    are those of the foreground up to two classes, and one channel a class from three
+    on.
+
+    Args:
+        output: "mask" or "probability".
+        probability_dtype: "uint8", "uint16" or "float32".
+        num_channels: of the net.
+        threshold: on P(foreground); None from three classes on.
+
+    Attributes:
+        channels: that are written.
+        dtype: of what is written.
+        averaged: whether smaller levels of a pyramid are means.
+    """
+
+    def __init__(
+        self,
+        output: str,
+        probability_dtype: str,
+        num_channels: int,
+        threshold: float | None,
+    ) -> None:
+        self.averaged = output == "probability"
+        several = self.averaged and num_channels > 2
+        self.channels = num_channels if several else 1
+        self.dtype = np.dtype(probability_dtype if self.averaged else np.uint8)
+        self._threshold = threshold
+
+    def encode(self, probability: np.ndarray) -> np.ndarray:
+        """Returns what is written.
+
+        Args:
+            probability: float32 (height, width, num_channels).
+
+        Returns:
+            (height, width, channels) of `dtype`.
+        """
+        if not self.averaged:
+            mask = decision.mask_from_probability(probability, self._threshold)
+            return np.asarray(mask)[..., np.newaxis]
+        probability = probability[..., -self.channels :]
+        scale = SCALES[self.dtype.name]
+        if scale == 1:
+            return np.ascontiguousarray(probability)
+        return np.round(probability * scale).astype(self.dtype)

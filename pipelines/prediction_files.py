@@ -1,0 +1,204 @@
+"""Which files a prediction writes, and which an earlier run has done."""
+
+import contextlib
+import dataclasses
+import hashlib
+import itertools
+import json
+import pathlib
+import tempfile
+from typing import Any
+
+from pipelines.images import ImageEntry, file_key
+from pipelines.images.finding import TIFF_SUFFIXES
+from pipelines.images.layout import ImageLayout
+from pipelines.images.png_writing import MOST_PIXELS, png_holds
+from pipelines.images.windowed_writing import WRITTEN_SUFFIXES
+from pipelines.images.writing import output_paths
+
+# A line for each file that was done; in the folder that they are in.
+RECORD = ".keras-unet-predict.jsonl"
+_SUFFIXES = {"png": ".png", "tiff": ".tif", "zarr": ".zarr"}
+_ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray")
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputFile:
+    """A file that is written, and the images that it is made from.
+
+    Attributes:
+        path: the file.
+        entries: one image, or the pages of a stack.
+        chosen: the user has named the kind of file.
+    """
+
+    path: pathlib.Path
+    entries: tuple[ImageEntry, ...]
+    chosen: bool
+
+    @property
+    def suffix(self) -> str:
+        """The kind of file."""
+        return self.path.suffix.lower()
+
+    @property
+    def inputs(self) -> list[pathlib.Path]:
+        """The files that are read."""
+        return list(dict.fromkeys(entry.path for entry in self.entries))
+
+    def fitting(self, layout: ImageLayout) -> "OutputFile":
+        """Returns the file that can hold an image: a TIFF where a PNG cannot.
+
+        Raises:
+            ValueError: the user has named a kind of file that cannot.
+        """
+        if self.suffix != ".png" or png_holds(layout):
+            return self
+        if self.chosen:
+            raise ValueError(
+                f"{self.path}: a PNG is written up to {MOST_PIXELS // 10**6} "
+                "megapixels of one channel of uint8 or uint16. Name a .tif or .zarr."
+            )
+        return dataclasses.replace(self, path=self.path.with_suffix(".tif"))
+
+
+def plan_files(
+    entries: list[ImageEntry], out: str, image_format: str, png_fits: bool
+) -> list[OutputFile]:
+    """Names a file for each image or stack.
+
+    Args:
+        entries: the images.
+        out: folder, or file for one input.
+        image_format: "auto", "png", "tiff" or "zarr".
+        png_fits: whether a PNG can hold the channels and the type.
+
+    Raises:
+        ValueError: two inputs would be written to one file, an input or a folder that
+            is no image would be overwritten, or the kind of file does not fit.
+    """
+
+    def suffix_of(entry: ImageEntry) -> str:
+        suffix = _SUFFIXES.get(image_format) or _auto_suffix(entry, png_fits)
+        if suffix == ".zarr" and not entry.path.stem.lower().endswith(".ome"):
+            suffix = ".ome.zarr"
+        if suffix == ".png" and (entry.page is not None or not png_fits):
+            raise ValueError(
+                f"{entry.name}: format png holds one image of one channel of uint8 or "
+                "uint16. Take tiff or zarr."
+            )
+        return suffix
+
+    paths = output_paths(
+        entries, out, suffix_of=suffix_of, file_suffixes=WRITTEN_SUFFIXES
+    )
+    explicit = paths[0].parent != pathlib.Path(out)
+    files = []
+    for path, group in itertools.groupby(zip(paths, entries, strict=True), _path_of):
+        chosen = explicit or image_format != "auto"
+        files.append(OutputFile(path, tuple(entry for _, entry in group), chosen))
+        _check_kind(files[-1], image_format, explicit)
+        _check_replaceable(path)
+    return files
+
+
+def _path_of(pair: tuple[pathlib.Path, ImageEntry]) -> pathlib.Path:
+    return pair[0]
+
+
+def _auto_suffix(entry: ImageEntry, png_fits: bool) -> str:
+    suffix = entry.path.suffix.lower()
+    if suffix == ".zarr":
+        return suffix
+    if suffix in TIFF_SUFFIXES or entry.page is not None or not png_fits:
+        return ".tif"
+    return ".png"
+
+
+def _check_kind(file: OutputFile, image_format: str, explicit: bool) -> None:
+    suffix = ".tif" if file.suffix == ".tiff" else file.suffix
+    if explicit and _SUFFIXES.get(image_format, suffix) != suffix:
+        raise ValueError(
+            f"{file.path}: its name says another kind of file than format "
+            f"{image_format}. Leave format out, or rename it."
+        )
+
+
+def _check_replaceable(path: pathlib.Path) -> None:
+    if path.is_dir() and not any((path / mark).exists() for mark in _ZARR_MARKS):
+        raise ValueError(
+            f"{path} is a folder, but no Zarr: it is not replaced. Name another."
+        )
+
+
+def check_writable(folder: pathlib.Path) -> None:
+    """Makes a folder, and a file in it that is gone at once.
+
+    Raises:
+        ValueError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"{folder}: cannot be written to ({error.strerror}). Name a folder in "
+            "which you may write."
+        ) from error
+
+
+class DoneFiles:
+    """The record of what runs have done, in the folders of the results.
+
+    A file counts as done if the same images (by size and time) were predicted with
+    the same settings and the same model, and it is still there.
+
+    Args:
+        settings: that change the results.
+    """
+
+    def __init__(self, settings: Any) -> None:
+        self._settings = repr(settings)
+        self._read: dict[pathlib.Path, dict[str, tuple[str, str]]] = {}
+
+    def key(self, file: OutputFile) -> str:
+        """Returns what the result depends on.
+
+        Raises:
+            OSError: an input is gone.
+        """
+        parts = [self._settings, *(file_key(path) for path in file.inputs)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def find(self, file: OutputFile) -> pathlib.Path | None:
+        """Returns the result of a file that is done, else None."""
+        folder = file.path.parent
+        if folder not in self._read:
+            self._read[folder] = _read_record(folder / RECORD)
+        with contextlib.suppress(OSError):
+            key, name = self._read[folder].get(file.path.name, ("", ""))
+            if key == self.key(file) and (folder / name).exists():
+                return folder / name
+        return None
+
+    def mark(self, file: OutputFile, key: str, result: pathlib.Path) -> None:
+        """Records that a file is done.
+
+        Raises:
+            OSError: the record cannot be written.
+        """
+        line = {"file": file.path.name, "key": key, "result": result.name}
+        with (file.path.parent / RECORD).open("a") as record:
+            record.write(json.dumps(line) + "\n")
+
+
+def _read_record(path: pathlib.Path) -> dict[str, tuple[str, str]]:
+    done: dict[str, tuple[str, str]] = {}
+    if path.exists():
+        for line in path.read_text().splitlines():
+            # The last line of a killed run may be half.
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                row = json.loads(line)
+                done[row["file"]] = row["key"], row["result"]
+    return done
