@@ -21,20 +21,23 @@ class AugmentConfig:
     )
     rotation: float = setting(0.0, "most degrees that tiles are turned by; 0: none")
     zoom: float = setting(
-        0.0, "most that the logarithm of the size is changed by; 0: none"
+        0.0, "most that the logarithm of the size is changed by, to both sides; 0: none"
     )
-    shear: float = setting(0.0, "most degrees that tiles are sheared by; 0: none")
+    shear: float = setting(
+        0.0, "most degrees that tiles are sheared by, along rows or columns; 0: none"
+    )
     brightness: float = setting(
-        0.2, "s.d. of the shift of pixel values, in s.d. of the image; 0: none"
+        0.2, "s.d. of the shift of scaled pixel values (s.d. of the image 1); 0: none"
     )
     contrast: float = setting(
         0.2, "s.d. of the logarithm of the factor on pixel values; 0: none"
     )
     gamma: float = setting(
-        0.0, "s.d. of the logarithm of the exponent on pixel values; 0: none"
+        0.0,
+        "s.d. of the logarithm of the exponent on the tile's range of values; 0: none",
     )
     noise: float = setting(
-        0.0, "most s.d. of added noise, in s.d. of the image; 0: none"
+        0.0, "most s.d. of noise added to scaled pixel values; 0: none"
     )
     blur: float = setting(0.0, "most s.d. of a Gaussian blur in pixels; 0: none")
 
@@ -47,7 +50,7 @@ class AugmentConfig:
         for name in ("brightness", "contrast", "noise"):
             check_range(self, name, 0, 10)
         check_range(self, "gamma", 0, 2)
-        check_range(self, "blur", 0, 20)
+        check_range(self, "blur", 0, 5)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,30 @@
+import pytest
+
+from pipelines.config import TilesConfig
+
+
+def settings(**changes):
+    return TilesConfig(images="images", masks="masks", **changes)
+
+
+def test_defaults_are_those_of_fit():
+    config = settings()
+    assert (config.tile_size, config.batch_size, config.variant) == (256, 8, "padded")
+    assert config.flips and config.elastic == 10
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"tile_size": 0}, "tile_size must be a whole number, at least 1"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number"),
+        ({"depth": 7}, "depth must be a whole number, 1 to 6"),
+        ({"variant": "small"}, "variant must be one of padded, paper"),
+        ({"seed": 2**31}, "seed must be a whole number"),
+        ({"blur": 9.0}, "blur must be a number, 0 to 5"),
+        ({"ignore_value": 0.5}, "ignore_value"),
+    ],
+)
+def test_settings_out_of_range_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        settings(**change)
