@@ -174,16 +174,7 @@ def _coloured(
     for mask in masks:
         others = {value: n for value, n in mask.counts.items() if value not in table}
         if others:
-            pixels = sum(others.values())
-            found.append(
-                findings.error(
-                    "other-colour",
-                    mask.file,
-                    f"{pixels} pixels have a colour that is not in class_colours: "
-                    f"{mask_refusals.listed_colours(others)}.",
-                    "Add the colour to class_colours, or correct the mask.",
-                )
-            )
+            found.append(mask_refusals.other_colours(mask, others))
     coding = MaskCoding("classes", None, max(2, len(colours)), tuple(colours))
     return (None if found else coding), found
 

@@ -106,3 +106,17 @@ def no_instances(mask: MaskValues) -> Finding:
         f"has {len(mask.counts)} values, {look}.",
         "Look at it, and threshold it if it is.",
     )
+
+
+def other_colours(mask: MaskValues, others: dict[int, int]) -> Finding:
+    """Returns the finding for pixels of colours that no class has."""
+    ignore = ""
+    if len(others) == 1:
+        ignore = f"; or say ignore_value {next(iter(others))} to leave its pixels out"
+    return findings.error(
+        "other-colour",
+        mask.file,
+        f"{sum(others.values())} pixels have a colour that is not in class_colours: "
+        f"{listed_colours(others)}.",
+        f"Add it to class_colours, or correct the mask{ignore}.",
+    )

@@ -46,8 +46,13 @@ class MaskCoding:
             words = "instances, all ids but 0 are foreground"
         else:
             words = f"classes, {self.num_classes} of them"
-        ignored = "" if self.ignore_value is None else f", {self.ignore_value} ignored"
-        return f"{words}{', in colour' if self.colours else ''}{ignored}"
+        if self.colours:
+            words += ", in colour"
+        if self.ignore_value is None:
+            return words
+        in_colour = bool(self.colours)
+        value = colour_name(self.ignore_value) if in_colour else self.ignore_value
+        return f"{words}, {value} ignored"
 
 
 @dataclasses.dataclass(frozen=True)

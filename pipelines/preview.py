@@ -131,7 +131,7 @@ def _row(dataset: Dataset, index: int, number: int, config: CheckConfig) -> np.n
         if weights:
             picture = weight_picture(weights[0][tile, ..., 0], highest)
             panels.append(_resized(picture, Resampling.NEAREST))
-    gap = np.full((PANEL, GAP, 3), 255, np.uint8)
+    gap = np.full((PANEL, GAP, 3), 160, np.uint8)
     line = np.concatenate([part for panel in panels for part in (panel, gap)], axis=1)
     return np.concatenate([_text([(text, (0, 0, 0))], line.shape[1]), line])
 

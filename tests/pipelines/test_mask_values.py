@@ -95,3 +95,21 @@ def test_objects_are_wider_than_the_grain_of_an_image():
 )
 def test_ids_without_a_gap_begin_at_0_or_1(values, without_gap):
     assert MaskValues("a", dict.fromkeys(values, 1)).without_gap == without_gap
+
+
+@pytest.mark.parametrize(
+    ("coding", "words"),
+    [
+        (MaskCoding("binary", 255, 2), "binary, foreground 255"),
+        (
+            MaskCoding("instances", None, 2, (), 9),
+            "instances, all ids but 0 are foreground, 9 ignored",
+        ),
+        (
+            MaskCoding("classes", None, 2, ("000000", "0000FF"), 0xFFFFFF),
+            "classes, 2 of them, in colour, FFFFFF ignored",
+        ),
+    ],
+)
+def test_a_coding_is_told_in_words(coding, words):
+    assert coding.in_words == words
