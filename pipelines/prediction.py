@@ -16,6 +16,7 @@ from pipelines.image_prediction import ImagePredictor
 from pipelines.images import file_key, find_images, open_image
 from pipelines.images.appearing import appearing
 from pipelines.images.windowed_writing import write_windowed
+from pipelines.inference_precision import in_precision
 from pipelines.memory_plan import MemoryModel
 from pipelines.output_values import OutputValues
 from pipelines.overlap_tile import Net
@@ -29,7 +30,7 @@ from pipelines.prediction_files import (
 logger = logging.getLogger(__name__)
 
 # Settings that change what is written.
-_SETTINGS = ("output", "probability_dtype", "flips", "pyramid")
+_SETTINGS = ("output", "probability_dtype", "flips", "precision", "pyramid")
 _MOST_NAMED = 20
 
 
@@ -87,7 +88,7 @@ def _write_all(
     failures: list[str] = []
     if not todo:
         return failures
-    net = Net(run.model)
+    net = Net(in_precision(run.model, config.precision))
     with (
         tempfile.TemporaryDirectory() as cache_folder,
         tqdm.tqdm(

@@ -57,7 +57,8 @@ class PredictConfig:
         False, "average over the 8 flips and quarter turns: 8 times the work"
     )
     precision: PredictionPrecision = setting(
-        "float32", "bfloat16 is faster on new processors and differs a little"
+        "float32",
+        "bfloat16 is faster on new hardware; probabilities differ by up to 0.06",
     )
     resume: bool = setting(False, "leave out images that an earlier run has done")
 
@@ -113,15 +114,31 @@ class ServeConfig:
 class SegmentConfig:
     """Settings of `segment`."""
 
-    url: str = setting(..., "http://HOST:8501/v1/models/NAME of a running server")
-    images: str = setting(..., IMAGES)
-    out: str = setting(..., "folder to write masks to, or the file for one image")
+    url: str = setting(
+        ...,
+        "http://HOST:8501/v1/models/NAME or grpc://HOST:8500/NAME of a running server, "
+        "or several of one model: A,B",
+    )
+    images: str | None = setting(None, IMAGES)
+    out: str | None = setting(None, "folder to write masks to, or the file for one")
+    check: str | None = setting(
+        None, "folder saved_models/NAME: instead, compare its golden answers"
+    )
     timeout: float = setting(300.0, "seconds to wait for an answer")
+    retries: int = setting(4, "more tries where a server is not there or too busy")
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
-        check_named(self, "url", "images", "out")
+        check_named(self, "url")
+        check_named_if_given(self, "images", "out", "check")
         check_range(self, "timeout", 0.001)
+        check_range(self, "retries", 0)
+        given = (self.images is not None, self.out is not None)
+        if given != ((False, False) if self.check is not None else (True, True)):
+            raise ValueError(
+                "segment takes either images and out, or check; got "
+                f"images={self.images!r}, out={self.out!r}, check={self.check!r}."
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

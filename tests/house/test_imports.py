@@ -26,7 +26,7 @@ ROWS = [
     ("tiles", "overlap_tile", "serving_graph"),
     (
         *("validation", "run_folder", "run_plan", "tile_passes"),
-        *("prediction_files", "output_values"),
+        *("prediction_files", "output_values", "inference_precision"),
     ),
     ("memory_plan",),
     ("image_prediction",),
@@ -44,7 +44,11 @@ SAME_ROW = {
 }
 # Serving knows files and sizes, but neither the network nor what trains it.
 SERVING = ("serving", "serving_engines", "serving_commands", "client", "dev_server")
-SERVING_MAY = (*SERVING, "config", "images", "tensorflow_start")
+SERVING_MAY = (
+    *(*SERVING, "config", "images", "tensorflow_start"),
+    # Of images that the client cuts itself.
+    *("mirroring", "scaling", "decision"),
+)
 VERBS_ONLY = ("cli", "demonstration")
 # Of keras_unet: what each module may import.
 NETWORK = {

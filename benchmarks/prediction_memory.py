@@ -1,0 +1,116 @@
+"""The most memory that `predict` takes, against what `--memory` promises.
+
+Predicts tiled TIFFs with nets of random weights, from file to file, each in a process
+of its own, and reads its peak resident memory from the operating system.
+
+    python benchmarks/prediction_memory.py [--cases padded:16:3000:1500,...]
+
+A case is variant:base_filters:side of the image:megabytes promised.
+"""
+
+import argparse
+import pathlib
+import sys
+import tempfile
+import time
+
+import numpy as np
+import records
+import tifffile
+from run_memory import peak_of
+
+CASES = (
+    "padded:16:3000:1500,padded:16:2000:1000,paper:16:3000:1500,"
+    "padded:64:1300:1500,paper:64:1300:1500,padded:64:1300:2500"
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", default=CASES)
+    given = parser.parse_args()
+    rows = []
+    for case in given.cases.split(","):
+        variant, base_filters, side, promised = case.split(":")
+        rows.append(measure(variant, int(base_filters), int(side), int(promised)))
+        print(
+            "{variant}, base {base_filters}, {side}x{side}: {peak_megabytes:.0f} MB "
+            "of {promised_megabytes} MB, {seconds:.0f} s".format(**rows[-1]),
+            flush=True,
+        )
+    records.append("prediction_memory", vars(given), runs=rows)
+
+
+def measure(variant: str, base_filters: int, side: int, promised: int) -> dict:
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        write_image(folder / "image.tif", side)
+        # Not in this process: TensorFlow would stay in it.
+        code = "import sys, prediction_memory as m; m.write_run(*sys.argv[1:])"
+        here = str(pathlib.Path(__file__).parent)
+        words = [variant, str(base_filters), f"{folder}/run"]
+        peak_of(
+            [sys.executable, "-c", f"import sys; sys.path.append({here!r}); {code}"]
+            + words
+        )
+        words = ["predict", "--model", f"{folder}/run", "--images"]
+        words += [f"{folder}/image.tif", "--out", f"{folder}/mask.tif"]
+        words += ["--memory", f"{promised}MB"]
+        start = time.monotonic()
+        peak = peak_of([sys.executable, "-m", "pipelines.cli", *words])
+        seconds = time.monotonic() - start
+    return {
+        "variant": variant,
+        "base_filters": base_filters,
+        "side": side,
+        "promised_megabytes": promised,
+        "peak_megabytes": peak / 10**6,
+        "seconds": seconds,
+    }
+
+
+def write_image(path: pathlib.Path, side: int) -> None:
+    """Writes noise as a tiled, compressed TIFF, tile by tile."""
+    random = np.random.default_rng(0)
+    tiles = (-(-side // 256)) ** 2
+    tifffile.imwrite(
+        path,
+        (random.integers(0, 256, (256, 256), dtype=np.uint8) for _ in range(tiles)),
+        shape=(side, side),
+        dtype=np.uint8,
+        tile=(256, 256),
+        compression="zlib",
+    )
+
+
+def write_run(variant: str, base_filters: str, run_dir: str) -> None:
+    """Writes a run folder around a net of random weights, as `fit` would."""
+    import keras_unet
+    from pipelines import run_folder
+
+    model = keras_unet.build_unet(
+        variant,
+        (None, None, 1),
+        1,
+        base_filters=int(base_filters),
+        activation=None,
+    )
+    record = run_folder.RunRecord(
+        settings={},
+        network={},
+        classes=["background", "foreground"],
+        mask_coding={"kind": "binary", "foreground": 255, "num_classes": 2},
+        scaling="per_image",
+        threshold=0.5,
+        precision={"training": "float32", "model": "float32"},
+        data={},
+        best={},
+        versions=run_folder.versions(),
+    )
+    path = run_folder.create(run_dir)
+    run_folder.save_model(path, model)
+    run_folder.save_record(path, record)
+
+
+if __name__ == "__main__":
+    main()
