@@ -43,14 +43,25 @@ class PixelWeights:
             closeness: the border term without w0, float32 (height, width, 1); None
                 without a weight map.
         """
-        rows, columns = self.of_classes.shape
-        column = tf.minimum(tf.cast(mask, tf.int32), columns - 1)
-        row = tf.cast(index, tf.int32) if rows > 1 else 0
-        weights = tf.gather(self.of_classes.ravel(), row * columns + column)
+        row = index if len(self.of_classes) > 1 else 0
+        of_classes = tf.constant(self.of_classes)[row]
         if closeness is None:
-            return weights
-        kept = tf.cast(mask != IGNORED, tf.float32)
-        return weights + self.w0 * closeness * kept
+            return _class_weight(of_classes, mask)
+        return _class_and_border_weight(of_classes, mask, self.w0 * closeness)
+
+
+@tf.function(jit_compile=True)
+def _class_weight(of_classes: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    column = tf.minimum(tf.cast(mask, tf.int32), of_classes.shape[0] - 1)
+    return tf.gather(of_classes, column)
+
+
+@tf.function(jit_compile=True)
+def _class_and_border_weight(
+    of_classes: tf.Tensor, mask: tf.Tensor, border: tf.Tensor
+) -> tf.Tensor:
+    kept = tf.cast(mask != IGNORED, tf.float32)
+    return _class_weight(of_classes, mask) + border * kept
 
 
 def pixel_weights(dataset: Dataset, config: WeightConfig) -> PixelWeights | None:

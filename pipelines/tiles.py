@@ -188,10 +188,11 @@ class _Changes:
         cut = (size - mask_size) // 2
         centre = places[:, cut : cut + mask_size, cut : cut + mask_size]
         mask = augment.sample_nearest(mask, centre)
-        # Losses know no ignored class: such a pixel is of class 0 and weighs nothing.
-        classes = tf.cast(mask, self._dtype) * tf.cast(mask != IGNORED, self._dtype)
         if self._weights is None:
-            return image, classes
+            return image, tf.cast(mask, self._dtype)
         if closeness is not None:
             closeness = augment.sample_bilinear(closeness, centre)
-        return image, classes, self._weights.of_tile(index, mask, closeness)
+        weight = self._weights.of_tile(index, mask, closeness)
+        # Losses know no ignored class: such a pixel is of class 0 and weighs nothing.
+        mask = tf.where(mask == IGNORED, tf.zeros_like(mask), mask)
+        return image, tf.cast(mask, self._dtype), weight
