@@ -9,6 +9,8 @@ The mean and standard deviation of an image are the same numbers whether it is r
 whole or block by block: integers are added up exactly, floats by a stable merge.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -19,6 +21,8 @@ LEAST_STD = np.finfo(np.float32).tiny
 # Whole numbers up to here are added up exactly in the graph: their squares fit 32 bits,
 # so that an int64 holds the sum over 2**31 pixels.
 LARGEST_EXACT = 2**16 - 1
+# That the graph adds up at once.
+CHUNK_PIXELS = 2**20
 
 
 def statistics_of(
@@ -70,13 +74,15 @@ def image_statistics(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         (mean, std), each float32 (channels,); std is 1 where it is 0 as float32.
     """
     image = tf.convert_to_tensor(image)
+    pixels = tf.reshape(image, [-1, tf.shape(image)[-1]])
     if image.dtype in (tf.uint8, tf.int8, tf.uint16, tf.int16):
-        return mean_and_std(*_exact_parts(image))
-    values = tf.cast(image, tf.float64)
-    exact = tf.reduce_all(
-        (tf.floor(values) == values) & (tf.abs(values) <= LARGEST_EXACT)
+        return mean_and_std(*_exact_parts(pixels))
+    inexact = _chunk_sum(pixels, _is_inexact, tf.float64)
+    parts = tf.cond(
+        tf.reduce_all(inexact == 0),
+        lambda: _exact_parts(pixels),
+        lambda: _float_parts(pixels),
     )
-    parts = tf.cond(exact, lambda: _exact_parts(image), lambda: _float_parts(values))
     return mean_and_std(*parts)
 
 
@@ -118,22 +124,58 @@ def scale_image(image: tf.Tensor) -> tf.Tensor:
     return scale(image, *image_statistics(image))
 
 
-def _exact_parts(image: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Returns the arguments of `mean_and_std` by sums of integers."""
-    values = tf.cast(image, tf.int64)
-    count = tf.cast(tf.shape(values)[0], tf.int64) * tf.cast(
-        tf.shape(values)[1], tf.int64
-    )
-    total = tf.reduce_sum(values, axis=(0, 1))
+def _is_inexact(values: tf.Tensor) -> tf.Tensor:
+    exact = (tf.floor(values) == values) & (tf.abs(values) <= LARGEST_EXACT)
+    return tf.cast(tf.logical_not(exact), values.dtype)
+
+
+def _exact_parts(pixels: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Returns the arguments of `mean_and_std` by sums of integers.
+
+    Args:
+        pixels: (number, channels).
+    """
+    count = tf.shape(pixels, tf.int64)[0]
+    total = _chunk_sum(pixels, tf.identity, tf.int64)
     # The whole number nearest to the mean, as in `Moments.parts`.
     pivot = tf.math.floordiv(2 * total + count, 2 * count)
-    squares = tf.reduce_sum(tf.square(values - pivot), axis=(0, 1))
+    squares = _chunk_sum(pixels, lambda values: tf.square(values - pivot), tf.int64)
     parts = (count, pivot, total - count * pivot, squares)
     return tuple(tf.cast(part, tf.float64) for part in parts)
 
 
-def _float_parts(values: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    mean = tf.reduce_mean(values, axis=(0, 1))
-    count = tf.cast(tf.reduce_prod(tf.shape(values)[:2]), tf.float64)
-    squares = tf.reduce_sum(tf.square(values - mean), axis=(0, 1))
+def _float_parts(pixels: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    count = tf.cast(tf.shape(pixels)[0], tf.float64)
+    mean = _chunk_sum(pixels, tf.identity, tf.float64) / count
+    squares = _chunk_sum(pixels, lambda values: tf.square(values - mean), tf.float64)
     return count, mean, tf.zeros_like(mean), squares
+
+
+def _chunk_sum(
+    pixels: tf.Tensor, term: Callable[[tf.Tensor], tf.Tensor], dtype: tf.DType
+) -> tf.Tensor:
+    """Returns the sum of term(pixel) over all pixels.
+
+    Chunk by chunk: numbers of 64 bits would take many times the memory of the image.
+
+    Args:
+        pixels: (number, channels).
+        term: of pixels of `dtype`.
+        dtype: to add up in.
+
+    Returns:
+        (channels,).
+    """
+    count = tf.shape(pixels)[0]
+
+    def add(start: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        values = tf.cast(pixels[start : start + CHUNK_PIXELS], dtype)
+        return start + CHUNK_PIXELS, total + tf.reduce_sum(term(values), axis=0)
+
+    _, total = tf.while_loop(
+        lambda start, _: start < count,
+        add,
+        (tf.constant(0), tf.zeros([tf.shape(pixels)[-1]], dtype)),
+        parallel_iterations=1,
+    )
+    return total

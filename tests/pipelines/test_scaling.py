@@ -145,3 +145,17 @@ def test_scaling_runs_inside_a_dataset_of_images_of_any_size(random):
     dataset = tf.data.Dataset.from_generator(lambda: images, output_signature=spec)
     for image, scaled in zip(images, dataset.map(scaling.scale_image), strict=True):
         np.testing.assert_allclose(scaled, scaling.scale_image(image), atol=1e-6)
+
+
+@pytest.mark.parametrize("fraction", [0, 0.5])
+def test_an_image_of_several_chunks_has_the_statistics_of_the_whole(
+    random, monkeypatch, fraction
+):
+    monkeypatch.setattr(scaling, "CHUNK_PIXELS", 7)
+    image = random.integers(0, 255, (5, 9, 2)) + np.float32(fraction)
+    for found in (
+        scaling.image_statistics(image),
+        tf.function(scaling.image_statistics)(tf.constant(image)),
+    ):
+        np.testing.assert_allclose(found[0], image.mean(axis=(0, 1)), rtol=1e-6)
+        np.testing.assert_allclose(found[1], image.std(axis=(0, 1)), rtol=1e-6)
