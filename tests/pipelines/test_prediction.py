@@ -363,6 +363,47 @@ def test_zarr_comes_out_as_zarr_with_its_pixel_size(nets, random, tmp_path):
     )
 
 
+def test_a_geotiff_keeps_its_place(nets, random, tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    run, net = nets()
+    image = grey(random, 40, 30)
+    transform = rasterio.Affine(0.5, 0, 500000, 0, -0.5, 5400000)
+    with rasterio.open(
+        tmp_path / "a.tif",
+        "w",
+        driver="GTiff",
+        height=40,
+        width=30,
+        count=1,
+        dtype="uint8",
+        crs="EPSG:32633",
+        transform=transform,
+    ) as dataset:
+        dataset.write(image, 1)
+    [path] = predicted(run, tmp_path / "a.tif", tmp_path / "out", pyramid=True)
+    with rasterio.open(path) as dataset:
+        assert (dataset.crs.to_epsg(), dataset.transform) == (32633, transform)
+        np.testing.assert_array_equal(dataset.read(1), expected_mask(net, image))
+
+
+def test_bfloat16_is_near_and_is_recorded(nets, random, tmp_path):
+    run, _ = nets()
+    PIL.Image.fromarray(grey(random)).save(tmp_path / "a.png")
+    settings = {"output": "probability", "probability_dtype": "float32"}
+    found = []
+    for precision in ("float32", "bfloat16"):
+        [path] = predicted(
+            run,
+            tmp_path / "a.png",
+            tmp_path / "out",
+            precision=precision,
+            resume=True,
+            **settings,
+        )
+        found.append(read_image(ImageEntry(path)))
+    assert 0 < np.abs(found[0] - found[1]).max() < 0.06
+
+
 def test_a_constant_image_gives_a_mask(nets, tmp_path):
     run, _ = nets()
     PIL.Image.fromarray(np.full((8, 8), 77, np.uint8)).save(tmp_path / "a.png")
