@@ -15,7 +15,7 @@ from pipelines.setting_checks import (
 )
 
 Engine = Literal["auto", "tensorflow-serving", "development"]
-Output = Literal["mask", "probability"]
+Output = Literal["mask", "probability", "instances"]
 OutputFormat = Literal["auto", "png", "tiff", "zarr"]
 PredictionPrecision = Literal["float32", "bfloat16"]
 ProbabilityType = Literal["uint8", "uint16", "float32"]
@@ -42,7 +42,7 @@ class PredictConfig:
     model: str = setting(..., RUN)
     images: str = setting(..., IMAGES)
     out: str = setting(..., "folder to write to, or the file for a single image")
-    output: Output = setting("mask", "what to write")
+    output: Output = setting("mask", "instances are numbered objects")
     probability_dtype: ProbabilityType = setting(
         "uint16", "of probabilities: 1 is 255 in uint8, 65535 in uint16, 1 in float32"
     )

@@ -23,10 +23,14 @@ ROWS = [
     ("dataset", "data_report"),
     ("border_maps", "pixel_weights", "places"),
     ("tile_windows",),
-    ("tiles", "overlap_tile", "serving_graph"),
+    ("tiles", "overlap_tile", "tiled_graph"),
+    ("request_checks",),
+    ("image_decoding",),
+    ("serving_graph",),
     (
         *("validation", "run_folder", "run_plan", "tile_passes"),
         *("prediction_files", "output_values", "inference_precision"),
+        *("instance_windows",),
     ),
     ("memory_plan",),
     ("image_prediction",),
@@ -35,7 +39,6 @@ ROWS = [
     ("training", "evaluation", "prediction", "exporting", "checking", "describing"),
 ]
 SAME_ROW = {
-    ("serving_graph", "overlap_tile"),
     ("mask_kinds", "mask_refusals"),
     ("inspection", "pair_findings"),
     ("set_findings", "inspection"),

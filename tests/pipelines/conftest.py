@@ -1,8 +1,12 @@
 """Small images, nets and runs that the tests of several modules share."""
 
+import contextlib
 import dataclasses
 import functools
 import pathlib
+import socket
+import threading
+import time
 
 import keras
 import numpy as np
@@ -135,3 +139,56 @@ def save_run():
         return path
 
     return save
+
+
+@dataclasses.dataclass(frozen=True)
+class Addresses:
+    """Where a server answers: http://HOST:PORT and HOST:PORT."""
+
+    rest: str
+    grpc: str
+
+
+@contextlib.contextmanager
+def _app_in_thread(app):
+    """Yields the base URL of an ASGI application that runs in a thread."""
+    import uvicorn
+
+    from pipelines.dev_server.__main__ import server_config
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(server_config(app))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+@contextlib.contextmanager
+def _serve(manager, **settings):
+    """Yields the addresses of both transports over a manager, in this process."""
+    from pipelines.dev_server.grpc_api import make_server
+    from pipelines.dev_server.rest import RestApp
+
+    manager.start()
+    server = make_server(manager, **settings)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with _app_in_thread(RestApp(manager)) as url:
+            yield Addresses(url, f"127.0.0.1:{port}")
+    finally:
+        server.stop(None).wait()
+        manager.close()
+
+
+@pytest.fixture(scope="session")
+def serving():
+    """A function that serves a manager over both transports, in this process."""
+    return _serve

@@ -1,25 +1,17 @@
 """A small exported model, and servers that serve it."""
 
-import contextlib
-import dataclasses
 import http.client
 import json
 import os
-import socket
-import threading
-import time
+import types
 import urllib.parse
 
 import grpc
 import pytest
 import tensorflow as tf
-import uvicorn
 
 from pipelines.config import ServeConfig
-from pipelines.dev_server.__main__ import server_config
-from pipelines.dev_server.grpc_api import make_server
 from pipelines.dev_server.models import ModelManager
-from pipelines.dev_server.rest import RestApp
 from pipelines.serving import running_launch
 
 ECHOED = "float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32"
@@ -90,23 +82,6 @@ def write_toy_model(folder, factor=2.0):
     tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
-@contextlib.contextmanager
-def app_in_thread(app):
-    """Yields the base URL of an ASGI application that runs in a thread."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(server_config(app))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
-
-
 def _send(base, method, path, body=b"", headers=None):
     """Sends the path as it is: `requests` would tidy it up."""
     address = urllib.parse.urlsplit(base)
@@ -149,36 +124,8 @@ def toy_folder(tmp_path_factory):
     return folder
 
 
-@dataclasses.dataclass(frozen=True)
-class Addresses:
-    """Where a server answers: http://HOST:PORT and HOST:PORT."""
-
-    rest: str
-    grpc: str
-
-
-@contextlib.contextmanager
-def serving(manager, **settings):
-    """Yields the addresses of both transports over a manager, in this process."""
-    manager.start()
-    server = make_server(manager, **settings)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        with app_in_thread(RestApp(manager)) as url:
-            yield Addresses(url, f"127.0.0.1:{port}")
-    finally:
-        server.stop(None).wait()
-        manager.close()
-
-
-@pytest.fixture(name="serving", scope="session")
-def _serving():
-    return serving
-
-
 @pytest.fixture(scope="session")
-def development(toy_folder):
+def development(toy_folder, serving):
     """The addresses of a development server of `toy`, in this process."""
     with serving(ModelManager(toy_folder), with_health=True) as addresses:
         yield addresses
@@ -208,7 +155,9 @@ def addresses(request):
     elif "TF_SERVING_URL" in os.environ:
         url = os.environ["TF_SERVING_URL"].rstrip("/")
         host = urllib.parse.urlsplit(url).hostname
-        yield Addresses(url, os.environ.get("TF_SERVING_GRPC", f"{host}:8500"))
+        yield types.SimpleNamespace(
+            rest=url, grpc=os.environ.get("TF_SERVING_GRPC", f"{host}:8500")
+        )
     else:
         config = ServeConfig(
             saved_model=str(request.getfixturevalue("toy_folder")),
@@ -218,7 +167,8 @@ def addresses(request):
         )
         with running_launch(config) as launch:
             rest = launch.url.partition("/v1/")[0]
-            yield Addresses(rest, urllib.parse.urlsplit(launch.grpc_url).netloc)
+            netloc = urllib.parse.urlsplit(launch.grpc_url).netloc
+            yield types.SimpleNamespace(rest=rest, grpc=netloc)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,18 @@ def test_array_comes_back_from_the_field_of_its_dtype(dtype):
     np.testing.assert_array_equal(read, array)
 
 
+@pytest.mark.parametrize("as_content", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int64"])
+def test_array_is_read_from_its_field_and_from_content(dtype, as_content):
+    array = np.arange(300).astype(dtype).reshape(2, 150)
+    message = to_message(array, as_content=as_content)
+    assert bool(message.tensor_content) == as_content
+    np.testing.assert_array_equal(from_message("x", message), array)
+    empty = np.zeros((0, 2), dtype)
+    read = from_message("x", to_message(empty, as_content=as_content))
+    assert (read.shape, read.dtype) == ((0, 2), np.dtype(dtype))
+
+
 def test_floats_are_in_float_val():
     array = np.arange(300, dtype=np.float32)
     assert list(to_message(array).float_val) == list(range(300))

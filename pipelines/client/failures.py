@@ -1,0 +1,33 @@
+"""What can go wrong between a client and a server."""
+
+import enum
+
+
+class Kind(enum.Enum):
+    """What is known of a request that failed."""
+
+    UNREACHABLE = "it did not arrive"
+    BUSY = "the server took it back: try later"
+    BROKEN = "the connection ended before the answer"
+    LATE = "no answer came in time"
+    REFUSED = "the server refuses it, and would again"
+
+
+# Another try at the same server may do. A request that was late is not sent again to
+# it: the server may still be at work on it.
+WORTH_A_RETRY = {Kind.UNREACHABLE, Kind.BUSY, Kind.BROKEN}
+
+
+class ServerFailure(ValueError):
+    """A request that was not answered with a result.
+
+    Args:
+        message: what happened and the way out, with the server's address.
+        kind: what is known.
+        status: the server's own, an HTTP status or the name of a gRPC code.
+    """
+
+    def __init__(self, message: str, kind: Kind, status: int | str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.status = status

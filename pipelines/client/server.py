@@ -1,0 +1,112 @@
+"""What the client asks of a server, over whichever transport."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from pipelines.client.addresses import Address
+from pipelines.client.failures import Kind, ServerFailure
+
+
+@dataclasses.dataclass(frozen=True)
+class VersionState:
+    """State of one version: AVAILABLE is the one that answers."""
+
+    version: int
+    state: str
+    message: str
+
+
+class Server(Protocol):
+    """One model on one server. Its methods may be called from several threads."""
+
+    address: Address
+
+    def states(self) -> list[VersionState]:
+        """Returns the states of the model's versions, newest first.
+
+        Raises:
+            ServerFailure: there was no answer, or another one.
+        """
+
+    def predict(
+        self, signature: str, inputs: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Runs a signature.
+
+        Args:
+            signature: its name.
+            inputs: by name, with the batch first; strings as an object array of bytes.
+
+        Returns:
+            The outputs by name; strings as object arrays of bytes. Over REST an only
+            output has no name: it is found under "", and numbers are float64 or int64.
+
+        Raises:
+            ServerFailure: there was no answer, or the server refused.
+        """
+
+    def close(self) -> None:
+        """Ends the connections."""
+
+
+def connect(address: Address, timeout: float) -> Server:
+    """Returns the client of an address; nothing is sent yet.
+
+    Args:
+        address: of a model.
+        timeout: seconds that each request has.
+
+    Raises:
+        ValueError: it is a gRPC address and the packages for that are missing.
+    """
+    if address.is_grpc:
+        from pipelines.client.grpc_server import GrpcServer
+
+        return GrpcServer(address, timeout)
+    from pipelines.client.rest import RestServer
+
+    return RestServer(address, timeout)
+
+
+def check_available(server: Server) -> None:
+    """Raises ServerFailure unless a version answers.
+
+    A known model has a status in every state, also when no version loaded.
+    """
+    states = server.states()
+    if any(state.state == "AVAILABLE" for state in states):
+        return
+    words = "; ".join(
+        f"version {state.version} is {state.state} {state.message}".strip()
+        for state in states
+    )
+    raise ServerFailure(
+        f"{server.address.text}: no version is available ({words}). Wait for it to "
+        "load, or export the model again, which adds a version.",
+        Kind.BUSY,
+    )
+
+
+def only(outputs: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
+    """Returns the output of a signature that has but one, or has more; or None."""
+    return outputs.get(name, outputs.get(""))
+
+
+def way_out(words: str, *, missing: bool, refused: bool) -> str:
+    """Returns what a user can do about an error of the server.
+
+    Args:
+        words: the server's.
+        missing: it says that there is no such thing.
+        refused: it says that the request is wrong.
+    """
+    if "signature" in words.lower():
+        return "Serve a model that `keras-unet export` wrote."
+    if missing:
+        return "Correct the model's name or version in the address."
+    if refused:
+        return "Convert or remove the image that it refuses."
+    return "Look at the server's messages."

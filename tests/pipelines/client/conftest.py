@@ -1,0 +1,225 @@
+"""A small exported model that segments, and servers that serve it."""
+
+import base64
+import contextlib
+import http.server
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines import scaling
+from pipelines.dev_server.models import ModelManager
+
+LIMIT = 64 * 64
+THRESHOLD = 0.5
+# Of a net of depth 1: what it sees around a pixel, rounded up to its pooling step.
+REACH = 8
+
+
+def probability_of(image, mean, std):
+    """A stand-in for a net of depth 1: sees 7 pixels around, on a grid of 2x2 cells.
+
+    Args:
+        image: (1, height, width, 1); mean and std (1, 1).
+    """
+    scaled = (tf.cast(image, tf.float32) - mean[:, None, None]) / std[:, None, None]
+    height, width = tf.shape(scaled)[1], tf.shape(scaled)[2]
+    padding = [[0, 0], [REACH, REACH + height % 2], [REACH, REACH + width % 2], [0, 0]]
+    padded = tf.pad(scaled, padding, "REFLECT")
+    pooled = tf.repeat(tf.repeat(tf.nn.max_pool2d(padded, 2, 2, "SAME"), 2, 1), 2, 2)
+    mean_around = tf.nn.avg_pool2d(padded + pooled, 13, 1, "SAME")
+    kept = mean_around[:, REACH : REACH + height, REACH : REACH + width]
+    return tf.sigmoid(4 * kept)
+
+
+def mask_of(image):
+    """The mask of a whole image (height, width) uint8, as 0 and 255."""
+    mean, std = scaling.image_statistics(image[..., None])
+    probability = probability_of(image[None, ..., None], mean[None], std[None])
+    return (probability.numpy()[0, ..., 0] > THRESHOLD).astype(np.uint8) * 255
+
+
+ABOUT = {
+    "pixel_limit": LIMIT,
+    "channels": 1,
+    "classes": ["background", "foreground"],
+    "threshold": THRESHOLD,
+    "scaling": "per_image",
+    "depth": 1,
+    "variant": "padded",
+}
+
+
+def _mask_bytes(data):
+    image = tf.io.decode_png(data, channels=1)
+    refusal = tf.debugging.Assert(tf.size(image) <= LIMIT, ["Too many pixels."])
+    with tf.control_dependencies([refusal]):
+        mean, std = scaling.image_statistics(image)
+    probability = probability_of(image[None], mean[None], std[None])[0]
+    return tf.io.encode_png(tf.cast(probability > THRESHOLD, tf.uint8) * 255)
+
+
+def _signatures():
+    pixels = (None, None, None, 1)
+
+    def signature(function, **inputs):
+        specs = {
+            name: tf.TensorSpec(shape, dtype, name=name)
+            for name, (shape, dtype) in inputs.items()
+        }
+        return tf.function(function).get_concrete_function(**specs)
+
+    return {
+        "image_bytes": signature(
+            lambda image_bytes: {
+                "mask_bytes": tf.map_fn(
+                    _mask_bytes, image_bytes, fn_output_signature=tf.string
+                )
+            },
+            image_bytes=((None,), tf.string),
+        ),
+        "region": signature(
+            lambda image, mean, std: {"probability": probability_of(image, mean, std)},
+            image=(pixels, tf.float32),
+            mean=((None, 1), tf.float32),
+            std=((None, 1), tf.float32),
+        ),
+        "about": signature(
+            lambda query: {"about": tf.fill(tf.shape(query), json.dumps(ABOUT))},
+            query=((None,), tf.string),
+        ),
+        "pixels_uint16": signature(
+            lambda image: {"mask": tf.cast(image > 9, tf.uint8)},
+            image=(pixels, tf.uint16),
+        ),
+        "serving_default": signature(
+            lambda image: {"probability": tf.sigmoid(image)},
+            image=(pixels, tf.float32),
+        ),
+    }
+
+
+@pytest.fixture(scope="session")
+def segmenter(tmp_path_factory):
+    """saved_models/cells with version 1: a model of one channel with a small limit."""
+    folder = tmp_path_factory.mktemp("saved_models") / "cells"
+    tf.saved_model.save(tf.Module(), str(folder / "1"), signatures=_signatures())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def addresses(segmenter, serving):
+    with serving(ModelManager(segmenter)) as addresses:
+        yield addresses
+
+
+@pytest.fixture(scope="session")
+def rest_url(addresses):
+    return f"{addresses.rest}/v1/models/cells"
+
+
+@pytest.fixture(scope="session")
+def grpc_url(addresses):
+    return f"grpc://{addresses.grpc}/cells"
+
+
+@pytest.fixture(scope="session")
+def limit():
+    """Pixels of the largest image that the model takes whole."""
+    return LIMIT
+
+
+@pytest.fixture(scope="session", name="mask_of")
+def _mask_of():
+    return mask_of
+
+
+AVAILABLE = {"model_version_status": [{"version": "1", "state": "AVAILABLE"}]}
+NO_ABOUT = b'{"error": "Serving signature name: \\"about\\" not found"}'
+
+
+@contextlib.contextmanager
+def stub(answer, status=200, state=AVAILABLE, seconds=0.0, received=None):
+    """Yields the address of a server that gives one answer to every prediction.
+
+    A list of statuses is gone through; the last one stays.
+    """
+    statuses = list(status) if isinstance(status, list) else [status]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send(200, json.dumps(state).encode())
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if b'"about"' in body:
+                return self.send(400, NO_ABOUT)
+            if received is not None:
+                received.append(body)
+            time.sleep(seconds)
+            code = statuses.pop(0) if len(statuses) > 1 else statuses[0]
+            with contextlib.suppress(BrokenPipeError):
+                self.send(code, answer)
+
+        def send(self, code, body):
+            self.send_response(code)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/v1/models/toy"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(name="stub", scope="session")
+def _stub():
+    return stub
+
+
+class FakeServer:
+    """A server that answers as it is told to; for the pool."""
+
+    def __init__(self, answers=(), name="fake"):
+        from pipelines.client.addresses import parse_addresses
+
+        (self.address,) = parse_addresses(f"http://{name}/v1/models/toy")
+        self.answers = list(answers)
+        self.asked = 0
+
+    def states(self):
+        self.predict("", {})
+        from pipelines.client.server import VersionState
+
+        return [VersionState(1, "AVAILABLE", "")]
+
+    def predict(self, signature, inputs):
+        self.asked += 1
+        answer = self.answers.pop(0) if self.answers else {"": np.ones(1)}
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self):
+        self.answers = None
+
+
+@pytest.fixture(scope="session")
+def fake_server():
+    return FakeServer
+
+
+@pytest.fixture(scope="session")
+def b64():
+    return lambda data: {"b64": base64.b64encode(data).decode()}

@@ -1,0 +1,45 @@
+import json
+
+import pytest
+
+from pipelines.client.about import About, ask_about, string_array
+from pipelines.client.addresses import parse_addresses
+from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.pool import ServerPool
+from pipelines.client.server import connect
+
+
+def test_model_tells_what_the_client_needs(rest_url, grpc_url, limit):
+    for url in (rest_url, grpc_url):
+        pool = ServerPool([connect(*parse_addresses(url), 30.0)], 0)
+        assert ask_about(pool) == About(
+            pixel_limit=limit,
+            channels=1,
+            num_classes=2,
+            threshold=0.5,
+            scaling="per_image",
+            depth=1,
+            variant="padded",
+        )
+        pool.close()
+
+
+@pytest.mark.parametrize(
+    "words", ['Serving signature name: "about" not found', 'Serving signature key "a"']
+)
+def test_model_without_the_signature_says_nothing(fake_server, words):
+    server = fake_server([ServerFailure(words, Kind.REFUSED)])
+    assert ask_about(ServerPool([server], 0)) is None
+
+
+def test_other_failures_are_raised(fake_server):
+    server = fake_server([ServerFailure("no such model", Kind.REFUSED)])
+    with pytest.raises(ServerFailure, match="no such model"):
+        ask_about(ServerPool([server], 0))
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", json.dumps({"depth": 1}).encode()])
+def test_answer_of_another_form_is_told(fake_server, text):
+    server = fake_server([{"about": string_array([text])}])
+    with pytest.raises(ServerFailure, match="does not understand"):
+        ask_about(ServerPool([server], 0))

@@ -1,0 +1,85 @@
+import json
+import socket
+
+import numpy as np
+import pytest
+
+from pipelines.client import grpc_server
+from pipelines.client.addresses import parse_addresses
+from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.grpc_server import GrpcServer
+from pipelines.client.server import VersionState
+
+
+@pytest.fixture
+def connect():
+    servers = []
+
+    def connect(url, timeout=30.0):
+        (address,) = parse_addresses(url)
+        servers.append(GrpcServer(address, timeout))
+        return servers[-1]
+
+    yield connect
+    for server in servers:
+        server.close()
+
+
+def test_states_are_those_of_the_versions(connect, grpc_url):
+    assert connect(grpc_url).states() == [VersionState(1, "AVAILABLE", "")]
+
+
+@pytest.mark.parametrize("version", ["", "/versions/1"])
+def test_tensors_and_strings_travel(connect, grpc_url, version):
+    server = connect(grpc_url + version)
+    image = np.array([[[[9], [10]]]], np.uint16)
+    outputs = server.predict("pixels_uint16", {"image": image})
+    np.testing.assert_array_equal(outputs["mask"], [[[[0], [1]]]])
+    query = np.array([b""], object)
+    (text,) = server.predict("about", {"query": query})["about"]
+    assert json.loads(text)["depth"] == 1
+
+
+def test_answers_of_more_than_four_megabytes_arrive(connect, grpc_url):
+    image = np.zeros((1, 1100, 1000, 1), np.float32)
+    outputs = connect(grpc_url).predict("serving_default", {"image": image})
+    assert outputs["probability"].shape == image.shape
+    assert (outputs["probability"] == 0.5).all()
+
+
+@pytest.mark.parametrize(
+    "path, signature, status, words",
+    [
+        ("", "nope", "FAILED_PRECONDITION", "Serve a model that `keras-unet export`"),
+        ("/versions/7", "about", "NOT_FOUND", "Correct the model's name or version"),
+        ("/labels/x", "about", "INVALID_ARGUMENT", "Unrecognized servable version"),
+    ],
+)
+def test_refusals_are_told_with_the_code(
+    connect, grpc_url, path, signature, status, words
+):
+    server = connect(grpc_url + path)
+    with pytest.raises(ServerFailure, match=words) as raised:
+        server.predict(signature, {"query": np.array([b""], object)})
+    assert (raised.value.kind, raised.value.status) == (Kind.REFUSED, status)
+
+
+def test_server_that_is_not_there_is_unreachable(connect):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(ServerFailure, match="cannot be reached.*`keras-unet") as raised:
+        connect(f"grpc://127.0.0.1:{port}/x").states()
+    assert raised.value.kind is Kind.UNREACHABLE
+
+
+def test_deadline_is_late(connect, grpc_url):
+    image = np.zeros((1, 3000, 3000, 1), np.float32)
+    with pytest.raises(ServerFailure, match="within 0.005 seconds") as raised:
+        connect(grpc_url, 0.005).predict("serving_default", {"image": image})
+    assert raised.value.kind is Kind.LATE
+
+
+def test_missing_packages_are_told_with_their_extra(connect, monkeypatch):
+    monkeypatch.setattr(grpc_server.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=r"keras-unet-pipelines\[serve\]"):
+        connect("grpc://127.0.0.1:1/x")

@@ -1,0 +1,99 @@
+import threading
+
+import numpy as np
+import pytest
+
+from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.pool import REST_SECONDS, ServerPool
+
+
+def failure(kind):
+    return ServerFailure(kind.value, kind)
+
+
+@pytest.fixture(autouse=True)
+def no_waits(monkeypatch):
+    monkeypatch.setattr("pipelines.client.retrying.FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("pipelines.client.retrying.LONGEST_WAIT_SECONDS", 0.0)
+
+
+def test_next_server_takes_over_what_one_does_not_answer(fake_server):
+    for kind in (Kind.UNREACHABLE, Kind.BUSY, Kind.BROKEN, Kind.LATE):
+        one, two = fake_server([failure(kind)] * 9, "one"), fake_server(name="two")
+        pool = ServerPool([one, two], 3)
+        assert pool.predict("s", {})[""] == 1
+        assert two.asked == 1
+
+
+def test_server_that_failed_rests_while_another_lives(fake_server):
+    now = [0.0]
+    one, two = fake_server([failure(Kind.LATE)]), fake_server()
+    pool = ServerPool([one, two], 0, clock=lambda: now[0])
+    for _ in range(5):
+        pool.predict("s", {})
+    assert (one.asked, two.asked) == (1, 5)
+    now[0] = REST_SECONDS + 1
+    pool.predict("s", {})
+    assert one.asked == 2
+
+
+def test_refused_request_is_not_sent_to_another(fake_server):
+    one, two = fake_server([failure(Kind.REFUSED)]), fake_server()
+    pool = ServerPool([one, two], 3)
+    with pytest.raises(ServerFailure, match="refuses it"):
+        pool.predict("s", {})
+    assert two.asked == 0
+    pool.predict("s", {})
+    assert one.asked == 2
+
+
+def test_last_failure_is_raised_when_all_have_failed(fake_server):
+    one = fake_server([failure(Kind.LATE)] * 9)
+    two = fake_server([failure(Kind.BUSY)] * 9)
+    with pytest.raises(ServerFailure, match="try later"):
+        ServerPool([one, two], 2).predict("s", {})
+    assert (one.asked, two.asked) == (1, 3)
+
+
+def test_only_server_is_asked_again(fake_server):
+    one = fake_server([failure(Kind.BUSY)] * 2)
+    assert ServerPool([one], 2).predict("s", {})[""] == 1
+
+
+def test_check_passes_while_one_server_is_there(fake_server):
+    one, two = fake_server([failure(Kind.UNREACHABLE)] * 2), fake_server()
+    pool = ServerPool([one, two], 0)
+    pool.check()
+    pool.predict("s", {})
+    assert two.asked == 2
+    with pytest.raises(ServerFailure, match="did not arrive"):
+        ServerPool([one], 0).check()
+
+
+def test_idle_server_is_taken_before_a_busy_one(fake_server):
+    entered, released = threading.Event(), threading.Event()
+    one, two = fake_server(name="one"), fake_server(name="two")
+
+    def slow(signature, inputs):
+        entered.set()
+        released.wait(10)
+        return {"": np.zeros(1)}
+
+    one.predict = slow
+    pool = ServerPool([one, two], 0)
+    thread = threading.Thread(target=pool.predict, args=("s", {}))
+    thread.start()
+    assert entered.wait(10)
+    for _ in range(3):
+        pool.predict("s", {})
+    assert two.asked == 3
+    released.set()
+    thread.join()
+
+
+def test_closing_closes_each(fake_server):
+    servers = [fake_server(), fake_server()]
+    pool = ServerPool(servers, 0)
+    assert pool.num_requests == 4
+    pool.close()
+    assert all(server.answers is None for server in servers)

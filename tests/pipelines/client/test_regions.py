@@ -1,0 +1,125 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.client.about import About
+from pipelines.client.addresses import parse_addresses
+from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.pool import ServerPool
+from pipelines.client.regions import RegionPlan, mask_windows, plan_regions
+from pipelines.client.server import connect
+from pipelines.images import ArrayImage
+
+ABOUT = About(
+    pixel_limit=64 * 64, threshold=0.5, scaling="per_image", depth=1, variant="padded"
+)
+
+
+def stitched(pool, image, about=ABOUT):
+    plan = plan_regions(*image.shape, about)
+    mask = np.full(image.shape, 7, np.uint8)
+    with ThreadPoolExecutor(pool.num_requests) as executor:
+        opened = ArrayImage(image[..., np.newaxis], "image")
+        for top, left, window in mask_windows(pool, executor, opened, about, plan):
+            height, width = window.shape[:2]
+            mask[top : top + height, left : left + width] = window[..., 0]
+    return mask
+
+
+@given(
+    height=st.integers(1, 300),
+    width=st.integers(1, 300),
+    depth=st.integers(1, 4),
+    variant=st.sampled_from(["paper", "padded"]),
+    spare=st.integers(0, 100),
+)
+@settings(max_examples=200, deadline=None)
+def test_regions_cover_the_image_once_and_fit_the_limit(
+    height, width, depth, variant, spare
+):
+    step = 2**depth
+    about = About(
+        pixel_limit=(step + spare + 2 * 128) ** 2, depth=depth, variant=variant
+    )
+    plan = plan_regions(height, width, about)
+    count = np.zeros((height, width), int)
+    for region in plan.regions:
+        assert region.top % step == region.left % step == 0
+        count[
+            region.top : region.top + region.height,
+            region.left : region.left + region.width,
+        ] += 1
+    assert (count == 1).all()
+    assert plan.margin % step == 0
+    sent = [side + 2 * plan.margin for side in plan.core]
+    assert sent[0] * sent[1] <= about.pixel_limit
+
+
+def test_limit_that_no_region_fits_is_told():
+    with pytest.raises(ValueError, match="takes images of 300 pixels"):
+        plan_regions(9, 9, About(pixel_limit=300, depth=1))
+
+
+def test_without_a_limit_the_side_is_limited():
+    plan = plan_regions(100, 5000, About(depth=4), largest_side=1024)
+    assert len(plan.regions) == 5
+    assert plan == RegionPlan(plan.regions, 96, (112, 1008))
+
+
+@pytest.mark.parametrize("size", [(101, 97), (1, 1), (3, 200), (64, 130)])
+@pytest.mark.parametrize("transport", ["rest", "grpc"])
+def test_stitched_mask_equals_that_of_the_whole(
+    rest_url, grpc_url, mask_of, random, size, transport
+):
+    if min(size) < 9:
+        # The stand-in mirrors once only; the true graph mirrors at any distance.
+        size = (size[0] + 9, size[1] + 9)
+    image = random.integers(0, 256, size).astype(np.uint8)
+    url = rest_url if transport == "rest" else grpc_url
+    pool = ServerPool([connect(*parse_addresses(url), 30.0)], 0)
+    np.testing.assert_array_equal(stitched(pool, image), mask_of(image))
+    pool.close()
+
+
+def test_server_that_is_lost_in_the_middle_is_survived(grpc_url, mask_of, random):
+    lost = connect(*parse_addresses(grpc_url), 30.0)
+    kept = connect(*parse_addresses(grpc_url), 30.0)
+    answered = []
+    predict = lost.predict
+
+    def dying(signature, inputs):
+        if len(answered) >= 3:
+            raise ServerFailure("gone", Kind.BROKEN)
+        answered.append(signature)
+        return predict(signature, inputs)
+
+    lost.predict = dying
+    image = random.integers(0, 256, (250, 210)).astype(np.uint8)
+    pool = ServerPool([lost, kept], 0)
+    assert len(plan_regions(*image.shape, ABOUT).regions) > 20
+    np.testing.assert_array_equal(stitched(pool, image), mask_of(image))
+    assert len(answered) == 3
+    pool.close()
+
+
+def test_class_ids_come_from_three_classes_on(fake_server):
+    probability = np.zeros((1, 16 + 16, 18 + 16, 3), np.float32)
+    probability[..., 2] = 1
+    answers = [{"probability": probability}]
+    about = About(num_classes=3, depth=1)
+    mask = stitched(
+        ServerPool([fake_server(answers)], 0), np.zeros((16, 18), np.uint8), about
+    )
+    assert (mask == 2).all()
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"probability": np.zeros((1, 2, 2, 1), np.float32)}]
+)
+def test_answer_of_another_size_is_refused(fake_server, answer):
+    pool = ServerPool([fake_server([answer])], 0)
+    with pytest.raises(ServerFailure, match="no probability of the region's size"):
+        stitched(pool, np.zeros((16, 18), np.uint8))

@@ -1,0 +1,121 @@
+import json
+import socket
+
+import numpy as np
+import pytest
+
+from pipelines.client.addresses import parse_addresses
+from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.rest import RestServer
+from pipelines.client.server import VersionState
+
+
+def server(url, timeout=30.0):
+    (address,) = parse_addresses(url)
+    return RestServer(address, timeout)
+
+
+def strings(*values):
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
+
+
+def test_states_are_those_of_the_versions(rest_url):
+    assert server(rest_url).states() == [VersionState(1, "AVAILABLE", "")]
+
+
+def test_numbers_travel_by_rows(rest_url):
+    image = np.zeros((2, 1, 3, 1), np.float32)
+    outputs = server(rest_url).predict("serving_default", {"image": image})
+    np.testing.assert_array_equal(outputs[""], np.full((2, 1, 3, 1), 0.5))
+
+
+def test_several_inputs_travel_as_objects(rest_url):
+    inputs = {
+        "image": np.full((1, 10, 12, 1), 5, np.float32),
+        "mean": np.full((1, 1), 5, np.float32),
+        "std": np.ones((1, 1), np.float32),
+    }
+    outputs = server(rest_url).predict("region", inputs)
+    np.testing.assert_allclose(outputs[""], np.full((1, 10, 12, 1), 0.5))
+
+
+def test_several_outputs_have_their_names(stub, b64):
+    rows = [{"a": [1.5], "m_bytes": b64(b"\xff")}, {"a": [2], "m_bytes": b64(b"")}]
+    received = []
+    with stub(json.dumps({"predictions": rows}).encode(), received=received) as url:
+        outputs = server(url).predict("s", {"x": strings(b"one", b"two")})
+    np.testing.assert_array_equal(outputs["a"], [[1.5], [2.0]])
+    assert outputs["m_bytes"].tolist() == [b"\xff", b""]
+    assert json.loads(received[0]) == {
+        "signature_name": "s",
+        "instances": [b64(b"one"), b64(b"two")],
+    }
+
+
+def test_text_is_bytes_too(rest_url):
+    outputs = server(rest_url).predict("about", {"query": strings(b"")})
+    assert json.loads(outputs[""][0])["depth"] == 1
+
+
+@pytest.mark.parametrize("answer", [b"", b"{}", b"[]", b'{"predictions": []}'])
+def test_answer_without_predictions_has_no_outputs(stub, answer):
+    with stub(answer) as url:
+        assert server(url).predict("s", {"x": strings(b"")}) == {}
+
+
+@pytest.mark.parametrize(
+    "status, kind, hint",
+    [
+        (400, Kind.REFUSED, "Convert or remove the image"),
+        (404, Kind.REFUSED, "Correct the model's name"),
+        (429, Kind.BUSY, "Look at the server's messages"),
+        (500, Kind.REFUSED, "Look at the server's messages"),
+        (503, Kind.BUSY, "Look at the server's messages"),
+    ],
+)
+def test_status_tells_the_kind_and_the_way_out(stub, status, kind, hint):
+    with stub(b'{"error": "my\\n words"}', status=status) as url:
+        with pytest.raises(ServerFailure, match=f"{status}: my words {hint}") as raised:
+            server(url).predict("s", {"x": strings(b"")})
+    assert (raised.value.kind, raised.value.status) == (kind, status)
+
+
+def test_server_that_is_not_there_is_unreachable():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(ServerFailure, match="refused.*`keras-unet serve`") as raised:
+        server(f"http://127.0.0.1:{port}/v1/models/x").states()
+    assert raised.value.kind is Kind.UNREACHABLE
+
+
+def test_connection_that_ends_before_the_answer_is_broken():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        import threading
+
+        def cut():
+            connection, _ = listener.accept()
+            connection.recv(1000)
+            connection.close()
+
+        thread = threading.Thread(target=cut)
+        thread.start()
+        port = listener.getsockname()[1]
+        with pytest.raises(ServerFailure) as raised:
+            server(f"http://127.0.0.1:{port}/v1/models/x").states()
+        thread.join()
+    assert raised.value.kind is Kind.BROKEN
+
+
+def test_silent_server_is_late(stub):
+    with stub(b"{}", seconds=1.0) as url:
+        with pytest.raises(ServerFailure, match=r"within 0\.2 seconds") as raised:
+            server(url, 0.2).predict("s", {"x": strings(b"")})
+    assert raised.value.kind is Kind.LATE
+
+
+def test_other_service_is_told(stub):
+    with stub(b"", state=["hello"]) as url:
+        with pytest.raises(ServerFailure, match="not as TensorFlow Serving does"):
+            server(url).states()

@@ -1,0 +1,224 @@
+import io
+import json
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+
+from pipelines.client import segment, segment_image
+from pipelines.config import SegmentConfig
+
+
+def png(array):
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(array).save(buffer, "png")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def image(random):
+    return random.integers(0, 256, (40, 44)).astype(np.uint8)
+
+
+@pytest.fixture
+def images(tmp_path, image):
+    """A folder with an 8-bit PNG."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(png(image))
+    return folder
+
+
+@pytest.fixture(params=["rest", "grpc"])
+def url(request, rest_url, grpc_url):
+    return rest_url if request.param == "rest" else grpc_url
+
+
+def run(url, images, out, **settings):
+    given = {"retries": 0, "images": str(images), "out": str(out)}
+    return segment(SegmentConfig(url=url, **{**given, **settings}))
+
+
+def read(path):
+    return np.asarray(PIL.Image.open(path))
+
+
+def test_masks_are_written_under_the_stems(url, images, image, tmp_path, mask_of):
+    other = image[:30, ::-1]
+    PIL.Image.fromarray(other).save(images / "b.png")
+    out = tmp_path / "new" / "masks"
+    assert run(url, images, out) == [out / "a.png", out / "b.png"]
+    np.testing.assert_array_equal(read(out / "a.png"), mask_of(image))
+    np.testing.assert_array_equal(read(out / "b.png"), mask_of(other))
+    assert sorted(out.iterdir()) == [out / "a.png", out / "b.png"]
+
+
+def test_single_image_may_name_its_file(rest_url, images, tmp_path):
+    out = tmp_path / "mask.png"
+    assert run(f"{rest_url}/versions/1/", images / "a.png", out) == [out]
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_pages_of_a_tiff_come_back_as_a_tiff(url, image, tmp_path, mask_of):
+    pages = np.stack([image, image[::-1]])
+    tifffile.imwrite(tmp_path / "stack.tif", pages, photometric="minisblack")
+    out = tmp_path / "masks"
+    assert run(url, tmp_path / "stack.tif", out) == [out / "stack.tif"]
+    with tifffile.TiffFile(out / "stack.tif") as file:
+        masks = [page.asarray() for page in file.pages]
+    np.testing.assert_array_equal(masks, [mask_of(page) for page in pages])
+
+
+def test_image_beyond_the_limit_is_cut_and_stitched(
+    url, images, random, tmp_path, mask_of, limit
+):
+    large = random.integers(0, 256, (150, 130)).astype(np.uint8)
+    assert large.size > limit
+    PIL.Image.fromarray(large).save(images / "b.png")
+    run(url, images, tmp_path / "masks")
+    np.testing.assert_array_equal(read(tmp_path / "masks/b.png"), mask_of(large))
+    assert len(list((tmp_path / "masks").iterdir())) == 2
+
+
+def test_image_that_png_cannot_hold_goes_as_regions(grpc_url, image, tmp_path, mask_of):
+    tifffile.imwrite(tmp_path / "a.tif", image.astype(np.float32))
+    run(grpc_url, tmp_path / "a.tif", tmp_path / "out")
+    found = tifffile.imread(tmp_path / "out" / "a.tif")
+    np.testing.assert_array_equal(found, mask_of(image))
+
+
+def test_mask_that_no_png_holds_becomes_a_tiff(
+    rest_url, images, image, tmp_path, monkeypatch, mask_of
+):
+    monkeypatch.setattr("pipelines.images.png_writing.MOST_PIXELS", 100)
+    out = tmp_path / "masks"
+    assert run(rest_url, images, out) == [out / "a.tif"]
+    np.testing.assert_array_equal(tifffile.imread(out / "a.tif"), mask_of(image))
+    assert [file.name for file in out.iterdir()] == ["a.tif"]
+
+
+def test_servers_share_the_work_and_one_may_be_missing(
+    rest_url, grpc_url, images, image, tmp_path, mask_of
+):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    urls = f"http://127.0.0.1:{port}/v1/models/cells,{rest_url},{grpc_url}"
+    run(urls, images, tmp_path / "masks")
+    np.testing.assert_array_equal(read(tmp_path / "masks/a.png"), mask_of(image))
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_bytes_of_a_file_are_sent_as_they_are(suffix, tmp_path, stub, b64):
+    PIL.Image.new("RGB", (3, 2)).save(tmp_path / f"a.{suffix}")
+    mask = b64(png(np.zeros((2, 3), np.uint8)))
+    received = []
+    with stub(json.dumps({"predictions": [mask]}).encode(), received=received) as url:
+        run(url, tmp_path / f"a.{suffix}", tmp_path / "masks")
+    data = b64((tmp_path / f"a.{suffix}").read_bytes())
+    assert [json.loads(body) for body in received] == [
+        {"signature_name": "image_bytes", "instances": [data]}
+    ]
+
+
+def test_model_that_tells_nothing_of_itself_takes_what_png_holds(stub, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 3), np.float32))
+    with stub(b"{}") as url:
+        with pytest.raises(ValueError, match=r"a\.tif: images travel as PNG.*float32"):
+            run(url, tmp_path / "a.tif", tmp_path / "out")
+
+
+def test_refused_image_is_named_with_the_words_of_the_server(url, images, tmp_path):
+    whole = (images / "a.png").read_bytes()
+    (images / "b.png").write_bytes(whole[:-200])
+    out = tmp_path / "masks"
+    with pytest.raises(ValueError, match=r"b\.png: .*answered .*DecodePng"):
+        run(url, images, out)
+    # What came before is whole, and nothing else is there.
+    assert [file.name for file in out.iterdir()] == ["a.png"]
+
+
+def test_unknown_model_is_told_with_the_words_of_the_server(rest_url, images, tmp_path):
+    with pytest.raises(ValueError, match="404: Could not find any versions of model n"):
+        run(rest_url.replace("cells", "nope"), images, tmp_path / "masks")
+
+
+def test_server_that_is_not_there_is_told(images, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(ValueError, match="refused.*`keras-unet serve`"):
+        run(f"http://127.0.0.1:{port}/v1/models/toy", images, tmp_path / "masks")
+    assert not (tmp_path / "masks").exists()
+
+
+def test_busy_server_is_asked_again(images, tmp_path, stub, b64):
+    mask = b64(png(np.zeros((2, 3), np.uint8)))
+    answer = json.dumps({"predictions": [mask]}).encode()
+    received = []
+    with stub(answer, status=[503, 429, 200], received=received) as url:
+        run(url, images, tmp_path / "masks", retries=2)
+    assert len(received) == 3
+
+
+def test_model_that_is_not_available_is_told_with_its_state(images, tmp_path, stub):
+    failed = {"version": "2", "state": "END", "status": {"error_message": "no file"}}
+    with stub(b"", state={"model_version_status": [failed]}) as url:
+        with pytest.raises(ValueError, match="version 2 is END no file"):
+            run(url, images, tmp_path / "masks")
+
+
+def test_late_answer_is_told_with_the_seconds(images, tmp_path, stub):
+    with stub(b"{}", seconds=1.0) as url:
+        with pytest.raises(ValueError, match=r"a\.png: .* within 0\.2 seconds"):
+            run(url, images, tmp_path / "masks", timeout=0.2)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"{}",
+        b'{"predictions": []}',
+        b'{"predictions": [[0.5]]}',
+        b'{"predictions": [{"mask_bytes": {"b64": "no base64"}}]}',
+        b'{"predictions": [{"b64": "bm8gUE5H"}]}',
+    ],
+)
+def test_answer_without_a_mask_is_refused(answer, stub):
+    with stub(answer) as url:
+        with pytest.raises(ValueError, match="expected a PNG as mask_bytes"):
+            segment_image(url, b"")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_mask_is_found_with_its_name_or_without(named, stub, b64):
+    data = png(np.zeros((1, 1), np.uint8))
+    answer = {
+        "predictions": [{"mask_bytes": b64(data), "more": 1} if named else b64(data)]
+    }
+    with stub(json.dumps(answer).encode()) as url:
+        assert segment_image(url, b"") == data
+
+
+def test_check_replays_the_golden_requests(url, tmp_path):
+    with pytest.raises(ValueError, match="holds no version"):
+        segment(SegmentConfig(url=url, check=str(tmp_path)))
+
+
+def test_two_images_for_one_file_are_refused(rest_url, images, tmp_path):
+    PIL.Image.fromarray(np.zeros((1, 1), np.uint8)).save(images / "a.jpg")
+    with pytest.raises(ValueError, match=r"a\.jpg and .*a\.png"):
+        run(rest_url, images, tmp_path / "masks")
+
+
+def test_files_over_rest_need_no_tensorflow(rest_url, images, tmp_path):
+    code = (
+        "import sys, pipelines; from pipelines.config import SegmentConfig; "
+        f"pipelines.segment(SegmentConfig(url={rest_url!r}, images={str(images)!r}, "
+        f"out={str(tmp_path / 'out')!r})); "
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
