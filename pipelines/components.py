@@ -39,7 +39,7 @@ def label_components(
     """
     size = {} if block_bytes is None else {"block_bytes": block_bytes}
     is_foreground = foreground or _is_not_zero
-    parents = _Parents()
+    parents = Parents()
     written = []
     for top, left, pixels in blocks(image, **size):
         numbers, count = ndimage.label(is_foreground(pixels)[..., 0])
@@ -60,8 +60,12 @@ def label_components(
     return count
 
 
-class _Parents:
-    """Which parts belong together: each names a lower number of its own component."""
+class Parents:
+    """Which parts belong together: each names a lower number of its own component.
+
+    Attributes:
+        count: of the parts so far; they are numbered from 1 on.
+    """
 
     def __init__(self) -> None:
         self._parents = np.zeros(1, np.int64)

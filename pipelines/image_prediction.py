@@ -18,6 +18,7 @@ from pipelines.images import (
     open_image,
 )
 from pipelines.images.layout import ImageLayout, ImageToWrite, Window
+from pipelines.instance_windows import instance_windows
 from pipelines.memory_plan import MemoryModel, largest_plan
 from pipelines.output_values import OutputValues
 from pipelines.overlap_tile import Net
@@ -85,7 +86,8 @@ class ImagePredictor:
                 layout = self.layout(image)
                 windows = ahead(self._windows(image, layout))
                 with contextlib.closing(windows):
-                    yield ImageToWrite(layout, _counted(windows, advance))
+                    counted = _counted(windows, advance)
+                    yield ImageToWrite(layout, self._numbered(layout, counted))
 
     def _opened(self, entry: ImageEntry) -> WindowedImage:
         image = open_image(entry)
@@ -117,6 +119,14 @@ class ImagePredictor:
             source, tile_pass, plan, mean, std
         ):
             yield top, left, self.values.encode(probability)
+
+    def _numbered(
+        self, layout: ImageLayout, windows: Iterable[Window]
+    ) -> Iterable[Window]:
+        if not self.values.numbered:
+            return windows
+        mask = dataclasses.replace(layout, dtype=np.dtype(np.uint8))
+        return instance_windows(ImageToWrite(mask, windows), str(self.cache_folder))
 
 
 def _counted(

@@ -13,10 +13,11 @@ class OutputValues:
 
     Masks are uint8: 0 and 255 up to two classes, class ids from three on. Probabilities
     are those of the foreground up to two classes, and one channel a class from three
-    on.
+    on. Instances are numbered objects, uint32; `encode` gives the mask that they are
+    found in.
 
     Args:
-        output: "mask" or "probability".
+        output: "mask", "probability" or "instances".
         probability_dtype: "uint8", "uint16" or "float32".
         num_channels: of the net.
         threshold: on P(foreground); None from three classes on.
@@ -25,6 +26,7 @@ class OutputValues:
         channels: that are written.
         dtype: of what is written.
         averaged: whether smaller levels of a pyramid are means.
+        numbered: whether objects are to be numbered.
     """
 
     def __init__(
@@ -37,7 +39,9 @@ class OutputValues:
         self.averaged = output == "probability"
         several = self.averaged and num_channels > 2
         self.channels = num_channels if several else 1
-        self.dtype = np.dtype(probability_dtype if self.averaged else np.uint8)
+        self.numbered = output == "instances"
+        whole = np.uint32 if self.numbered else np.uint8
+        self.dtype = np.dtype(probability_dtype if self.averaged else whole)
         self._threshold = threshold
 
     def encode(self, probability: np.ndarray) -> np.ndarray:
@@ -47,7 +51,7 @@ class OutputValues:
             probability: float32 (height, width, num_channels).
 
         Returns:
-            (height, width, channels) of `dtype`.
+            (height, width, channels) of `dtype`; a uint8 mask for instances.
         """
         if not self.averaged:
             mask = decision.mask_from_probability(probability, self._threshold)

@@ -6,6 +6,7 @@ import logging
 import pathlib
 import tempfile
 
+import numpy as np
 import tensorflow as tf
 import tqdm
 
@@ -58,8 +59,8 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
         run.model.output_shape[-1],
         run.record.threshold,
     )
-    png_fits = values.channels == 1 and values.dtype.kind == "u" and not config.pyramid
-    files = plan_files(entries, config.out, config.format, png_fits)
+    fits = values.channels == 1 and values.dtype in (np.uint8, np.uint16)
+    files = plan_files(entries, config.out, config.format, fits and not config.pyramid)
     check_writable(files[0].path.parent)
     model_keys = [
         file_key(run.path / name) for name in (run_folder.MODEL, run_folder.RECORD)

@@ -5,6 +5,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import tifffile
+from scipy import ndimage
 
 from pipelines import decision, image_prediction, predict, scaling
 from pipelines.config import PredictConfig
@@ -402,6 +403,17 @@ def test_bfloat16_is_near_and_is_recorded(nets, random, tmp_path):
         )
         found.append(read_image(ImageEntry(path)))
     assert 0 < np.abs(found[0] - found[1]).max() < 0.06
+
+
+def test_instances_are_the_numbered_objects_of_the_mask(nets, random, tmp_path):
+    run, net = nets()
+    image = grey(random, 70, 30)
+    PIL.Image.fromarray(image).save(tmp_path / "a.png")
+    [path] = predicted(run, tmp_path / "a.png", tmp_path / "out", output="instances")
+    assert path.name == "a.tif"
+    found = read_image(ImageEntry(path))[..., 0]
+    assert found.dtype == np.uint32 and found.max() > 1
+    np.testing.assert_array_equal(found, ndimage.label(expected_mask(net, image))[0])
 
 
 def test_a_constant_image_gives_a_mask(nets, tmp_path):

@@ -18,7 +18,7 @@ def test_the_defaults_of_predict_are_those_of_the_guide():
     ("change", "message"),
     [
         ({"model": ""}, "model must name a file"),
-        ({"output": "colour"}, "output must be one of mask, probability"),
+        ({"output": "colour"}, "output must be one of mask, probability, instances"),
         ({"probability_dtype": "int8"}, "probability_dtype must be one of uint8"),
         ({"format": "jpeg"}, "format must be one of auto, png, tiff, zarr"),
         ({"memory": "much"}, "memory must be a number and a unit"),
