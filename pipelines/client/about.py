@@ -24,8 +24,9 @@ class About:
         num_classes: of the masks: 2 for a binary one.
         threshold: on P(foreground), up to two classes.
         scaling: "per_image" or "dtype".
-        depth: of the net.
-        variant: "paper" or "padded".
+        step: that regions begin at multiples of, pixels: 2**depth of the net.
+        before: pixels above and on the left of a region that go with it.
+        after: pixels below and on the right.
     """
 
     pixel_limit: int | None = None
@@ -33,8 +34,9 @@ class About:
     num_classes: int = 2
     threshold: float | None = None
     scaling: str = "per_image"
-    depth: int = 4
-    variant: str = "padded"
+    step: int = 16
+    before: int = 96
+    after: int = 96
 
 
 def ask_about(pool: ServerPool) -> About | None:
@@ -67,8 +69,9 @@ def _about(document: dict[str, Any]) -> About:
         num_classes=len(document["classes"]),
         threshold=document["threshold"],
         scaling=document["scaling"],
-        depth=int(document["depth"]),
-        variant=document["variant"],
+        step=2 ** int(document["depth"]),
+        before=int(document["margins"]["before"]),
+        after=int(document["margins"]["after"]),
     )
 
 

@@ -1,17 +1,17 @@
 """Images of any size through servers that take small ones: cut, sent, stitched.
 
-A region is sent with all the context that the net sees around what is kept of it, its
-origin lies on the net's pooling grid, and it is scaled by the statistics of the whole
-image: what is kept equals the mask of one pass over the whole image.
+A region is sent with all the context that the net sees around it, it begins on the
+net's pooling grid, and it is scaled by the statistics of the whole image: its mask is
+that of one pass over the whole image.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from concurrent.futures import Executor
 
 import numpy as np
 
-from keras_unet import geometry
 from pipelines.client.about import About
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.in_order import in_order
@@ -22,20 +22,19 @@ from pipelines.images.layout import Window
 
 SIGNATURE = "region"
 OUTPUT = "probability"
-# The most pixels of a side that are kept of one region: some seconds of work, and
-# 16 MiB of float32 in a message.
+# Some seconds of work, and 16 MiB of float32 in a message.
 LARGEST_SIDE = 2048
 
 
 @dataclasses.dataclass(frozen=True)
 class Region:
-    """What is kept of one request.
+    """A part of an image whose mask one request gives.
 
     Attributes:
-        top: first row that is kept.
-        left: first column.
-        height: rows kept, within the image.
-        width: columns kept.
+        top: its first row, a multiple of the net's pooling step.
+        left: its first column, likewise.
+        height: rows, within the image.
+        width: columns.
     """
 
     top: int
@@ -44,59 +43,42 @@ class Region:
     width: int
 
 
-@dataclasses.dataclass(frozen=True)
-class RegionPlan:
-    """How an image is cut.
-
-    Attributes:
-        regions: row by row.
-        margin: pixels that are sent on each side around what is kept; a multiple of
-            the net's pooling step.
-        core: height and width that are kept of a full region; what is sent is
-            2 * margin more.
-    """
-
-    regions: list[Region]
-    margin: int
-    core: tuple[int, int]
-
-
 def plan_regions(
     height: int, width: int, about: About, largest_side: int = LARGEST_SIDE
-) -> RegionPlan:
-    """Cuts an image evenly into regions that the server takes.
+) -> list[Region]:
+    """Cuts an image evenly into regions that the server takes, row by row.
 
     Args:
         height: of the image.
         width: of the image.
         about: the model.
-        largest_side: the most pixels of a side that are kept of a region.
+        largest_side: the most pixels of a side of a region, without its margins.
 
     Raises:
-        ValueError: the server's limit is less than a region with its context.
+        ValueError: the server's limit is less than a region with its margins.
     """
-    step = 2**about.depth
-    before = geometry.plan_side(step, step, about.depth, about.variant).before
-    margin = -(-before // step) * step
     if about.pixel_limit is not None:
-        fitting = int(about.pixel_limit**0.5) - 2 * margin
+        fitting = math.isqrt(about.pixel_limit) - about.before - about.after
         largest_side = min(largest_side, fitting)
-    if largest_side < step:
+    if largest_side < about.step:
         raise ValueError(
-            f"The server takes images of {about.pixel_limit} pixels, less than a tile "
-            f"with the {margin} pixels around it that the net sees. Export the model "
-            "with a higher limit."
+            f"The server takes images of {about.pixel_limit} pixels, fewer than a "
+            f"region of {about.step} x {about.step} with its margins has. Export the "
+            "model with a higher limit."
         )
-    rows, columns = (
-        geometry.plan_side(size, largest_side, about.depth, about.variant)
-        for size in (height, width)
-    )
-    regions = [
-        Region(top, left, min(rows.core, height - top), min(columns.core, width - left))
-        for top in range(0, height, rows.core)
-        for left in range(0, width, columns.core)
+    rows = _side(height, largest_side, about.step)
+    columns = _side(width, largest_side, about.step)
+    return [
+        Region(top, left, min(rows, height - top), min(columns, width - left))
+        for top in range(0, height, rows)
+        for left in range(0, width, columns)
     ]
-    return RegionPlan(regions, margin, (rows.core, columns.core))
+
+
+def _side(size: int, largest: int, step: int) -> int:
+    """Shares a side out evenly, in multiples of `step`."""
+    count = -(-size // (largest // step * step))
+    return -(-size // (count * step)) * step
 
 
 def mask_windows(
@@ -104,16 +86,16 @@ def mask_windows(
     executor: Executor,
     image: WindowedImage,
     about: About,
-    plan: RegionPlan,
+    regions: list[Region],
 ) -> Iterator[Window]:
-    """Yields the mask of an image, region by region in the order of the plan.
+    """Yields the mask of an image, region by region in their order.
 
     Args:
         pool: the servers.
         executor: runs the requests.
         image: of any size.
         about: the model.
-        plan: from `plan_regions`, for this image.
+        regions: from `plan_regions`, for this image.
 
     Yields:
         (top, left, mask): uint8 (height, width, 1), 0 and 255, or class ids from three
@@ -128,33 +110,34 @@ def mask_windows(
     mean, std = scaling.statistics_of(image, about.scaling)
 
     def segment_region(region: Region) -> Window:
-        probability = _probability(pool, image, plan, region, mean, std)
+        probability = _probability(pool, image, about, region, mean, std)
         if about.num_classes > 2 and probability.shape[-1] == 1:
             raise _foreign(pool, f"one probability for {about.num_classes} classes")
         mask = decision.mask_from_probability(probability, about.threshold)
         return region.top, region.left, mask.numpy()[..., np.newaxis]
 
     # Twice as many as are under way: answers that come early wait for their turn.
-    yield from in_order(executor, segment_region, plan.regions, 2 * pool.num_requests)
+    yield from in_order(executor, segment_region, regions, 2 * pool.num_requests)
 
 
 def _probability(
     pool: ServerPool,
     image: WindowedImage,
-    plan: RegionPlan,
+    about: About,
     region: Region,
     mean: np.ndarray,
     std: np.ndarray,
 ) -> np.ndarray:
-    """The probability of what is kept of a region, (height, width, channels)."""
+    """The probability of a region, float32 (height, width, channels)."""
     from pipelines.mirroring import mirrored_window
 
-    margin = plan.margin
-    # Full regions also at the borders, where the image is mirrored: servers plan and
-    # compile few shapes.
-    height, width = (side + 2 * margin for side in plan.core)
+    around = about.before + about.after
     window = mirrored_window(
-        image, region.top - margin, region.left - margin, height, width
+        image,
+        region.top - about.before,
+        region.left - about.before,
+        region.height + around,
+        region.width + around,
     )
     inputs = {
         "image": window[np.newaxis].astype(np.float32),
@@ -162,12 +145,10 @@ def _probability(
         "std": std[np.newaxis],
     }
     probability = only(pool.predict(SIGNATURE, inputs), OUTPUT)
-    if probability is None or probability.shape[:3] != (1, height, width):
+    expected = (1, region.height, region.width)
+    if probability is None or probability.shape[:3] != expected:
         raise _foreign(pool, f"no {OUTPUT} of the region's size")
-    kept = probability[
-        0, margin : margin + region.height, margin : margin + region.width
-    ]
-    return kept.astype(np.float32)
+    return probability[0].astype(np.float32)
 
 
 def _foreign(pool: ServerPool, what: str) -> ServerFailure:

@@ -207,8 +207,8 @@ def _image_to_write(
             mask = imagecodecs.png_decode(sent.mask)[..., np.newaxis]
             yield ImageToWrite(layout, [(0, 0, mask)])
         elif about is not None:
-            plan = plan_regions(image.height, image.width, about)
-            windows = mask_windows(pool, executor, image, about, plan)
+            regions = plan_regions(image.height, image.width, about)
+            windows = mask_windows(pool, executor, image, about, regions)
             yield ImageToWrite(layout, windows)
 
 

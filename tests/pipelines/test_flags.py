@@ -80,6 +80,9 @@ def test_a_verb_given_only_what_it_requires_has_the_defaults_of_its_class(
         flag = "--" + field.name.replace("_", "-")
         words += ["x"] if field.metadata["positional"] else [flag, "x"]
         settings[field.name] = "x"
+    if verb == "segment":
+        # Images or a check: neither is required by itself.
+        words, settings = [*words, "--check", "x"], {**settings, "check": "x"}
     assert flags.to_config(parser.parse_args(words), config_class) == config_class(
         **settings
     )

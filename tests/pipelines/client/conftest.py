@@ -50,7 +50,8 @@ ABOUT = {
     "threshold": THRESHOLD,
     "scaling": "per_image",
     "depth": 1,
-    "variant": "padded",
+    "margins": {"before": REACH, "after": REACH},
+    "more": "is ignored",
 }
 
 
@@ -83,7 +84,11 @@ def _signatures():
             image_bytes=((None,), tf.string),
         ),
         "region": signature(
-            lambda image, mean, std: {"probability": probability_of(image, mean, std)},
+            lambda image, mean, std: {
+                "probability": probability_of(image, mean, std)[
+                    :, REACH:-REACH, REACH:-REACH
+                ]
+            },
             image=(pixels, tf.float32),
             mean=((None, 1), tf.float32),
             std=((None, 1), tf.float32),

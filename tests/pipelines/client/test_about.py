@@ -18,8 +18,9 @@ def test_model_tells_what_the_client_needs(rest_url, grpc_url, limit):
             num_classes=2,
             threshold=0.5,
             scaling="per_image",
-            depth=1,
-            variant="padded",
+            step=2,
+            before=8,
+            after=8,
         )
         pool.close()
 

@@ -9,21 +9,21 @@ from pipelines.client.about import About
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
-from pipelines.client.regions import RegionPlan, mask_windows, plan_regions
+from pipelines.client.regions import Region, mask_windows, plan_regions
 from pipelines.client.server import connect
 from pipelines.images import ArrayImage
 
 ABOUT = About(
-    pixel_limit=64 * 64, threshold=0.5, scaling="per_image", depth=1, variant="padded"
+    pixel_limit=64 * 64, threshold=0.5, scaling="per_image", step=2, before=8, after=8
 )
 
 
 def stitched(pool, image, about=ABOUT):
-    plan = plan_regions(*image.shape, about)
+    regions = plan_regions(*image.shape, about)
     mask = np.full(image.shape, 7, np.uint8)
     with ThreadPoolExecutor(pool.num_requests) as executor:
         opened = ArrayImage(image[..., np.newaxis], "image")
-        for top, left, window in mask_windows(pool, executor, opened, about, plan):
+        for top, left, window in mask_windows(pool, executor, opened, about, regions):
             height, width = window.shape[:2]
             mask[top : top + height, left : left + width] = window[..., 0]
     return mask
@@ -33,40 +33,39 @@ def stitched(pool, image, about=ABOUT):
     height=st.integers(1, 300),
     width=st.integers(1, 300),
     depth=st.integers(1, 4),
-    variant=st.sampled_from(["paper", "padded"]),
+    before=st.integers(0, 100),
+    after=st.integers(0, 100),
     spare=st.integers(0, 100),
 )
 @settings(max_examples=200, deadline=None)
 def test_regions_cover_the_image_once_and_fit_the_limit(
-    height, width, depth, variant, spare
+    height, width, depth, before, after, spare
 ):
     step = 2**depth
-    about = About(
-        pixel_limit=(step + spare + 2 * 128) ** 2, depth=depth, variant=variant
-    )
-    plan = plan_regions(height, width, about)
+    limit = (step + spare + before + after) ** 2
+    about = About(pixel_limit=limit, step=step, before=before, after=after)
     count = np.zeros((height, width), int)
-    for region in plan.regions:
+    for region in plan_regions(height, width, about):
         assert region.top % step == region.left % step == 0
+        sent = (region.height + before + after, region.width + before + after)
+        assert sent[0] * sent[1] <= limit
         count[
             region.top : region.top + region.height,
             region.left : region.left + region.width,
         ] += 1
     assert (count == 1).all()
-    assert plan.margin % step == 0
-    sent = [side + 2 * plan.margin for side in plan.core]
-    assert sent[0] * sent[1] <= about.pixel_limit
 
 
 def test_limit_that_no_region_fits_is_told():
     with pytest.raises(ValueError, match="takes images of 300 pixels"):
-        plan_regions(9, 9, About(pixel_limit=300, depth=1))
+        plan_regions(9, 9, About(pixel_limit=300, step=2, before=8, after=8))
 
 
 def test_without_a_limit_the_side_is_limited():
-    plan = plan_regions(100, 5000, About(depth=4), largest_side=1024)
-    assert len(plan.regions) == 5
-    assert plan == RegionPlan(plan.regions, 96, (112, 1008))
+    regions = plan_regions(100, 5000, About(step=16), largest_side=1024)
+    assert len(regions) == 5
+    assert regions[0] == Region(0, 0, 100, 1008)
+    assert regions[4] == Region(0, 4032, 100, 968)
 
 
 @pytest.mark.parametrize("size", [(101, 97), (1, 1), (3, 200), (64, 130)])
@@ -99,17 +98,17 @@ def test_server_that_is_lost_in_the_middle_is_survived(grpc_url, mask_of, random
     lost.predict = dying
     image = random.integers(0, 256, (250, 210)).astype(np.uint8)
     pool = ServerPool([lost, kept], 0)
-    assert len(plan_regions(*image.shape, ABOUT).regions) > 20
+    assert len(plan_regions(*image.shape, ABOUT)) > 20
     np.testing.assert_array_equal(stitched(pool, image), mask_of(image))
     assert len(answered) == 3
     pool.close()
 
 
 def test_class_ids_come_from_three_classes_on(fake_server):
-    probability = np.zeros((1, 16 + 16, 18 + 16, 3), np.float32)
+    probability = np.zeros((1, 16, 18, 3), np.float32)
     probability[..., 2] = 1
     answers = [{"probability": probability}]
-    about = About(num_classes=3, depth=1)
+    about = About(num_classes=3, step=2)
     mask = stitched(
         ServerPool([fake_server(answers)], 0), np.zeros((16, 18), np.uint8), about
     )

@@ -33,7 +33,7 @@ def test_numbers_travel_by_rows(rest_url):
 
 def test_several_inputs_travel_as_objects(rest_url):
     inputs = {
-        "image": np.full((1, 10, 12, 1), 5, np.float32),
+        "image": np.full((1, 26, 28, 1), 5, np.float32),
         "mean": np.full((1, 1), 5, np.float32),
         "std": np.ones((1, 1), np.float32),
     }
