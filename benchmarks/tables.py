@@ -107,6 +107,47 @@ KINDS = {
 }
 
 
+def prediction_memory(rows: list[dict[str, Any]]) -> list[str]:
+    newest = {}
+    for row in rows:
+        for run in row["runs"]:
+            case = run["variant"], run["base_filters"], run["promised_megabytes"]
+            newest[case] = (run, row)
+    lines = [
+        "Peak resident memory of a whole `predict`, from TIFF to TIFF, against what",
+        "`--memory` promises (MB are millions of bytes):",
+        "",
+        "| variant | base_filters | image | promised, MB | peak, MB | from |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for (variant, base_filters, promised), (run, row) in sorted(newest.items()):
+        side = run["side"]
+        lines.append(
+            f"| {variant} | {base_filters} | {side}x{side} | {promised} | "
+            f"{run['peak_megabytes']:.0f} | {origin(row)} |"
+        )
+    return lines
+
+
+def prediction_large(rows: list[dict[str, Any]]) -> list[str]:
+    newest = {run["side"]: (run, row) for row in rows for run in row["runs"]}
+    lines = [
+        "`predict` with every setting at its default (so at most 1500 MB), padded net,",
+        "from tiled TIFF to tiled TIFF, start of the process and first pass over the",
+        "file (its mean and standard deviation) included:",
+        "",
+        "| image | base_filters | peak, MB | megapixels/s | from |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for side, (run, row) in sorted(newest.items()):
+        lines.append(
+            f"| {side}x{side} | {row['settings']['base_filters']} | "
+            f"{run['peak_megabytes']:.0f} | {run['megapixels_per_second']:.2f} | "
+            f"{origin(row)} |"
+        )
+    return lines
+
+
 def origin(row: dict[str, Any]) -> str:
     """Returns date, commit and machine of a row."""
     return f"{row['date']}, {row['commit']}, {row['machine']}"
@@ -117,6 +158,8 @@ SECTIONS: dict[str, tuple[str, Lines]] = {
     "augmentation_peers": ("Tiles beside the peers", augmentation_peers),
     "training_input": ("Training fed by the stream", training_input),
     "run_memory": ("Memory of a training run", run_memory),
+    "prediction_memory": ("Memory of a prediction", prediction_memory),
+    "prediction_large": ("Prediction over the size of the image", prediction_large),
 }
 
 if __name__ == "__main__":
