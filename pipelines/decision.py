@@ -1,5 +1,6 @@
 """From logits to probabilities to masks: what predict and the exported graph share."""
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -28,3 +29,16 @@ def mask_from_probability(probability: tf.Tensor, threshold: float | None) -> tf
         return tf.cast(tf.argmax(probability, axis=-1), tf.uint8)
     foreground = foreground_probability(probability) > threshold
     return tf.cast(foreground, tf.uint8) * tf.constant(255, tf.uint8)
+
+
+def sureness(probability: np.ndarray, threshold: float | None) -> float:
+    """Returns by how much probabilities may change before the mask does.
+
+    Args:
+        probability: (..., num_classes).
+        threshold: as for `mask_from_probability`.
+    """
+    if probability.shape[-1] > 2:
+        second, first = np.moveaxis(np.sort(probability, axis=-1)[..., -2:], -1, 0)
+        return float((first - second).min() / 2)
+    return float(np.abs(probability[..., -1] - threshold).min())

@@ -1,60 +1,97 @@
-"""Overlap-tile prediction as TensorFlow operations, for the SavedModel.
+"""The signatures of an export: what TensorFlow Serving calls, from images to masks.
 
-The same plan (`keras_unet.geometry`), scaling and decision as `predict`; only the loop
-over the tiles is TensorFlow's, so that a server takes images of any size.
+Plan, scaling and decision are those of `predict`. Each signature begins with
+`tf.ensure_shape`: a tensor of another rank would abort TensorFlow Serving in oneDNN.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from keras_unet import geometry
 from pipelines import decision, scaling
-from pipelines.overlap_tile import LARGEST_CORE
+from pipelines.image_decoding import decode_image, largest_value
+from pipelines.request_checks import check_images, check_regions
+from pipelines.served_net import ServedNet
+from pipelines.tiled_graph import Decision, TiledGraph, margins
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-JPEG_SIGNATURE = b"\xff\xd8\xff"
-# Where a PNG's header (ISO/IEC 15948, 11.2.2) says how many bits a sample has.
-PNG_BIT_DEPTH_BYTE = 24
+# What PNG and JPEG files can bring.
+CHANNELS_OF_FILES = (1, 3, 4)
+# The answer is some kilobytes, and small requests must not make huge answers.
+MOST_QUERIES = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """A signature: its function, and the tensors that it takes, in order."""
+
+    function: Callable[..., dict[str, tf.Tensor]]
+    inputs: tuple[tf.TensorSpec, ...]
 
 
 class ServingGraph:
     """A net as functions from whole images to probabilities and masks.
 
     Args:
-        tile_logits: the net, from float32 (1, rows, columns, channels) to logits.
-        depth: number of poolings.
-        variant: "paper" or "padded".
-        channels: of the images.
-        num_channels: of the logits.
-        threshold: on P(foreground), for one or two channels.
-        pixel_type: None to scale each image by its own statistics; or, to scale by the
-            largest value of a type, that of the training images. Files are scaled by
-            their own type.
-        largest_core: the most pixels of a side that one tile keeps.
+        net: the net and its settings.
+        about: what `about` answers, JSON.
     """
 
-    def __init__(
-        self,
-        tile_logits: Callable[[tf.Tensor], tf.Tensor],
-        *,
-        depth: int,
-        variant: str,
-        channels: int,
-        num_channels: int,
-        threshold: float | None,
-        pixel_type: str | None = None,
-        largest_core: int = LARGEST_CORE,
-    ) -> None:
-        self._tile_logits = tile_logits
-        self._depth = depth
-        self._variant = variant
-        self._channels = channels
-        self._num_channels = num_channels
-        self._threshold = threshold
-        self._pixel_type = pixel_type
-        self._largest_core = largest_core
+    def __init__(self, net: ServedNet, about: str = "{}") -> None:
+        self._net = net
+        self._about = about
+        window = tf.TensorSpec((None, None, None, net.channels), tf.float32)
+
+        # One function in the export, however many signatures call it.
+        @tf.function(input_signature=[window])
+        def tile_probability(window: tf.Tensor) -> tf.Tensor:
+            return decision.probability_from_logits(net.tile_logits(window))
+
+        def tile_outputs(
+            window: tf.Tensor, mean: tf.Tensor, std: tf.Tensor
+        ) -> tf.Tensor:
+            return tile_probability(scaling.scale(window, mean, std)[tf.newaxis])[0]
+
+        self._tiles = TiledGraph(
+            tile_outputs,
+            depth=net.depth,
+            variant=net.variant,
+            largest_core=net.largest_core,
+        )
+        self._probability = Decision(tf.identity, tf.float32, net.num_channels)
+        self._mask = Decision(self._decide_mask, tf.uint8, 1)
+        self._levels = Decision(_foreground_levels, tf.uint16, 1)
+
+    def signatures(self) -> dict[str, Signature]:
+        """Returns the signatures that fit the model, by name."""
+        channels = self._net.channels
+
+        def images(name: str, dtype: tf.DType) -> tf.TensorSpec:
+            return tf.TensorSpec((None, None, None, channels), dtype, name=name)
+
+        def rows(name: str) -> tf.TensorSpec:
+            return tf.TensorSpec((None, channels), tf.float32, name=name)
+
+        files = tf.TensorSpec((None,), tf.string, name="image_bytes")
+        query = tf.TensorSpec((None,), tf.string, name="query")
+        made = {
+            "serving_default": Signature(
+                self.probability, (images("image", tf.float32),)
+            ),
+            "pixels": Signature(self.mask, (images("pixels", tf.uint8),)),
+            "pixels_uint16": Signature(self.mask, (images("pixels", tf.uint16),)),
+            "region": Signature(
+                self.region,
+                (images("image", tf.float32), rows("mean"), rows("std")),
+            ),
+            "about": Signature(self.about, (query,)),
+        }
+        if channels in CHANNELS_OF_FILES:
+            made["image_bytes"] = Signature(self.mask_bytes, (files,))
+            if self._net.num_channels <= 2:
+                made["probability_bytes"] = Signature(self.probability_bytes, (files,))
+        return made
 
     def probability(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `serving_default`.
@@ -65,19 +102,18 @@ class ServingGraph:
         Returns:
             `probability`, float32 (batch, height, width, num_channels).
         """
-        # First: a tensor of another rank would abort TensorFlow Serving in oneDNN.
-        image = tf.ensure_shape(image, (None, None, None, self._channels))
-        image = _with_pixels(image)
-        probability = tf.map_fn(
-            self._segment,
-            image,
-            fn_output_signature=tf.TensorSpec(
-                (None, None, self._num_channels), tf.float32
-            ),
-            # One image at a time: memory is bounded by the largest.
-            parallel_iterations=1,
-        )
-        return {"probability": probability}
+        return {"probability": self._of_arrays(image, self._probability)}
+
+    def mask(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The signatures `pixels` and `pixels_uint16`.
+
+        Args:
+            pixels: uint8 or uint16 (batch, height, width, channels).
+
+        Returns:
+            `mask`, uint8 (batch, height, width).
+        """
+        return {"mask": self._of_arrays(pixels, self._mask)[..., 0]}
 
     def mask_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `image_bytes`.
@@ -88,162 +124,141 @@ class ServingGraph:
         Returns:
             `mask_bytes`, string (batch,): PNG masks as large as their images.
         """
-        image_bytes = tf.ensure_shape(image_bytes, (None,))
-        masks = tf.map_fn(
-            self._mask_of_file,
-            image_bytes,
+        return {"mask_bytes": self._of_files(image_bytes, self._mask)}
+
+    def probability_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The signature `probability_bytes`, for up to two classes.
+
+        Args:
+            image_bytes: string (batch,): PNG or JPEG files, of any sizes.
+
+        Returns:
+            `probability_bytes`, string (batch,): PNG files of 16 bits, P(foreground)
+            times 65535.
+        """
+        return {"probability_bytes": self._of_files(image_bytes, self._levels)}
+
+    def region(
+        self, image: tf.Tensor, mean: tf.Tensor, std: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """The signature `region`: parts of an image that the client cuts.
+
+        For the pixels [top, top + height) x [left, left + width) of an image, top and
+        left multiples of 2**depth, the client sends those from `before` pixels above
+        and on the left to `after` pixels below and on the right (`margins`), mirrored
+        where they reach beyond the image. The answers of all parts, side by side, are
+        that of the whole image.
+
+        Args:
+            image: float32 (batch, before + height + after, before + width + after,
+                channels), values as in the file.
+            mean: float32 (batch, channels), of the whole image; 0 for the scaling
+                "dtype".
+            std: float32 (batch, channels), of the whole image, above 0; for the
+                scaling "dtype" the largest value of the pixels' type.
+
+        Returns:
+            `probability`, float32 (batch, height, width, num_channels).
+        """
+        channels = self._net.channels
+        image = tf.ensure_shape(image, (None, None, None, channels))
+        mean = tf.ensure_shape(mean, (None, channels))
+        std = tf.ensure_shape(std, (None, channels))
+        image = check_regions(
+            image,
+            mean,
+            std,
+            margins(self._net.depth, self._net.variant),
+            self._net.pixel_limit,
+        )
+        return {
+            "probability": _one_by_one(
+                lambda one: self._tiles.region(
+                    one[0], one[1], one[2], self._probability
+                ),
+                (image, mean, std),
+                self._probability,
+            )
+        }
+
+    def about(self, query: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The signature `about`: what a client has to know of the export.
+
+        Args:
+            query: string (batch,), at most 64; any text.
+
+        Returns:
+            `about`, string (batch,), the same JSON object for each query.
+        """
+        query = tf.ensure_shape(query, (None,))
+        number = tf.shape(query)[0]
+        few = tf.debugging.Assert(
+            number <= MOST_QUERIES,
+            [f"about takes up to {MOST_QUERIES} queries, got", number],
+        )
+        with tf.control_dependencies([few]):
+            return {"about": tf.fill([number], self._about)}
+
+    def _decide_mask(self, probability: tf.Tensor) -> tf.Tensor:
+        mask = decision.mask_from_probability(probability, self._net.threshold)
+        return mask[..., tf.newaxis]
+
+    def _of_arrays(self, images: tf.Tensor, decide: Decision) -> tf.Tensor:
+        images = tf.ensure_shape(images, (None, None, None, self._net.channels))
+        images = check_images(images, self._net.pixel_limit)
+
+        def segment(pixels: tf.Tensor) -> tf.Tensor:
+            return self._tiles.image(pixels, *self._statistics(pixels), decide)
+
+        return _one_by_one(segment, images, decide)
+
+    def _of_files(self, files: tf.Tensor, decide: Decision) -> tf.Tensor:
+        files = tf.ensure_shape(files, (None,))
+
+        def segment(data: tf.Tensor) -> tf.Tensor:
+            net = self._net
+            pixels = decode_image(data, net.channels, net.pixel_limit)
+            mean, std = self._statistics(pixels, largest_value(data))
+            return tf.io.encode_png(self._tiles.image(pixels, mean, std, decide))
+
+        return tf.map_fn(
+            segment,
+            files,
             fn_output_signature=tf.TensorSpec((), tf.string),
             parallel_iterations=1,
         )
-        return {"mask_bytes": masks}
 
-    def _mask_of_file(self, data: tf.Tensor) -> tf.Tensor:
-        image = decode_image(data, self._channels)
-        probability = self._segment(image, largest_value(data))
-        mask = decision.mask_from_probability(probability, self._threshold)
-        return tf.io.encode_png(mask[..., tf.newaxis])
-
-    def _scaled(self, image: tf.Tensor, largest: tf.Tensor | None) -> tf.Tensor:
-        if self._pixel_type is None:
-            return scaling.scale_image(image)
-        mean, std = scaling.dtype_statistics(np.dtype(self._pixel_type), self._channels)
-        return scaling.scale(image, mean, std if largest is None else largest)
-
-    def _segment(self, image: tf.Tensor, largest: tf.Tensor | None = None) -> tf.Tensor:
-        """Returns the probability of one image.
+    def _statistics(
+        self, pixels: tf.Tensor, largest: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns mean and s.d. of an image, or what takes their places.
 
         Args:
-            image: (height, width, channels).
-            largest: value of the image's type, if it is not that of the training.
+            pixels: (height, width, channels).
+            largest: value of the pixels' type, where `pixels` has another.
         """
-        height, width = tf.shape(image)[0], tf.shape(image)[1]
-        finite = tf.debugging.Assert(
-            tf.reduce_all(tf.math.is_finite(image)),
-            ["Pixels must be finite, got NaN or infinity."],
-        )
-        with tf.control_dependencies([finite]):
-            image = self._scaled(image, largest)
-        rows, columns = self._plan_side(height), self._plan_side(width)
-
-        def tile(number: tf.Tensor) -> tf.Tensor:
-            top = number // columns.num_tiles * rows.core
-            left = number % columns.num_tiles * columns.core
-            window = _mirrored(image, top, rows, height, axis=0)
-            window = _mirrored(window, left, columns, width, axis=1)
-            logits = self._tile_logits(window[tf.newaxis])[0]
-            return logits[
-                rows.crop : rows.crop + rows.core,
-                columns.crop : columns.crop + columns.core,
-            ]
-
-        tiles = tf.map_fn(
-            tile,
-            tf.range(rows.num_tiles * columns.num_tiles),
-            fn_output_signature=tf.TensorSpec(
-                (None, None, self._num_channels), tf.float32
-            ),
-            # One tile at a time: memory is bounded by the tile.
-            parallel_iterations=1,
-        )
-        logits = _stitched(tiles, rows, columns)[:height, :width]
-        return decision.probability_from_logits(logits)
-
-    def _plan_side(self, size: tf.Tensor) -> geometry.TileSide:
-        return geometry.plan_side(size, self._largest_core, self._depth, self._variant)
+        if self._net.pixel_type is None:
+            return scaling.image_statistics(pixels)
+        is_float = pixels.dtype.is_floating
+        dtype = np.dtype(self._net.pixel_type if is_float else pixels.dtype.name)
+        mean, std = scaling.dtype_statistics(dtype, self._net.channels)
+        if largest is not None:
+            std = tf.ones_like(std) * largest
+        return tf.constant(mean), tf.convert_to_tensor(std)
 
 
-def decode_image(data: tf.Tensor, channels: int) -> tf.Tensor:
-    """Decodes a PNG or JPEG as `pipelines.images.read_image` does.
-
-    Args:
-        data: string (), the file.
-        channels: that the model takes; an alpha channel beyond them is dropped.
-
-    Returns:
-        float32 (height, width, channels), values as in the file: 0 to 255 or 65535.
-    """
-    is_png = tf.equal(tf.strings.substr(data, 0, 8), PNG_SIGNATURE)
-    is_jpeg = tf.equal(tf.strings.substr(data, 0, 3), JPEG_SIGNATURE)
-    known = tf.debugging.Assert(
-        tf.logical_or(is_png, is_jpeg), ["image_bytes takes PNG or JPEG files."]
-    )
-    with tf.control_dependencies([known]):
-        image = tf.cond(is_png, lambda: _decode_png(data), lambda: _decode_jpeg(data))
-    found = tf.shape(image)[2]
-    fits = tf.equal(found, channels)
-    if channels in (1, 3):
-        fits = tf.logical_or(fits, tf.equal(found, channels + 1))
-    right = tf.debugging.Assert(
-        fits, [f"The model takes images of {channels} channels, got", found]
-    )
-    with tf.control_dependencies([right]):
-        return tf.ensure_shape(image[..., :channels], (None, None, channels))
+def _foreground_levels(probability: tf.Tensor) -> tf.Tensor:
+    foreground = decision.foreground_probability(probability)[..., tf.newaxis]
+    return tf.cast(tf.round(foreground * 65535), tf.uint16)
 
 
-def largest_value(data: tf.Tensor) -> tf.Tensor:
-    """Returns the largest value that a pixel of a PNG or JPEG can have, float32 ()."""
-    is_png = tf.equal(tf.strings.substr(data, 0, 8), PNG_SIGNATURE)
-    return tf.where(tf.logical_and(is_png, _has_16_bits(data)), 65535.0, 255.0)
-
-
-def _has_16_bits(data: tf.Tensor) -> tf.Tensor:
-    # Padded: a file cut off in its header must fail in the decoder, with its message.
-    header = tf.strings.join([data, "\0" * (PNG_BIT_DEPTH_BYTE + 1)])
-    return tf.equal(tf.strings.substr(header, PNG_BIT_DEPTH_BYTE, 1), b"\x10")
-
-
-def _decode_png(data: tf.Tensor) -> tf.Tensor:
-    # Decoding 8 bits as 16 would multiply the values by 257.
-    return tf.cond(
-        _has_16_bits(data),
-        lambda: tf.cast(tf.io.decode_png(data, dtype=tf.uint16), tf.float32),
-        lambda: tf.cast(tf.io.decode_png(data, dtype=tf.uint8), tf.float32),
-    )
-
-
-def _decode_jpeg(data: tf.Tensor) -> tf.Tensor:
-    # The decoder would make some RGB of the inks of a CMYK file.
-    found = tf.image.extract_jpeg_shape(data)[2]
-    known = tf.debugging.Assert(
-        tf.logical_or(tf.equal(found, 1), tf.equal(found, 3)),
-        ["A JPEG must be grey or RGB, got channels:", found],
-    )
-    with tf.control_dependencies([known]):
-        image = tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE")
-    return tf.cast(image, tf.float32)
-
-
-def _with_pixels(images: tf.Tensor) -> tf.Tensor:
-    """Refuses an empty batch, and images without pixels, in readable words."""
-    some_pixels = tf.debugging.Assert(
-        tf.size(images) > 0,
-        ["Expected images of at least one pixel, got the shape", tf.shape(images)],
-        summarize=4,
-    )
-    with tf.control_dependencies([some_pixels]):
-        return tf.identity(images)
-
-
-def _mirrored(
-    image: tf.Tensor,
-    origin: tf.Tensor,
-    side: geometry.TileSide,
-    size: tf.Tensor,
-    axis: int,
+def _one_by_one(
+    function: Callable[..., tf.Tensor], images: tf.Tensor, decide: Decision
 ) -> tf.Tensor:
-    positions = origin - side.before + tf.range(side.input_size)
-    return tf.gather(image, geometry.mirror_index(positions, size), axis=axis)
-
-
-def _stitched(
-    tiles: tf.Tensor, rows: geometry.TileSide, columns: geometry.TileSide
-) -> tf.Tensor:
-    """Lays tiles (number, rows.core, columns.core, channels) side by side."""
-    channels = tiles.shape[-1]
-    grid = tf.reshape(
-        tiles, [rows.num_tiles, columns.num_tiles, rows.core, columns.core, channels]
-    )
-    grid = tf.transpose(grid, [0, 2, 1, 3, 4])
-    return tf.reshape(
-        grid, [rows.num_tiles * rows.core, columns.num_tiles * columns.core, channels]
+    return tf.map_fn(
+        function,
+        images,
+        fn_output_signature=tf.TensorSpec((None, None, decide.channels), decide.dtype),
+        # One image at a time: memory is bounded by the largest.
+        parallel_iterations=1,
     )

@@ -82,10 +82,15 @@ class ExportConfig:
 
     model: str = setting(..., RUN)
     to: str = setting(..., "folder saved_models/NAME; the next version is added to it")
+    keep: int | None = setting(None, "newest versions that stay; by default all")
+    pixel_limit: float = setting(256, "largest image that is served, megapixels")
 
     def __post_init__(self) -> None:
-        """Raises ValueError for an empty name."""
+        """Raises ValueError for an empty name or a value out of range."""
         check_named(self, "model", "to")
+        check_range(self, "keep", 1)
+        # TensorFlow decodes PNG files below 2**29 pixels.
+        check_range(self, "pixel_limit", 0.000001, 500)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
