@@ -143,7 +143,7 @@ def test_a_file_cut_anywhere_in_its_pixels_is_refused_by_name(
         path.write_bytes(data[:length])
         with pytest.raises(ValueError) as error:
             reader(entry(path))
-        said = {"jpg": "JPEG"}.get(kind, kind.upper())
+        said = {"jpg": "JPEG", "png": "PNG", "tif": "TIFF"}[kind]
         assert str(error.value).startswith(f"{path}: cannot be read as {said} (")
         assert str(error.value).endswith("Replace or remove the file.")
 

@@ -109,9 +109,11 @@ def test_a_tile_that_is_left_out_has_the_value_for_no_data(path):
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 12])
 def test_packed_bits_become_numbers(path, bits):
-    pixels = (np.arange(7 * 9) % 2**bits).reshape(7, 9)
-    dtype = "uint8" if bits < 8 else "uint16"
-    image = pixels.astype(bool if bits == 1 else dtype)
-    options = {} if bits == 1 else {"bitspersample": bits}
-    tifffile.imwrite(path, image, photometric="minisblack", **options)
+    pixels = (np.arange(7 * 9) * 37 % 2**bits).reshape(7, 9)
+    values = pixels[..., None] >> np.arange(bits)[::-1] & 1
+    rows = np.packbits(values.astype("uint8").reshape(7, -1), axis=1)
+    tifffile.imwrite(path, rows, photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        for name, value in (("ImageWidth", 9), ("BitsPerSample", bits)):
+            file.pages.first.tags[name].overwrite(value)
     np.testing.assert_array_equal(page_of(path).window(0, 0, 7, 9)[..., 0], pixels)

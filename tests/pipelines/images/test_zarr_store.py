@@ -113,3 +113,9 @@ def test_a_folder_that_is_no_store_is_refused_by_name(path, content):
         (path / "zarr.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"a\.zarr: cannot be read as ZARR"):
         zarr_store.count_images(path)
+
+
+def test_an_empty_mask_has_no_chunks_and_is_read(path):
+    array = write(path, np.zeros((40, 50), "uint8"))
+    assert array.nchunks_initialized == 0
+    assert not opened(path).whole().any()
