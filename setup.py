@@ -46,7 +46,7 @@ setup(
         "tqdm",
         # `segment` speaks HTTP. TensorFlow 2.15 and 2.21 bring it already.
         "requests",
-        # The messages of TensorFlow Serving's API, for the warm-up requests in an export
+        # The messages of TensorFlow Serving's API, for the warm-up requests of exports
         # and for gRPC; 30 kB, at the version of the TensorFlow that is installed.
         "tensorflow-serving-api>=2.15",
         # Registers our objects when Keras is imported. TensorFlow brings it already.

@@ -25,6 +25,7 @@ from pipelines.overlap_tile import net_geometry
 from pipelines.saved_version import SavedVersion
 from pipelines.served_net import ServedNet
 from pipelines.serving_graph import ServingGraph
+from pipelines.serving_signatures import Signature, make_signatures
 from pipelines.warm_up import write_warm_up
 
 logger = logging.getLogger(__name__)
@@ -108,12 +109,13 @@ def _write(
     """Writes a whole version and returns what `ExportResult` says of it."""
     folded = fold_batch_norm(run.model)
     net = _served_net(run, folded, config)
-    names = ServingGraph(net).signatures()
+    names = make_signatures(ServingGraph(net), net)
     golden = [
         request.name for request in example_requests(net, names) if request.is_golden
     ]
     text = about.about(run.record, net, folded=folded is not run.model, golden=golden)
-    _write_saved_model(folded, ServingGraph(net, text), path)
+    signatures = make_signatures(ServingGraph(net, text), net)
+    _write_saved_model(folded, signatures, path)
     return {"signatures": tuple(names), **_ask(net, list(names), path)}
 
 
@@ -141,12 +143,12 @@ def _pixel_type(record: run_folder.RunRecord) -> str | None:
 
 
 def _write_saved_model(
-    model: keras.Model, graph: ServingGraph, path: pathlib.Path
+    model: keras.Model, signatures: dict[str, Signature], path: pathlib.Path
 ) -> None:
     # Not tf.saved_model.save: of a Keras 3 model it loses variables without a word.
     archive = keras.export.ExportArchive()
     archive.track(model)
-    for name, signature in graph.signatures().items():
+    for name, signature in signatures.items():
         archive.add_endpoint(name, signature.function, list(signature.inputs))
     # It prints its endpoints, which `ExportResult` says too.
     with contextlib.redirect_stdout(io.StringIO()):

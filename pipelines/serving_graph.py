@@ -4,7 +4,6 @@ Plan, scaling and decision are those of `predict`. Each signature begins with
 `tf.ensure_shape`: a tensor of another rank would abort TensorFlow Serving in oneDNN.
 """
 
-import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -16,18 +15,8 @@ from pipelines.request_checks import check_images, check_regions
 from pipelines.served_net import ServedNet
 from pipelines.tiled_graph import Decision, TiledGraph, margins
 
-# What PNG and JPEG files can bring.
-CHANNELS_OF_FILES = (1, 3, 4)
 # The answer is some kilobytes, and small requests must not make huge answers.
 MOST_QUERIES = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class Signature:
-    """A signature: its function, and the tensors that it takes, in order."""
-
-    function: Callable[..., dict[str, tf.Tensor]]
-    inputs: tuple[tf.TensorSpec, ...]
 
 
 class ServingGraph:
@@ -62,36 +51,6 @@ class ServingGraph:
         self._probability = Decision(tf.identity, tf.float32, net.num_channels)
         self._mask = Decision(self._decide_mask, tf.uint8, 1)
         self._levels = Decision(_foreground_levels, tf.uint16, 1)
-
-    def signatures(self) -> dict[str, Signature]:
-        """Returns the signatures that fit the model, by name."""
-        channels = self._net.channels
-
-        def images(name: str, dtype: tf.DType) -> tf.TensorSpec:
-            return tf.TensorSpec((None, None, None, channels), dtype, name=name)
-
-        def rows(name: str) -> tf.TensorSpec:
-            return tf.TensorSpec((None, channels), tf.float32, name=name)
-
-        files = tf.TensorSpec((None,), tf.string, name="image_bytes")
-        query = tf.TensorSpec((None,), tf.string, name="query")
-        made = {
-            "serving_default": Signature(
-                self.probability, (images("image", tf.float32),)
-            ),
-            "pixels": Signature(self.mask, (images("pixels", tf.uint8),)),
-            "pixels_uint16": Signature(self.mask, (images("pixels", tf.uint16),)),
-            "region": Signature(
-                self.region,
-                (images("image", tf.float32), rows("mean"), rows("std")),
-            ),
-            "about": Signature(self.about, (query,)),
-        }
-        if channels in CHANNELS_OF_FILES:
-            made["image_bytes"] = Signature(self.mask_bytes, (files,))
-            if self._net.num_channels <= 2:
-                made["probability_bytes"] = Signature(self.probability_bytes, (files,))
-        return made
 
     def probability(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `serving_default`.

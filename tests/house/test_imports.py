@@ -27,6 +27,7 @@ ROWS = [
     ("request_checks", "served_net", "norm_folding"),
     ("image_decoding", "example_requests"),
     ("serving_graph", "golden", "warm_up", "saved_version"),
+    ("serving_signatures",),
     (
         *("validation", "run_folder", "run_plan", "tile_passes"),
         *("prediction_files", "output_values", "inference_precision"),
