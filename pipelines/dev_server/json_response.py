@@ -17,8 +17,9 @@ _WHOLE_TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint32", "uint64")
 
 
 def error_body(message: str) -> bytes:
-    """Returns the body of every error."""
-    return _encoded(f'{{\n{_INDENT}"error": {_string(message)}\n}}')
+    """Returns the body of every error; bytes of the request that are no UTF-8 go."""
+    readable = message.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _encoded(f'{{\n{_INDENT}"error": {_string(readable)}\n}}')
 
 
 def predict_body(outputs: dict[str, np.ndarray], *, row: bool) -> bytes:

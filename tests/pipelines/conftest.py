@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
-import socket
 import threading
 import time
 
@@ -154,9 +153,9 @@ def _app_in_thread(app):
     """Yields the base URL of an ASGI application that runs in a thread."""
     import uvicorn
 
-    from pipelines.dev_server.__main__ import server_config
+    from pipelines.dev_server.__main__ import bound_socket, server_config
 
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = bound_socket("127.0.0.1", 0, "--rest-port")
     server = uvicorn.Server(server_config(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -1,6 +1,10 @@
+import contextlib
+import http.client
 import socket
 import subprocess
 import sys
+import time
+import urllib.parse
 
 import pytest
 
@@ -33,3 +37,17 @@ def test_taken_port_is_told_before_anything_is_loaded(monkeypatch, toy_folder, c
 def test_discovery_of_versions_needs_no_tensorflow(module):
     code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_small_answers_do_not_wait_for_acknowledgements(development_server):
+    address = urllib.parse.urlsplit(development_server)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+    seconds = []
+    with contextlib.closing(connection):
+        for _ in range(20):
+            started = time.perf_counter()
+            connection.request("GET", "/v1/models/toy")
+            connection.getresponse().read()
+            seconds.append(time.perf_counter() - started)
+    # With Nagle's algorithm every one takes 0.04 s.
+    assert min(seconds) < 0.02
