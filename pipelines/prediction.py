@@ -51,7 +51,7 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
             (nothing is written then); or some of the images failed, after all the
             others are done: names each with its reason.
     """
-    entries = find_images(config.images)
+    entries = find_images(config.images, damaged=True)
     run = run_folder.load(config.model)
     values = OutputValues(
         config.output,

@@ -187,9 +187,11 @@ def test_a_summary_names_every_image_that_failed(nets, random, tmp_path, caplog)
     PIL.Image.fromarray(grey(random)).save(tmp_path / "c.png")
     colour = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     PIL.Image.fromarray(colour).save(tmp_path / "d.png")
-    with pytest.raises(ValueError, match="3 of 4 files failed") as error:
+    (tmp_path / "e.tif").write_bytes(b"II*\0 no more")
+    with pytest.raises(ValueError, match="4 of 5 files failed") as error:
         predicted(run, tmp_path, tmp_path / "out")
-    for name in ("a.png: cannot", "b.png: cannot", "d.png: 1 channels expected"):
+    expected = ("a.png: cannot", "b.png: cannot", "d.png: 1 channels", "e.tif: cannot")
+    for name in expected:
         assert name in str(error.value)
     assert visible(tmp_path / "out") == ["c.png"]
 
