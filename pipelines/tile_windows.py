@@ -91,7 +91,7 @@ class TileWindows:
         ]
         # Small numbers cross into TensorFlow: less memory to move.
         image = image.astype(self._dtype, copy=False)
-        return [np.int64(place.index), image, *others]
+        return [np.array(place.index, np.int64), image, *others]
 
 
 def _common_type(dataset: Dataset) -> np.dtype:
