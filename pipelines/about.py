@@ -37,7 +37,7 @@ def about(
         "variant": net.variant,
         "depth": net.depth,
         "largest_core": net.largest_core,
-        "alignment": 2**net.depth,
+        "alignment": around.alignment,
         "margin_before": around.before,
         "margin_after": around.after,
         "pixel_limit": net.pixel_limit,

@@ -101,13 +101,14 @@ def _region(net: ServedNet, seed: int) -> _Examples:
     image = example_image(net, seed)
     how = "per_image" if net.pixel_type is None else "dtype"
     mean, std = scaling.statistics_of(ArrayImage(image, "the example"), how)
-    around, step = margins(net.depth, net.variant), 2**net.depth
+    around = margins(net.depth, net.variant)
+    side = around.before + around.alignment + around.after
     window = mirrored_window(
         ArrayImage(image, "the example"),
         -around.before,
-        step - around.before,
-        around.before + image.shape[0] + around.after,
-        around.before + 5 + around.after,
+        around.alignment - around.before,
+        side,
+        side,
     )
     inputs = {"image": window.astype(np.float32), "mean": mean, "std": std}
     yield "small", {name: one[np.newaxis] for name, one in inputs.items()}, True

@@ -62,17 +62,21 @@ def check_regions(
     """
     shape = tf.shape(pixels, tf.int64)
     rows = [shape[0], tf.shape(mean, tf.int64)[0], tf.shape(std, tf.int64)[0]]
-    least = margins.before + margins.after
+    both = margins.before + margins.after
+    height, width = shape[1] - both, shape[2] - both
+    fit = (height > 0) & (width > 0)
+    fit &= (height % margins.alignment == 0) & (width % margins.alignment == 0)
     checks = [
         tf.debugging.Assert(
             (rows[0] > 0) & (rows[0] == rows[1]) & (rows[0] == rows[2]),
             ["Expected one row of mean and of std for each region, got", *rows],
         ),
         tf.debugging.Assert(
-            (shape[1] > least) & (shape[2] > least),
+            fit,
             [
-                f"Expected a region with {margins.before} pixels before and "
-                f"{margins.after} after it, got height and width",
+                f"Expected a region of multiples of {margins.alignment} pixels with "
+                f"{margins.before} before and {margins.after} after it, got height and "
+                "width with these",
                 shape[1],
                 shape[2],
             ],

@@ -102,11 +102,11 @@ class ServingGraph:
     ) -> dict[str, tf.Tensor]:
         """The signature `region`: parts of an image that the client cuts.
 
-        For the pixels [top, top + height) x [left, left + width) of an image, top and
-        left multiples of 2**depth, the client sends those from `before` pixels above
+        For the pixels [top, top + height) x [left, left + width) of an image, all
+        four multiples of 2**depth, the client sends those from `before` pixels above
         and on the left to `after` pixels below and on the right (`margins`), mirrored
-        where they reach beyond the image. The answers of all parts, side by side, are
-        that of the whole image.
+        where they reach beyond the image. The answers of all regions, side by side and
+        cut to the size of the image, are that of the whole image.
 
         Args:
             image: float32 (batch, before + height + after, before + width + after,

@@ -20,17 +20,19 @@ class Margins:
     Attributes:
         before: above and on the left.
         after: below and on the right.
+        alignment: origin, height and width of a region are multiples of it.
     """
 
     before: int
     after: int
+    alignment: int
 
 
 def margins(depth: int, variant: str) -> Margins:
     """Returns the margins with which a region's result is that of the whole image."""
     step = 2**depth
     side = geometry.plan_side(step, step, depth, variant)
-    return Margins(side.before, side.input_size - side.core - side.before)
+    return Margins(side.before, side.input_size - side.core - side.before, step)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +114,9 @@ class TiledGraph:
         """Segments a region that comes with its margins; arguments as for `image`.
 
         Args:
-            window: (before + height + after, before + width + after, channels).
+            window: (before + height + after, before + width + after, channels);
+                height and width are multiples of `alignment`, for other pixels see
+                farther than the margins.
             mean: of the whole image.
             std: of the whole image.
             decide: what is kept of the outputs.
