@@ -108,7 +108,7 @@ def write_run(variant: str, base_filters: str, run_dir: str) -> None:
         versions=run_folder.versions(),
     )
     path = run_folder.create(run_dir)
-    run_folder.save_model(path, model)
+    model.save(path / run_folder.MODEL)
     run_folder.save_record(path, record)
 
 
