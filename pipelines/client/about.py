@@ -24,7 +24,7 @@ class About:
         num_classes: of the masks: 2 for a binary one.
         threshold: on P(foreground), up to two classes.
         scaling: "per_image" or "dtype".
-        step: that regions begin at multiples of, pixels: 2**depth of the net.
+        step: pixels, of which a region's top and left are multiples.
         before: pixels above and on the left of a region that go with it.
         after: pixels below and on the right.
     """
@@ -69,9 +69,9 @@ def _about(document: dict[str, Any]) -> About:
         num_classes=len(document["classes"]),
         threshold=document["threshold"],
         scaling=document["scaling"],
-        step=2 ** int(document["depth"]),
-        before=int(document["margins"]["before"]),
-        after=int(document["margins"]["after"]),
+        step=int(document["alignment"]),
+        before=int(document["margin_before"]),
+        after=int(document["margin_after"]),
     )
 
 

@@ -6,7 +6,7 @@ import urllib.parse
 
 _VERSION = r"(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _REST = re.compile(rf"(?P<base>https?://[^/]+)/v1/models/(?P<name>[^/:]+){_VERSION}")
-_GRPC = re.compile(rf"grpc://(?P<base>[^/]+:[0-9]+)/(?P<name>[^/:]+){_VERSION}")
+_GRPC = re.compile(rf"grpcs?://(?P<base>[^/]+:[0-9]+)/(?P<name>[^/:]+){_VERSION}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Address:
     version: int | None = None
     label: str | None = None
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether requests travel over TLS: https:// or grpcs://."""
+        return self.text.startswith(("https://", "grpcs://"))
+
 
 def parse_addresses(text: str) -> list[Address]:
     """Returns the addresses in a text A,B,...
@@ -48,7 +53,7 @@ def _address(text: str) -> Address:
         )
     return Address(
         text,
-        text.startswith("grpc://"),
+        text.startswith("grpc"),
         match["base"],
         urllib.parse.unquote(match["name"]),
         int(match["version"]) if match["version"] else None,

@@ -143,7 +143,8 @@ def compare(
     Args:
         found: as a server answered; None for no answer.
         expected: the golden one.
-        tolerance: the largest difference of numbers that is none.
+        tolerance: the largest difference of numbers, or of the pixels of PNG files,
+            that is none.
     """
     if found is None:
         return "is missing"
@@ -151,8 +152,18 @@ def compare(
         return f"has the shape {found.shape}, expected {expected.shape}"
     if expected.dtype == object:
         pairs = zip(found.flat, expected.flat, strict=True)
-        different = [number for number, pair in enumerate(pairs) if not _same(*pair)]
-        return f"differs in its elements {different}" if different else None
+        found_differences = (
+            (number, _difference_of_strings(*pair, tolerance))
+            for number, pair in enumerate(pairs)
+        )
+        texts = [f"[{number}] {text}" for number, text in found_differences if text]
+        return ", ".join(texts) or None
+    return _difference_of_numbers(found, expected, tolerance)
+
+
+def _difference_of_numbers(
+    found: np.ndarray, expected: np.ndarray, tolerance: float
+) -> str | None:
     gaps = np.abs(found.astype(np.float64) - expected.astype(np.float64))
     # Written so that NaN counts as different.
     count = int(np.sum(~(gaps <= tolerance)))
@@ -164,13 +175,16 @@ def compare(
     )
 
 
-def _same(found: bytes, expected: bytes) -> bool:
-    """Whether two strings are equal; of PNG files, the pixels."""
+def _difference_of_strings(
+    found: bytes, expected: bytes, tolerance: float
+) -> str | None:
+    """Of PNG files the pixels count: other compressors write other bytes."""
     if found == expected:
-        return True
+        return None
     try:
-        # Other versions of the compressor write other bytes.
         one, two = imagecodecs.png_decode(found), imagecodecs.png_decode(expected)
     except (RuntimeError, ValueError, TypeError):
-        return False
-    return one.dtype == two.dtype and np.array_equal(one, two)
+        return "differs"
+    if one.dtype != two.dtype or one.shape != two.shape:
+        return f"is a PNG of {one.dtype} {one.shape}, expected {two.dtype} {two.shape}"
+    return _difference_of_numbers(one, two, tolerance)

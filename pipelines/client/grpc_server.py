@@ -10,6 +10,7 @@ from pipelines import tensorflow_start
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.server import VersionState, way_out
+from pipelines.client.token import authorization
 
 # The default, 4 MiB, is less than the probabilities of 1024x1024 pixels.
 CHANNEL_OPTIONS = [
@@ -54,7 +55,15 @@ class GrpcServer:
 
         self.address = address
         self._timeout = timeout
-        self._channel = grpc.insecure_channel(address.base, CHANNEL_OPTIONS)
+        token = authorization(address)
+        self._metadata = (("authorization", token),) if token else ()
+        if address.is_encrypted:
+            credentials = grpc.ssl_channel_credentials()
+            self._channel = grpc.secure_channel(
+                address.base, credentials, CHANNEL_OPTIONS
+            )
+        else:
+            self._channel = grpc.insecure_channel(address.base, CHANNEL_OPTIONS)
         self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(
             self._channel
         )
@@ -109,7 +118,7 @@ class GrpcServer:
         import grpc
 
         try:
-            return method(request, timeout=self._timeout)
+            return method(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise self._failure(error.code().name, error.details() or "") from error
 

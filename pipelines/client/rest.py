@@ -12,6 +12,7 @@ import requests
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.server import VersionState, way_out
+from pipelines.client.token import authorization
 
 # 429 and 503 say that the request was not taken up.
 _BUSY = (429, 503)
@@ -76,7 +77,10 @@ class RestServer:
 
     def _session(self) -> requests.Session:
         if not hasattr(self._threads, "session"):
-            self._threads.session = requests.Session()
+            session = self._threads.session = requests.Session()
+            token = authorization(self.address)
+            if token:
+                session.headers["Authorization"] = token
         return self._threads.session
 
     def _ask(self, method: str, url: str, **request: Any) -> dict[str, Any]:

@@ -43,7 +43,10 @@ def test_the_served_mask_is_as_large_as_the_image_and_equals_that_of_predict(wal
     run, out = str(folder / "run"), str(folder / "predicted")
     assert cli.main(["predict", "--model", run, *slices, "--out", out]) == 0
     config = ServeConfig(
-        saved_model=str(folder / "isbi"), engine="development", rest_port=0
+        saved_model=str(folder / "isbi"),
+        engine="development",
+        rest_port=0,
+        grpc_port=0,
     )
     with running_server(config) as url:
         out = str(folder / "served")

@@ -50,7 +50,9 @@ ABOUT = {
     "threshold": THRESHOLD,
     "scaling": "per_image",
     "depth": 1,
-    "margins": {"before": REACH, "after": REACH},
+    "alignment": 2,
+    "margin_before": REACH,
+    "margin_after": REACH,
     "more": "is ignored",
 }
 

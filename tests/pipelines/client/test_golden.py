@@ -141,7 +141,17 @@ def test_tensors_are_read_as_they_were_written():
         (None, np.ones(1), "is missing"),
         (np.ones(2), np.ones(1), r"has the shape \(2,\), expected \(1,\)"),
         (np.array([np.nan]), np.ones(1), "1 of 1 values"),
-        (np.array([b"a"], object), np.array([b"b"], object), r"elements \[0\]"),
+        (np.array([b"a"], object), np.array([b"b"], object), r"^\[0\] differs$"),
+        (
+            np.array([png(np.zeros((2, 2), np.uint8))], object),
+            np.array([png(np.eye(2, dtype=np.uint8))], object),
+            r"^\[0\] differs in 2 of 4 values, by up to 1 ",
+        ),
+        (
+            np.array([png(np.zeros((2, 2), np.uint8))], object),
+            np.array([png(np.zeros((2, 3), np.uint8))], object),
+            r"is a PNG of uint8 \(2, 2\), expected uint8 \(2, 3\)",
+        ),
     ],
 )
 def test_comparison_says_what_differs(found, expected, words):
@@ -152,3 +162,7 @@ def test_comparison_says_what_differs(found, expected, words):
 
 def test_equal_within_tolerance_is_no_difference():
     assert compare(np.array([1.0, 2.05]), np.array([1, 2], np.uint8), 0.1) is None
+    zeros = np.array([png(np.zeros((2, 2), np.uint8))], object)
+    ones = np.array([png(np.ones((2, 2), np.uint8))], object)
+    assert compare(zeros, ones, 1) is None
+    assert compare(zeros, ones, 0)

@@ -1,0 +1,87 @@
+"""The compose file and nginx's: valid by schema, and closed where they must be."""
+
+import json
+import pathlib
+import re
+from importlib import resources
+
+import jsonschema
+import pytest
+import yaml
+
+from pipelines.dev_server.model_config import read_config_file
+from pipelines.serving_commands import CONFIG_FILE_SETTINGS, MONITORING_FILE, SETTINGS
+
+DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
+
+
+@pytest.fixture(scope="module")
+def compose():
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def front():
+    return (DEPLOY / "nginx" / "front.conf.template").read_text()
+
+
+def test_compose_file_is_valid(compose):
+    schemas = resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
+    schema = json.loads((schemas / "compose-spec.json").read_text())
+    jsonschema.validate(compose, schema)
+
+
+def test_server_has_the_flags_that_serve_gives_it(compose):
+    command = compose["services"]["serving"]["command"]
+    assert set(SETTINGS) | set(CONFIG_FILE_SETTINGS) <= set(command)
+    assert not any("batching" in word for word in command)
+
+
+def test_threads_match_the_processors_that_it_may_use(compose):
+    serving = compose["services"]["serving"]
+    limits = serving["deploy"]["resources"]["limits"]
+    assert f"--tensorflow_intra_op_parallelism={limits['cpus']}" in serving["command"]
+
+
+def test_models_are_read_only(compose):
+    volumes = compose["services"]["serving"]["volumes"]
+    assert all(volume["read_only"] for volume in volumes)
+
+
+def test_only_the_front_is_reached_from_outside(compose):
+    assert "ports" not in compose["services"]["serving"]
+    assert compose["services"]["serving"]["networks"] == ["inside"]
+    assert compose["networks"]["inside"]["internal"]
+    assert compose["services"]["front"]["ports"] == ["8443:8443", "8444:8444"]
+
+
+def test_configuration_files_are_those_of_the_package():
+    monitoring = DEPLOY / "monitoring.config"
+    assert monitoring.read_text() == MONITORING_FILE.read_text()
+    (config,) = read_config_file(DEPLOY / "models.config")
+    assert (config.name, str(config.base_path)) == ("cells", "/models/cells")
+
+
+def test_every_way_in_asks_for_the_token(front):
+    locations = re.findall(r"location ([^{]+){(.*?)\n  }", front, re.S)
+    passing = [body for _, body in locations if "_pass " in body]
+    assert len(passing) == 3
+    assert all("if ($allowed = 0) { return 401; }" in body for body in passing)
+    assert len(re.findall("listen [0-9]+ ssl;", front)) == front.count("server {") == 2
+
+
+def test_front_leads_to_no_metrics_and_no_reload(front):
+    assert "HandleReloadConfigRequest" not in front.replace(
+        "# Status only: HandleReloadConfigRequest", ""
+    )
+    assert "location / { return 404; }" in front
+    assert "monitoring" not in front
+
+
+def test_braces_of_the_front_are_balanced(front):
+    text = re.sub(r"#.*|\"[^\"]*\"|\$\{\w+\}", "", front)
+    depth = 0
+    for brace in re.findall("[{}]", text):
+        depth += 1 if brace == "{" else -1
+        assert depth >= 0
+    assert depth == 0
