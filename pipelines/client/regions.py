@@ -131,13 +131,18 @@ def _probability(
     """The probability of a region, float32 (height, width, channels)."""
     from pipelines.mirroring import mirrored_window
 
+    # The last rows and columns go beyond the image, where it is mirrored: the answer is
+    # for whole cells of the net's pooling grid.
+    height, width = (
+        -(-side // about.step) * about.step for side in (region.height, region.width)
+    )
     around = about.before + about.after
     window = mirrored_window(
         image,
         region.top - about.before,
         region.left - about.before,
-        region.height + around,
-        region.width + around,
+        height + around,
+        width + around,
     )
     inputs = {
         "image": window[np.newaxis].astype(np.float32),
@@ -145,10 +150,9 @@ def _probability(
         "std": std[np.newaxis],
     }
     probability = only(pool.predict(SIGNATURE, inputs), OUTPUT)
-    expected = (1, region.height, region.width)
-    if probability is None or probability.shape[:3] != expected:
+    if probability is None or probability.shape[:3] != (1, height, width):
         raise _foreign(pool, f"no {OUTPUT} of the region's size")
-    return probability[0].astype(np.float32)
+    return probability[0, : region.height, : region.width].astype(np.float32)
 
 
 def _foreign(pool: ServerPool, what: str) -> ServerFailure:

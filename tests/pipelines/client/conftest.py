@@ -66,6 +66,16 @@ def _mask_bytes(data):
     return tf.io.encode_png(tf.cast(probability > THRESHOLD, tf.uint8) * 255)
 
 
+def _region(image, mean, std):
+    # As the export does: whole cells of the pooling grid only.
+    whole = tf.debugging.Assert(
+        tf.reduce_all(tf.shape(image)[1:3] % 2 == 0), ["Expected multiples of 2."]
+    )
+    with tf.control_dependencies([whole]):
+        probability = probability_of(image, mean, std)
+    return {"probability": probability[:, REACH:-REACH, REACH:-REACH]}
+
+
 def _signatures():
     pixels = (None, None, None, 1)
 
@@ -86,11 +96,7 @@ def _signatures():
             image_bytes=((None,), tf.string),
         ),
         "region": signature(
-            lambda image, mean, std: {
-                "probability": probability_of(image, mean, std)[
-                    :, REACH:-REACH, REACH:-REACH
-                ]
-            },
+            _region,
             image=(pixels, tf.float32),
             mean=((None, 1), tf.float32),
             std=((None, 1), tf.float32),

@@ -47,7 +47,10 @@ def test_regions_cover_the_image_once_and_fit_the_limit(
     count = np.zeros((height, width), int)
     for region in plan_regions(height, width, about):
         assert region.top % step == region.left % step == 0
-        sent = (region.height + before + after, region.width + before + after)
+        sent = [
+            -(-side // step) * step + before + after
+            for side in (region.height, region.width)
+        ]
         assert sent[0] * sent[1] <= limit
         count[
             region.top : region.top + region.height,

@@ -1,0 +1,64 @@
+"""The commands of docs/serving.md run as they stand, but for those marked no-run."""
+
+import json
+import pathlib
+import re
+import shlex
+
+import numpy as np
+import pytest
+
+from pipelines import cli
+from pipelines.images.writing import write_image
+
+GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "serving.md"
+TINY = "--depth 1 --base-filters 2 --tile-size 32 --batch-size 1 --steps 2"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE.read_text(), re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Six small images, their masks, and a run trained on them."""
+    folder = tmp_path_factory.mktemp("serving_guide")
+    random = np.random.default_rng(0)
+    mask = np.zeros((40, 50), np.uint8)
+    mask[10:20, 10:30] = 255
+    for name in ("images", "masks"):
+        (folder / name).mkdir()
+    for number in range(6):
+        image = random.integers(0, 200, mask.shape).astype(np.uint8)
+        write_image(folder / "images" / f"{number}.png", image)
+        write_image(folder / "masks" / f"{number}.png", mask)
+    data = ["--images", str(folder / "images"), "--masks", str(folder / "masks")]
+    run = ["--run-dir", str(folder / "runs/cells")]
+    assert cli.main(["fit", *data, *run, *TINY.split()]) == 0
+    return folder
+
+
+def test_the_commands_run_and_then_the_python(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    for line in "".join(blocks("sh")).splitlines():
+        command, *words = shlex.split(line)
+        assert command == "keras-unet"
+        assert cli.main(words) == 0, capsys.readouterr().err
+    assert (folder / "saved_models/cells/2/saved_model.pb").exists()
+    for code in blocks("python served"):
+        exec(compile(code, GUIDE.name, "exec"), {})
+
+
+def test_commands_that_are_not_run_name_settings_that_there_are():
+    parser = cli._parser()
+    for line in "".join(blocks("sh no-run")).splitlines():
+        words = shlex.split(line, comments=True)
+        if "keras-unet" in words:
+            parser.parse_args(words[words.index("keras-unet") + 1 :])
+
+
+def test_every_signature_of_an_export_is_told(folder):
+    golden = folder / "saved_models/cells/1/assets.extra/golden.json"
+    told = set(re.findall(r"`(\w+)`", GUIDE.read_text()))
+    requests = json.loads(golden.read_text())["requests"]
+    assert {request["signature"] for request in requests} <= told
