@@ -1,6 +1,7 @@
 """Small requests for every signature of an export, for its warm-up and its checks."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -87,7 +88,7 @@ def _arrays(net: ServedNet, seed: int) -> _Examples:
 def _pixels(net: ServedNet, seed: int) -> _Examples:
     yield "several_tiles", {"pixels": example_image(net, seed)[np.newaxis]}, True
     # What most requests are: a tile of the full size.
-    side = net.largest_core
+    side = full_tile_side(net)
     flat = np.zeros((1, side, side, net.channels), np.uint8)
     yield "full_tile", {"pixels": flat}, False
 
@@ -102,7 +103,7 @@ def _region(net: ServedNet, seed: int) -> _Examples:
     how = "per_image" if net.pixel_type is None else "dtype"
     mean, std = scaling.statistics_of(ArrayImage(image, "the example"), how)
     around = margins(net.depth, net.variant)
-    side = around.before + around.alignment + around.after
+    side = _region_side(net)
     window = mirrored_window(
         ArrayImage(image, "the example"),
         -around.before,
@@ -112,6 +113,22 @@ def _region(net: ServedNet, seed: int) -> _Examples:
     )
     inputs = {"image": window.astype(np.float32), "mean": mean, "std": std}
     yield "small", {name: one[np.newaxis] for name, one in inputs.items()}, True
+
+
+def full_tile_side(net: ServedNet) -> int:
+    """Returns the side of the largest image that is one tile, pixels."""
+    return min(net.largest_core, math.isqrt(net.pixel_limit))
+
+
+def least_pixel_limit(net: ServedNet) -> int:
+    """Returns the least limit under which each signature can be asked, pixels."""
+    height, width, _ = example_image(net, 0).shape
+    return max(height * width, _region_side(net) ** 2)
+
+
+def _region_side(net: ServedNet) -> int:
+    around = margins(net.depth, net.variant)
+    return around.before + around.alignment + around.after
 
 
 def _about(net: ServedNet, seed: int) -> _Examples:

@@ -18,6 +18,8 @@ from pipelines.example_requests import (
     ExampleRequest,
     example_image,
     example_requests,
+    full_tile_side,
+    least_pixel_limit,
 )
 from pipelines.golden import write_golden
 from pipelines.norm_folding import fold_batch_norm
@@ -82,7 +84,8 @@ def export(config: ExportConfig) -> ExportResult:
     signatures. The version is loaded and asked before it is published.
 
     Raises:
-        ValueError: `model` is no run folder, or `to` is a file.
+        ValueError: `model` is no run folder, `to` is a file, or `pixel_limit` is too
+            small for the net.
     """
     target = pathlib.Path(config.to)
     if target.exists() and not target.is_dir():
@@ -123,7 +126,7 @@ def _served_net(
     run: run_folder.Run, model: keras.Model, config: ExportConfig
 ) -> ServedNet:
     depth, variant = net_geometry(model)
-    return ServedNet(
+    net = ServedNet(
         tile_logits=functools.partial(model, training=False),
         depth=depth,
         variant=variant,
@@ -133,6 +136,13 @@ def _served_net(
         pixel_limit=round(config.pixel_limit * 1e6),
         pixel_type=_pixel_type(run.record),
     )
+    least = least_pixel_limit(net)
+    if net.pixel_limit < least:
+        raise ValueError(
+            f"pixel_limit is {config.pixel_limit} megapixels, but the least region "
+            f"that this net takes has {least / 1e6}. Give it that or more."
+        )
+    return net
 
 
 def _pixel_type(record: run_folder.RunRecord) -> str | None:
@@ -175,7 +185,7 @@ def _ask(net: ServedNet, names: list[str], path: pathlib.Path) -> dict[str, Any]
         "load_seconds": saved.load_seconds,
         "first_seconds": first_seconds,
         "tile_seconds": _seconds(saved, full_tile),
-        "tile_side": net.largest_core,
+        "tile_side": full_tile_side(net),
     }
 
 
