@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_unet import geometry
+from keras_unet import geometry, layers
 
 
 def conv_block(
@@ -55,7 +55,7 @@ def conv_block(
             )(features)
         features = keras.layers.ReLU(name=f"{name}_relu_{index}")(features)
     if dropout:
-        features = keras.layers.Dropout(dropout, name=f"{name}_dropout")(features)
+        features = layers.SeededDropout(dropout, name=f"{name}_dropout")(features)
     return features
 
 

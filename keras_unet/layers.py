@@ -1,5 +1,6 @@
 """The layers that Keras lacks."""
 
+import random
 from typing import Any
 
 import keras
@@ -78,3 +79,92 @@ class InputSizeCheck(keras.layers.Layer):
                 name=f"{side}_does_not_fit.legal_sizes_are_{least}_{least + step}"
                 f"_{least + 2 * step}_and_every_{step}_more",
             )
+
+
+class _Counter:
+    """Holds a variable that Keras must not see: a layer's step is no weight."""
+
+    def __init__(self) -> None:
+        # A layer may be made while a graph is built; its variable outlives the graph.
+        with tf.init_scope():
+            self.variable = tf.Variable(
+                0,
+                dtype=tf.int64,
+                trainable=False,
+                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            )
+
+
+@keras.saving.register_keras_serializable(package="keras_unet")
+class SeededDropout(keras.layers.Layer):
+    """Dropout whose masks are a function of a seed, a step and the shape alone.
+
+    The random state of `keras.layers.Dropout` is not saved, so that a training that
+    was interrupted cannot go on with the masks it would have had. Here it needs the
+    step only. Masks are the same in every precision.
+
+    Args:
+        rate: share of the numbers set to 0, from 0 to below 1; the others are divided
+            by 1 - rate, which keeps the mean.
+        seed: whole number; by default drawn from Python's `random`, which
+            `keras.utils.set_random_seed` sets. It is kept when the layer is saved.
+
+    Attributes:
+        step: training calls so far; may be set. Not saved: a loaded layer begins at 0.
+
+    Raises:
+        ValueError: rate is out of range.
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"rate must be a share from 0 to below 1, got {rate}.")
+        self.rate = rate
+        self.seed = random.randrange(2**31) if seed is None else int(seed)
+        self.supports_masking = True
+        self._counter = _Counter()
+
+    @property
+    def step(self) -> int:
+        """Training calls so far."""
+        return int(self._counter.variable.numpy())
+
+    @step.setter
+    def step(self, step: int) -> None:
+        self._counter.variable.assign(step)
+
+    def call(self, inputs: tf.Tensor, training: Any = None) -> tf.Tensor:
+        """Returns `inputs`, in training with a share of the numbers set to 0."""
+        if self.rate == 0:
+            return inputs
+        # Keras 2 builds models with a tensor.
+        if tf.is_tensor(training):
+            return tf.cond(
+                tf.cast(training, tf.bool),
+                lambda: self._dropped(inputs),
+                lambda: tf.identity(inputs),
+            )
+        return self._dropped(inputs) if training else inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Returns `input_shape`."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+    def _dropped(self, inputs: tf.Tensor) -> tf.Tensor:
+        step = self._counter.variable.read_value()
+        self._counter.variable.assign_add(1)
+        # float32 also under mixed precision: bfloat16 has 128 numbers from 0.5 to 1
+        # only, and rates would be rounded to them.
+        uniform = tf.random.stateless_uniform(
+            tf.shape(inputs),
+            tf.stack([tf.constant(self.seed, tf.int64), step]),
+            # Named, so that masks do not depend on the device.
+            alg="philox",
+        )
+        kept = inputs * tf.cast(1 / (1 - self.rate), inputs.dtype)
+        return tf.where(uniform >= self.rate, kept, tf.zeros_like(kept))
