@@ -1,0 +1,108 @@
+"""Starting weights from another run, for `fit --init-from`."""
+
+import logging
+import pathlib
+from typing import Any
+
+import keras
+
+from pipelines import run_folder
+
+logger = logging.getLogger(__name__)
+
+# Depends on the classes, which another run may have had others of.
+FREE_LAYER = "logits"
+_SETTINGS = ("variant", "depth", "base_filters", "batch_norm")
+
+
+def check_starting_weights(network: dict[str, Any], run_dir: str) -> None:
+    """Checks by its record alone that a run has weights for a network.
+
+    Args:
+        network: the arguments of `keras_unet.build_unet`.
+        run_dir: folder of a finished run.
+
+    Raises:
+        ValueError: it is no run folder, or its network differs in more than dropout
+            and classes; the first setting that differs is named.
+    """
+    other = run_folder.load_record(pathlib.Path(run_dir)).network
+    for name in _SETTINGS:
+        if other[name] != network[name]:
+            raise ValueError(
+                f"init_from={run_dir}: that run has {name}={other[name]}, this one "
+                f"{name}={network[name]}, so its weights do not fit. Set "
+                f"{name}={other[name]}, or leave init_from out."
+            )
+    theirs, ours = (int(record["input_shape"][-1]) for record in (other, network))
+    if theirs != ours:
+        raise ValueError(
+            f"init_from={run_dir}: that run has images of {theirs} channels, this one "
+            f"of {ours}, so its weights do not fit. Use images of {theirs} channels, "
+            "or leave init_from out."
+        )
+
+
+def load_starting_weights(model: keras.Model, run_dir: str) -> list[str]:
+    """Copies the weights of a run's best model, layer by layer by name.
+
+    The layer `logits` keeps its fresh weights if it has another number of channels.
+
+    Args:
+        model: from `keras_unet.build_unet`.
+        run_dir: folder of a finished run.
+
+    Returns:
+        Names of the layers that keep their fresh weights.
+
+    Raises:
+        ValueError: the run cannot be loaded, or a layer is missing or has other shapes;
+            nothing is copied then.
+    """
+    check_starting_weights(_network_of(model), run_dir)
+    source = run_folder.load(run_dir).model
+    found, kept = {}, []
+    for layer in model.layers:
+        if not layer.weights:
+            continue
+        weights = _weights_of(source, layer.name)
+        theirs = None if weights is None else [weight.shape for weight in weights]
+        ours = [tuple(weight.shape) for weight in layer.weights]
+        if theirs == ours:
+            found[layer.name] = weights
+        elif layer.name == FREE_LAYER and theirs is not None:
+            kept.append(layer.name)
+        else:
+            raise ValueError(
+                f"init_from={run_dir}: layer {layer.name!r} has weights of shapes "
+                f"{theirs} there and {ours} here. Start from a run of the same "
+                "network, or leave init_from out."
+            )
+    for name, weights in found.items():
+        model.get_layer(name).set_weights(weights)
+    for name in kept:
+        logger.info(
+            "Layer %s has another number of channels in %s and keeps fresh weights.",
+            name,
+            run_dir,
+        )
+    return kept
+
+
+def _network_of(model: keras.Model) -> dict[str, Any]:
+    """Returns the arguments that a model was built with, as far as weights go."""
+    size_check = model.get_layer("size_check")
+    names = {layer.name for layer in model.layers}
+    return {
+        "variant": size_check.variant,
+        "depth": size_check.depth,
+        "base_filters": model.get_layer("encoder_0_conv_0").filters,
+        "batch_norm": "encoder_0_norm_0" in names,
+        "input_shape": model.input_shape[1:],
+    }
+
+
+def _weights_of(model: keras.Model, name: str) -> list[Any] | None:
+    if name not in {layer.name for layer in model.layers}:
+        return None
+    return model.get_layer(name).get_weights()
