@@ -29,6 +29,11 @@ _REASONS = {
     "Invalid \\escape": "Invalid escape character in string.",
 }
 _STRING = r'"(?:[^"\\]|\\.)*"'
+# Escapes one after the other; halves of a character that lack the other half.
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|u(?P<half>[dD][89a-fA-F]\w\w)|.)",
+    re.DOTALL,
+)
 
 
 def parse_document(body: bytes) -> dict[str, Any]:
@@ -61,7 +66,12 @@ def _parse(text: str, start: int) -> Any:
 
     decoder = json.JSONDecoder(object_pairs_hook=_first_wins, parse_float=finite)
     try:
-        return decoder.raw_decode(text, start)[0]
+        value, end = decoder.raw_decode(text, start)
+        for escape in _ESCAPE.finditer(text, start, end):
+            if escape["half"]:
+                reason = "The surrogate pair in string is invalid."
+                raise _parse_error(reason, text, escape.start())
+        return value
     except json.JSONDecodeError as error:
         if re.match("-?Inf", text[error.pos : error.pos + 4]):
             # Python knows the token Infinity only.

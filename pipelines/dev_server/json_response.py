@@ -18,7 +18,7 @@ _WHOLE_TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint32", "uint64")
 
 def error_body(message: str) -> bytes:
     """Returns the body of every error; bytes of the request that are no UTF-8 go."""
-    readable = message.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    readable = _encoded(message).decode("utf-8", "replace")
     return _encoded(f'{{\n{_INDENT}"error": {_string(readable)}\n}}')
 
 

@@ -54,3 +54,14 @@ def test_value_is_quoted_with_lists_on_one_line():
 def test_long_value_is_cut():
     assert len(quoted([[1.0] * 10_000] * 10_000)) == 256
     assert len(quoted("a" * 10_000)) == 256
+
+
+@pytest.mark.parametrize("text", [r"\ud800", r"\udc00", r"\\\ud800x", r"\ud800\ud800"])
+def test_half_of_a_character_is_a_parse_error(text):
+    with pytest.raises(ServingError, match="surrogate pair in string is invalid"):
+        parse_document(b'{"a": "%s"}' % text.encode())
+
+
+def test_both_halves_are_a_character_and_an_escaped_backslash_is_none():
+    text = rb'{"a": "\ud83d\ude00", "b": "\\ud800"}'
+    assert parse_document(text) == {"a": "\N{GRINNING FACE}", "b": "\\ud800"}

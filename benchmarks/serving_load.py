@@ -1,0 +1,167 @@
+"""Many requests of mixed sizes while versions are replaced: no wrong mask, no error.
+
+Two models that differ in their threshold take turns as new versions; each mask must be
+that of one of them, whole. Tells the server's memory after each tenth of the requests.
+Linux only, for it reads /proc.
+
+    python benchmarks/serving_load.py [--requests 2000] [--at-a-time 16] [--swaps 5]
+"""
+
+import argparse
+import collections
+import io
+import os
+import pathlib
+import random
+import shutil
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import imagecodecs
+import numpy as np
+import PIL.Image
+import records
+import served_model
+import tensorflow as tf
+
+from pipelines.client.about import string_array
+from pipelines.client.addresses import parse_addresses
+from pipelines.client.server import connect, only
+from pipelines.config import ServeConfig
+from pipelines.serving import running_launch
+
+# Of the image sides; many small ones for each large one.
+SIDES = (1, 2, 7, 16, 33, 64, 100, 128, 200, 256, 300, 512, 700, 1024, 2048)
+THRESHOLDS = (0.5, 0.52)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--at-a-time", type=int, default=16)
+    parser.add_argument("--swaps", type=int, default=5)
+    parser.add_argument("--engine", default="development")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        models = [
+            served_model.exported(
+                pathlib.Path(folder),
+                f"cells_{number}",
+                depth=2,
+                base_filters=4,
+                threshold=threshold,
+            )
+            for number, threshold in enumerate(THRESHOLDS)
+        ]
+        files = [png(side) for side in SIDES]
+        allowed = [masks_of(models, file) for file in files]
+        base = pathlib.Path(folder) / "cells"
+        shutil.copytree(models[0] / "1", base / "1")
+        config = ServeConfig(
+            saved_model=str(base), engine=arguments.engine, rest_port=0, grpc_port=0
+        )
+        with running_launch(config, timeout=300) as launch:
+            result = load(launch, base, models, files, allowed, arguments)
+    settings = vars(arguments) | {"server": launch.engine}
+    records.append("serving_load", settings, **result)
+    print(result)
+
+
+def load(launch, base, models, files, allowed, arguments) -> dict:
+    """Sends the requests; returns what came of them."""
+    servers = [
+        connect(*parse_addresses(url), 600.0) for url in (launch.url, launch.grpc_url)
+    ]
+    # Small images come more often.
+    weights = [1 / (1 + side) ** 0.5 for side in SIDES]
+    generator = random.Random(1)
+    choices = generator.choices(range(len(SIDES)), weights, k=arguments.requests)
+    outcomes: collections.Counter = collections.Counter()
+    memory: list[int] = []
+    done = threading.Semaphore(0)
+    pid = server_process(launch.command)
+
+    def send(number: int) -> None:
+        size = choices[number]
+        try:
+            files_sent = {"image_bytes": string_array([files[size]])}
+            answer = servers[number % 2].predict("image_bytes", files_sent)
+            mask = imagecodecs.png_decode(only(answer, "mask_bytes")[0]).tobytes()
+            outcomes["right" if mask in allowed[size] else "wrong"] += 1
+        except ValueError as error:
+            outcomes[f"error: {str(error)[:100]}"] += 1
+        done.release()
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(arguments.at_a_time) as executor:
+        for number in range(arguments.requests):
+            executor.submit(send, number)
+        for number in range(1, arguments.requests + 1):
+            done.acquire()
+            if number % (arguments.requests // (arguments.swaps + 1)) == 0:
+                publish(models[len(os.listdir(base)) % 2] / "1", base, arguments.swaps)
+            if number % max(1, arguments.requests // 10) == 0:
+                memory.append(resident_mebibytes(pid))
+                print(number, memory[-1], "MiB", dict(outcomes), flush=True)
+    return {
+        "outcomes": dict(outcomes),
+        "versions": len(os.listdir(base)),
+        "mebibytes": memory,
+        "seconds": time.monotonic() - started,
+    }
+
+
+def png(side: int) -> bytes:
+    pixels = np.random.default_rng(side).integers(0, 256, (side, side))
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels.astype(np.uint8)).save(buffer, "png", compress_level=1)
+    return buffer.getvalue()
+
+
+def masks_of(models: list[pathlib.Path], file: bytes) -> set[bytes]:
+    """The masks that the models give in this process."""
+    found = set()
+    for model in models:
+        signatures = tf.saved_model.load(str(model / "1")).signatures
+        answer = signatures["image_bytes"](image_bytes=tf.constant([file]))
+        found.add(imagecodecs.png_decode(answer["mask_bytes"].numpy()[0]).tobytes())
+    return found
+
+
+def publish(version: pathlib.Path, base: pathlib.Path, most: int) -> None:
+    """Adds the next version by a rename, unless there are enough."""
+    number = len(os.listdir(base)) + 1
+    if number <= most + 1:
+        partial = base.with_name(f".part-{number}")
+        shutil.copytree(version, partial)
+        os.rename(partial, base / str(number))
+
+
+def server_process(command: tuple[str, ...]) -> int:
+    """The process that was started last with this command line."""
+    wanted = "\0".join(command).encode() + b"\0"
+    found = [
+        int(path.name)
+        for path in pathlib.Path("/proc").iterdir()
+        if path.name.isdecimal() and _command(path) == wanted
+    ]
+    return max(found)
+
+
+def _command(path: pathlib.Path) -> bytes:
+    try:
+        return (path / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def resident_mebibytes(pid: int) -> int:
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) // 1024
+
+
+if __name__ == "__main__":
+    main()

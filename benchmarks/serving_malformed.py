@@ -1,0 +1,174 @@
+"""Malformed requests in any number against a server of its own process.
+
+Every one must be answered as the contract says, the server must live, and a good
+request afterwards must be answered right. The default suite sends 2,000 of the kind.
+
+    python benchmarks/serving_malformed.py [--requests 200000] [--at-a-time 4]
+"""
+
+import argparse
+import base64
+import collections
+import http.client
+import io
+import json
+import pathlib
+import random
+import tempfile
+import time
+import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import malformed
+import numpy as np
+import PIL.Image
+import records
+import served_model
+from tensorflow_serving.apis import predict_pb2
+
+from pipelines.client.about import string_array
+from pipelines.client.addresses import parse_addresses
+from pipelines.client.server import connect
+from pipelines.config import ServeConfig
+from pipelines.dev_server.tensor_messages import to_message
+from pipelines.serving import running_launch
+
+REST_STATUSES = {200, 400, 404, 409, 501}
+GRPC_CODES = {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION"}
+# A few bytes may ask for a lot of work, as there: what is missing of a tensor is
+# filled up with copies. The deadline ends it.
+GRPC_CODES |= {"OUT_OF_RANGE", "DEADLINE_EXCEEDED"}
+DEADLINE_SECONDS = 5.0
+IMAGE = np.arange(42, dtype=np.uint8).reshape(6, 7)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--at-a-time", type=int, default=4)
+    parser.add_argument("--engine", default="development")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        model = served_model.exported(
+            pathlib.Path(folder), "cells", depth=1, base_filters=2
+        )
+        config = ServeConfig(
+            saved_model=str(model),
+            engine=arguments.engine,
+            rest_port=0,
+            grpc_port=0,
+        )
+        with running_launch(config) as launch:
+            result = attack(launch, arguments)
+    settings = vars(arguments) | {"server": launch.engine}
+    records.append("serving_malformed", settings, **result)
+    print(result)
+
+
+def attack(launch, arguments) -> dict:
+    """Sends the requests from several threads; returns the counts of the answers."""
+    server = connect(*parse_addresses(launch.grpc_url), 60.0)
+    good = {"image_bytes": string_array([png()])}
+    expected = server.predict("image_bytes", good)["mask_bytes"][0]
+    share = arguments.requests // (2 * arguments.at_a_time)
+    started = time.monotonic()
+    counts: collections.Counter = collections.Counter()
+    with ThreadPoolExecutor(2 * arguments.at_a_time) as executor:
+        for seed in range(arguments.at_a_time):
+            for attacker in (attack_rest, attack_grpc):
+                executor.submit(
+                    attacker, launch, share, seed, counts
+                ).add_done_callback(lambda future: future.result())
+    if server.predict("image_bytes", good)["mask_bytes"][0] != expected:
+        counts["good request answered wrong"] += 1
+    server.close()
+    return {"answers": dict(counts), "seconds": time.monotonic() - started}
+
+
+def attack_rest(launch, number: int, seed: int, counts: collections.Counter) -> None:
+    address = urllib.parse.urlsplit(launch.url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+    requests = malformed.rest_requests(DOCUMENTS, "cells", random.Random(seed))
+    for _, (method, path, body, headers) in zip(range(number), requests, strict=False):
+        path = urllib.parse.quote(path, safe="/:?%#=-")
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+            status: object = answer.status
+            if status not in REST_STATUSES:
+                status = f"unexpected {status}: {body[:200]!r}"
+            elif status != 200 and content and not content.startswith(b"<html"):
+                json.loads(content)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            status = f"unexpected {error!r}: {body[:200]!r}"
+            connection.close()
+        counts[f"REST {status}"] += 1
+    connection.close()
+
+
+def attack_grpc(launch, number: int, seed: int, counts: collections.Counter) -> None:
+    address = urllib.parse.urlsplit(launch.grpc_url).netloc
+    requests = malformed.grpc_requests(MESSAGES, random.Random(seed))
+    with grpc.insecure_channel(address) as channel:
+        call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+        for _, request in zip(range(number), requests, strict=False):
+            code = "OK"
+            try:
+                call(request, timeout=DEADLINE_SECONDS)
+            except grpc.RpcError as error:
+                code = error.code().name
+            if code not in (GRPC_CODES if is_message(request) else {"INTERNAL"}):
+                code = f"unexpected {code}: {request[:200]!r}"
+            counts[f"gRPC {code}"] += 1
+
+
+def is_message(data: bytes) -> bool:
+    try:
+        predict_pb2.PredictRequest.FromString(data)
+    except Exception:
+        return False
+    return True
+
+
+def png() -> bytes:
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(IMAGE).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def message(signature: str, **inputs: np.ndarray) -> predict_pb2.PredictRequest:
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "cells"
+    request.model_spec.signature_name = signature
+    for name, array in inputs.items():
+        request.inputs[name].CopyFrom(to_message(array))
+    return request
+
+
+FILE = {"b64": base64.b64encode(png()).decode()}
+ROWS = IMAGE[..., np.newaxis].tolist()
+DOCUMENTS = [
+    {"signature_name": "image_bytes", "instances": [FILE, FILE]},
+    {"signature_name": "probability_bytes", "inputs": {"image_bytes": [FILE]}},
+    {"instances": [ROWS]},
+    {"signature_name": "pixels", "instances": [{"image": ROWS}]},
+    {"signature_name": "about", "instances": [""]},
+]
+ARRAY = IMAGE[np.newaxis, ..., np.newaxis]
+MESSAGES = [
+    message("image_bytes", image_bytes=string_array([png()])),
+    message("", image=ARRAY.astype(np.float32)),
+    message("pixels", image=ARRAY),
+    message("pixels_uint16", image=ARRAY.astype(np.uint16)),
+    message(
+        "region",
+        image=np.ones((1, 26, 28, 1), np.float32),
+        mean=np.zeros((1, 1), np.float32),
+        std=np.ones((1, 1), np.float32),
+    ),
+]
+
+if __name__ == "__main__":
+    main()
