@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from keras_unet import geometry
 from pipelines import run_folder
 from pipelines.run_folder import RunRecord
 from pipelines.served_net import ServedNet
@@ -36,6 +37,7 @@ def about(
         "threshold": net.threshold,
         "variant": net.variant,
         "depth": net.depth,
+        "context": geometry.context(net.depth),
         "largest_core": net.largest_core,
         "alignment": around.alignment,
         "margin_before": around.before,

@@ -44,3 +44,14 @@ def test_from_three_classes_on_the_most_probable_is_taken_without_a_threshold():
     mask = decision.mask_from_probability(probability, None)
     assert mask.dtype == tf.uint8
     np.testing.assert_array_equal(mask, [0, 2, 1])
+
+
+def test_sureness_is_the_least_distance_to_another_mask():
+    binary = np.array([[0.9], [0.45], [0.1]])
+    assert decision.sureness(binary, 0.5) == pytest.approx(0.05)
+    assert decision.sureness(np.array([[0.3, 0.7], [0.8, 0.2]]), 0.5) == pytest.approx(
+        0.2
+    )
+    # 0.5 and 0.4 become equal when each changes by 0.05.
+    classes = np.array([[0.1, 0.4, 0.5], [0.0, 0.9, 0.1]])
+    assert decision.sureness(classes, None) == pytest.approx(0.05)
