@@ -69,9 +69,11 @@ class Dataset:
         return survey.class_counts(self.facts, self.coding)
 
     def describe(self) -> dict[str, Any]:
-        """Returns names, pixel types and fingerprint, as a run keeps them."""
+        """Returns names, pixel types and hashes of the pixels, as a run keeps them."""
         return {
             "images": [pair.image.name for pair in self.pairs],
+            # By these `evaluate` knows the images again, whatever they are called.
+            "image_digests": [facts.image_digest for facts in self.facts],
             "pixel_types": self.pixel_types,
             "fingerprint": self.fingerprint,
         }

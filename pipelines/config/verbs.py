@@ -19,6 +19,8 @@ Output = Literal["mask", "probability", "instances"]
 OutputFormat = Literal["auto", "png", "tiff", "zarr"]
 PredictionPrecision = Literal["float32", "bfloat16"]
 ProbabilityType = Literal["uint8", "uint16", "float32"]
+Inside = Literal["foreground", "background"]
+Scores = Literal["all", "quick"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,12 +29,30 @@ class EvaluateConfig(DataConfig):
 
     model: str = setting(..., RUN)
     json: str | None = setting(None, "file to write the scores to")
+    report: str | None = setting(None, "HTML file to write scores and pictures to")
+    threshold: str | float | None = setting(
+        None,
+        "on P(foreground): a number, or auto, which chooses on the run's validation "
+        "images; by default the run's",
+    )
+    inside: Inside = setting(
+        "foreground",
+        "the class of objects; background where the masks mark what lies between them, "
+        "such as membranes",
+    )
+    scores: Scores = setting(
+        "all", "quick leaves out the scores of the ISBI 2012 challenge, which are slow"
+    )
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
         DataConfig.__post_init__(self)
         check_named(self, "model")
-        check_named_if_given(self, "json")
+        check_named_if_given(self, "json", "report")
+        check_choice(self, "inside", Inside)
+        check_choice(self, "scores", Scores)
+        if self.threshold not in (None, "auto"):
+            object.__setattr__(self, "threshold", _threshold(self.threshold))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -175,3 +195,16 @@ class DemoConfig:
         """Raises ValueError for a value out of range."""
         check_named(self, "out")
         check_range(self, "steps", 1)
+
+
+def _threshold(value: str | float | None) -> float:
+    """Returns a threshold on a probability that was given as text or number."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 < number < 1:
+        raise ValueError(
+            f"threshold must be auto or a number between 0 and 1, got {value!r}."
+        )
+    return number

@@ -2,7 +2,12 @@ import dataclasses
 
 import pytest
 
-from pipelines.config import PredictConfig, SegmentConfig, ServeConfig
+from pipelines.config import (
+    EvaluateConfig,
+    PredictConfig,
+    SegmentConfig,
+    ServeConfig,
+)
 
 PREDICT = PredictConfig(model="run", images="images", out="out")
 
@@ -36,3 +41,33 @@ def test_ports_and_seconds_have_bounds():
         ServeConfig(saved_model="saved_models/a", rest_port=65536)
     with pytest.raises(ValueError, match="timeout must be a number"):
         SegmentConfig(url="http://a", images="images", out="out", timeout=0)
+
+
+def evaluate_config(**changes):
+    return EvaluateConfig(model="run", images="images", masks="masks", **changes)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [(None, None), ("auto", "auto"), ("0.4", 0.4), (0.4, 0.4)]
+)
+def test_a_threshold_is_a_number_or_auto_or_the_runs(given, kept):
+    assert evaluate_config(threshold=given).threshold == kept
+
+
+@pytest.mark.parametrize("wrong", ["best", "", "nan", 0, 1.0, 128])
+def test_another_threshold_is_refused(wrong):
+    with pytest.raises(ValueError, match="threshold must be auto or a number between"):
+        evaluate_config(threshold=wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"report": ""}, "report must name a file"),
+        ({"inside": "membrane"}, "inside must be one of foreground, background"),
+        ({"scores": "some"}, "scores must be one of all, quick"),
+    ],
+)
+def test_a_wrong_setting_of_evaluate_is_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate_config(**change)
