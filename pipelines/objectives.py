@@ -12,7 +12,7 @@ from pipelines.config import FitConfig
 
 
 def make_loss(config: FitConfig, num_channels: int) -> Any:
-    """Returns the loss on logits.
+    """Returns the loss on logits, a `keras.losses.Loss` that takes sample weights.
 
     By default binary cross-entropy for one channel and softmax cross-entropy for more
     (with two channels that is binary cross-entropy on their difference).
@@ -48,9 +48,52 @@ def make_loss(config: FitConfig, num_channels: int) -> Any:
             arguments.setdefault("reduction", "sum_over_batch_size")
         loss = _construct(target, arguments, config.loss)
     else:
-        loss = _with_arguments(target, arguments)
+        loss = _FunctionLoss(target, arguments)
+    if not isinstance(loss, keras.losses.Loss):
+        loss = _FunctionLoss(loss, {})
     _try(loss, config.loss, num_channels)
     return loss
+
+
+def check_weighted(loss: Any, path: str | None, num_channels: int) -> None:
+    """Checks that a loss can be weighed pixel by pixel.
+
+    Args:
+        loss: from `make_loss`.
+        path: of the loss, as in the settings; None for the default.
+        num_channels: channels of the logits.
+
+    Raises:
+        ValueError: pixels of weight 0 change the loss, or heavy ones do not count more.
+    """
+    y_true, right = _example(num_channels)
+    # The left half of each image is right, the other wrong.
+    is_left = np.arange(4).reshape(1, 1, 4, 1) < 2
+    logits = np.where(is_left, right, -right)
+    left = np.broadcast_to(is_left, y_true.shape).astype("float32")
+    try:
+        light, heavy, changed, even, uneven = (
+            float(np.mean(loss(y_true, shown, sample_weight=weight)))
+            for shown, weight in (
+                (logits, left),
+                (logits, 1 - left),
+                # Wrong on the left: where the weight is 0.
+                (-right, 1 - left),
+                (logits, np.ones_like(left)),
+                (logits, 2 - left),
+            )
+        )
+        same = np.isclose(heavy, changed, rtol=1e-4, atol=1e-6)
+        works = bool(same) and light < heavy and even < uneven
+    # Losses of other people raise errors of many kinds.
+    except Exception:
+        works = False
+    if not works:
+        raise ValueError(
+            f"loss {path!r} reduces over pixels by itself, so pixels cannot be "
+            "weighed. Choose another loss, or leave weight_map, class_weights and "
+            "ignore_value out."
+        )
 
 
 def make_optimizer(config: FitConfig, learning_rate: float) -> Any:
@@ -85,11 +128,18 @@ def _construct(target: Any, arguments: dict[str, Any], path: str) -> Any:
         raise ValueError(f"{path!r} cannot be made: {error}") from error
 
 
-def _with_arguments(function: Any, arguments: dict[str, Any]) -> Any:
-    def loss(y_true: Any, y_pred: Any) -> Any:
-        return function(y_true, y_pred, **arguments)
+class _FunctionLoss(keras.losses.Loss):
+    """A bare function as a loss: Keras weighs its values and takes their mean."""
 
-    return loss
+    def __init__(self, function: Any, arguments: dict[str, Any]) -> None:
+        name = getattr(function, "__name__", type(function).__name__)
+        super().__init__(name=name, reduction="sum_over_batch_size")
+        self._function = function
+        self._arguments = arguments
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Returns what the function does."""
+        return self._function(y_true, y_pred, **self._arguments)
 
 
 def _try_step(optimizer: Any, path: str) -> None:
@@ -105,17 +155,23 @@ def _try_step(optimizer: Any, path: str) -> None:
         raise ValueError(f"{path!r} cannot do a step: {error}") from error
 
 
-def _try(loss: Any, path: str, num_channels: int) -> None:
-    """Raises ValueError unless right logits give a lower loss than wrong ones."""
-    y_true = np.arange(16).reshape(1, 4, 4, 1) % max(2, num_channels)
+def _example(num_channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns two masks (2, 4, 4, 1) and right logits (2, 4, 4, num_channels)."""
+    y_true = np.arange(32).reshape(2, 4, 4, 1) % max(2, num_channels)
     if num_channels == 1:
         right = (y_true * 2 - 1) * 3.0
     else:
         right = np.eye(num_channels)[y_true[..., 0]] * 6.0 - 3.0
-    y_true = y_true.astype("float32" if max(2, num_channels) == 2 else "int32")
+    dtype = "float32" if num_channels <= 2 else "int32"
+    return y_true.astype(dtype), right.astype("float32")
+
+
+def _try(loss: Any, path: str, num_channels: int) -> None:
+    """Raises ValueError unless right logits give a lower loss than wrong ones."""
+    y_true, right = _example(num_channels)
     try:
         low, middle, high = (
-            float(np.mean(loss(y_true, (right * sign).astype("float32"))))
+            float(np.mean(loss(y_true, right * np.float32(sign))))
             for sign in (1, 0, -1)
         )
     except Exception as error:

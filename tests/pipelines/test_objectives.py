@@ -105,7 +105,7 @@ def test_a_function_is_called_with_its_arguments():
     expected = keras.losses.binary_crossentropy(
         y_true, logits, from_logits=True, label_smoothing=0.1
     )
-    np.testing.assert_allclose(loss(y_true, logits), expected)
+    assert float(loss(y_true, logits)) == pytest.approx(np.mean(expected), rel=1e-5)
 
 
 def test_from_logits_cannot_be_turned_off():
@@ -178,6 +178,92 @@ def test_a_loss_that_would_train_wrong_is_refused_by_name(path, num_channels, wo
 )
 def test_a_loss_that_fits_the_channels_passes(path, num_channels):
     assert make_loss(path, num_channels) is not None
+
+
+# Weights.
+
+WEIGHABLE = [
+    (None, 1),
+    (None, 2),
+    (None, 5),
+    ("keras.losses:BinaryCrossentropy", 1),
+    ("keras.losses:BinaryFocalCrossentropy:gamma=3", 1),
+    ("keras.losses:binary_crossentropy", 1),
+    ("keras.losses:SparseCategoricalCrossentropy", 3),
+    ("keras.losses:sparse_categorical_crossentropy", 3),
+    ("keras_unet.losses:Focal", 1),
+    ("keras_unet.losses:WeightedBinaryCrossentropy:positive_weight=20", 1),
+    ("keras_unet.losses:SoftDice", 1),
+    ("keras_unet.losses:SoftDice", 3),
+    ("keras_unet.losses:BinaryCrossentropyAndDice", 1),
+]
+
+
+@pytest.mark.parametrize(("path", "num_channels"), WEIGHABLE)
+def test_these_losses_are_weighed_pixel_by_pixel(path, num_channels):
+    loss = make_loss(path, num_channels)
+    assert isinstance(loss, keras.losses.Loss)
+    objectives.check_weighted(loss, path, num_channels)
+
+
+@pytest.mark.parametrize("channel", [(), (1,)])
+@pytest.mark.parametrize(
+    "path", ["keras.losses:BinaryCrossentropy", "keras.losses:binary_crossentropy"]
+)
+def test_a_weight_map_multiplies_the_values_of_its_pixels(path, channel):
+    y_true, logits = batch()
+    weight = np.random.default_rng(1).random((2, 8, 8, 1)).astype("float32")
+    expected = weight * np.log1p(np.exp(-logits * (2 * y_true - 1)))
+    found = make_loss(path)(y_true, logits, weight.reshape(2, 8, 8, *channel))
+    assert float(found) == pytest.approx(expected.mean(), rel=1e-5)
+
+
+@pytest.fixture
+def own_losses(tmp_path, monkeypatch):
+    """A module of losses in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "own_losses.py").write_text(
+        "import tensorflow as tf\n\n\n"
+        "def pixels(y_true, y_pred, from_logits):\n"
+        "    return tf.abs(y_true - tf.sigmoid(y_pred))\n\n\n"
+        "def image(y_true, y_pred, from_logits):\n"
+        "    return tf.reduce_mean(pixels(y_true, y_pred, True), [1, 2, 3])\n\n\n"
+        "def number(y_true, y_pred, from_logits):\n"
+        "    return tf.reduce_mean(pixels(y_true, y_pred, True))\n\n\n"
+        "class Callable:\n"
+        "    def __init__(self, from_logits):\n"
+        "        pass\n\n"
+        "    def __call__(self, y_true, y_pred):\n"
+        "        return pixels(y_true, y_pred, True)\n"
+    )
+    yield
+    sys.modules.pop("own_losses", None)
+
+
+@pytest.mark.parametrize("name", ["pixels", "Callable"])
+def test_the_users_own_loss_is_weighed_if_it_gives_the_values_of_pixels(
+    own_losses, name
+):
+    path = f"own_losses:{name}"
+    objectives.check_weighted(make_loss(path), path, 1)
+
+
+@pytest.mark.parametrize("name", ["image", "number"])
+def test_a_loss_that_reduces_by_itself_is_refused_for_weights(own_losses, name):
+    path = f"own_losses:{name}"
+    loss = make_loss(path)
+    words = f"'{path}' reduces over pixels by itself.*weight_map, class_weights and ign"
+    with pytest.raises(ValueError, match=words):
+        objectives.check_weighted(loss, path, 1)
+
+
+@ON_ADDONS_STACK
+@LAST_WORDS
+def test_the_focal_loss_of_addons_is_weighed():
+    loss = make_loss(FOCAL)
+    assert isinstance(loss, keras.losses.Loss)
+    objectives.check_weighted(loss, FOCAL, 1)
 
 
 # Optimizers.
