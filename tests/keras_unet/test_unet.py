@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from keras_unet import build_unet
+from keras_unet.layers import SeededDropout
 
 # The paper's figure 1: what each layer puts out, (height, width, channels).
 PAPER_FEATURE_MAPS = {
@@ -126,7 +127,7 @@ def test_kernels_start_normal_with_the_variance_of_two_over_the_fan_in(paper):
 
 
 def test_dropout_of_a_half_ends_the_contracting_path_and_stands_nowhere_else(paper):
-    dropouts = [x for x in paper.layers if isinstance(x, keras.layers.Dropout)]
+    dropouts = [x for x in paper.layers if isinstance(x, SeededDropout)]
     names = [layer.name for layer in dropouts]
     assert sorted(names) == ["bottleneck_dropout", "encoder_3_dropout"]
     assert [layer.rate for layer in dropouts] == [0.5, 0.5]
@@ -162,7 +163,7 @@ def test_the_padded_net_normalises_between_convolution_without_bias_and_relu():
         assert norm.input is layer.output
         relu = model.get_layer(layer.name.replace("conv", "relu"))
         assert relu.input is norm.output
-    assert not any(isinstance(x, keras.layers.Dropout) for x in model.layers)
+    assert not any(isinstance(x, SeededDropout) for x in model.layers)
 
 
 @pytest.mark.parametrize(("height", "width"), [(4, 4), (8, 20), (36, 12)])
