@@ -30,6 +30,7 @@ from pipelines.scores.pixels import (
     mean_iou,
     pixel_error,
 )
+from pipelines.scores.reliability import ReliabilityCounts
 from pipelines.scores.warping import WarpingCounts, warp
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "ClassScores",
     "InstanceCounts",
     "Matches",
+    "ReliabilityCounts",
     "SurfaceDistances",
     "ThresholdCounts",
     "WarpingCounts",

@@ -76,13 +76,15 @@ def class_scores(confusion: np.ndarray) -> ClassScores:
 
 
 def pixel_error(confusion: np.ndarray) -> float:
-    """Returns the share of pixels whose class is wrong."""
-    return float(1 - np.trace(confusion) / confusion.sum())
+    """Returns the share of pixels whose class is wrong; NaN without pixels."""
+    pixels = int(confusion.sum())
+    return float(1 - np.trace(confusion) / pixels) if pixels else float("nan")
 
 
 def mean_iou(confusion: np.ndarray) -> float:
-    """Returns the mean IoU over the classes that occur."""
-    return float(np.nanmean(class_scores(confusion).iou))
+    """Returns the mean IoU over the classes that occur; NaN without pixels."""
+    iou = class_scores(confusion).iou
+    return float(np.nanmean(iou)) if confusion.any() else float("nan")
 
 
 class ThresholdCounts:
@@ -100,6 +102,19 @@ class ThresholdCounts:
             found = places[(y_true == label).ravel()]
             self._counts[label] += np.bincount(found, minlength=len(THRESHOLDS) + 1)
 
+    def add_counts(self, other: "ThresholdCounts") -> None:
+        """Adds the images of another."""
+        self._counts += other._counts
+
+    def precision_recall(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns precision and recall of the foreground at each of THRESHOLDS.
+
+        Each float64 (thresholds,), NaN where undefined.
+        """
+        found = [class_scores(self.confusion(threshold)) for threshold in THRESHOLDS]
+        precision = np.array([one.precision[1] for one in found])
+        return precision, np.array([one.recall[1] for one in found])
+
     def confusion(self, threshold: float) -> np.ndarray:
         """Returns the confusion matrix at one of THRESHOLDS."""
         place = int(np.argmin(np.abs(THRESHOLDS - threshold)))
@@ -108,8 +123,12 @@ class ThresholdCounts:
         return np.stack([below, above], axis=1)
 
     def best_threshold(self) -> float:
-        """Returns the threshold of the highest mean IoU, of equals that nearest 0.5."""
-        values = [mean_iou(self.confusion(threshold)) for threshold in THRESHOLDS]
+        """Returns the threshold of the highest mean IoU, of equals that nearest 0.5.
+
+        0.5 without pixels.
+        """
+        found = [mean_iou(self.confusion(threshold)) for threshold in THRESHOLDS]
+        values = np.nan_to_num(found).tolist()
         best = np.flatnonzero(np.asarray(values) >= max(values))
         nearest = best[np.argmin(np.abs(THRESHOLDS[best] - 0.5))]
         return round(float(THRESHOLDS[nearest]), 2)

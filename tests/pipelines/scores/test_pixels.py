@@ -144,3 +144,32 @@ def test_images_without_any_foreground_have_a_threshold_too():
     counts.add(np.zeros((4, 4), int), np.full((4, 4), 0.3, np.float32))
     assert counts.best_threshold() == 0.5
     np.testing.assert_array_equal(counts.confusion(0.5), [[16, 0], [0, 0]])
+
+
+def test_counts_of_two_sets_add_up(counted):
+    pairs, both = counted
+    total = ThresholdCounts()
+    for y_true, probability in pairs:
+        one = ThresholdCounts()
+        one.add(y_true, probability)
+        total.add_counts(one)
+    for threshold in (0.01, 0.5, 0.99):
+        np.testing.assert_array_equal(
+            total.confusion(threshold), both.confusion(threshold)
+        )
+
+
+def test_precision_and_recall_at_every_threshold():
+    counts = ThresholdCounts()
+    counts.add(np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.6, 0.1], np.float32))
+    precision, recall = counts.precision_recall()
+    # Thresholds 0.3 and 0.5.
+    assert (precision[29], recall[29]) == pytest.approx((2 / 3, 1))
+    assert (precision[49], recall[49]) == pytest.approx((1 / 2, 1 / 2))
+    assert np.isnan(precision[-1]) and recall[-1] == 0
+
+
+def test_without_pixels_scores_are_not_numbers_and_the_threshold_is_a_half():
+    nothing = np.zeros((2, 2), np.int64)
+    assert np.isnan(scores.mean_iou(nothing)) and np.isnan(scores.pixel_error(nothing))
+    assert ThresholdCounts().best_threshold() == 0.5

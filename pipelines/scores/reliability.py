@@ -1,0 +1,64 @@
+"""Whether probabilities mean what they say: the reliability curve.
+
+Of the pixels that are said to be foreground with a probability of 0.8, eight of ten
+should be. Source: Niculescu-Mizil and Caruana, "Predicting good probabilities with
+supervised learning", ICML 2005; the error is that of Guo et al., "On calibration of
+modern neural networks", ICML 2017.
+"""
+
+import numpy as np
+
+BINS = 10
+
+
+class ReliabilityCounts:
+    """Pixels by their probability, added up image by image."""
+
+    def __init__(self, bins: int = BINS) -> None:
+        """Starts without images; bins are of one width, from 0 to 1."""
+        self.pixels = np.zeros(bins, np.int64)
+        self._probability = np.zeros(bins)
+        self._came_true = np.zeros(bins, np.int64)
+
+    def add(self, probability: np.ndarray, came_true: np.ndarray) -> None:
+        """Adds pixels.
+
+        Args:
+            probability: of what is predicted, floats from 0 to 1 of any shape.
+            came_true: bool of that shape.
+
+        Raises:
+            ValueError: the shapes differ.
+        """
+        if probability.shape != came_true.shape:
+            raise ValueError(
+                "probability and came_true must have one shape, got "
+                f"{probability.shape} and {came_true.shape}."
+            )
+        bins = len(self.pixels)
+        probability = probability.ravel().astype(np.float64)
+        # 1 belongs to the last bin.
+        places = np.minimum((probability * bins).astype(np.int64), bins - 1)
+        self.pixels += np.bincount(places, minlength=bins)
+        self._probability += np.bincount(places, probability, minlength=bins)
+        self._came_true += np.bincount(places[came_true.ravel()], minlength=bins)
+
+    def curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the mean probability of each bin, and how often it came true.
+
+        Each float64 (bins,), NaN for a bin without pixels.
+        """
+        return self._mean(self._probability), self._mean(self._came_true)
+
+    def calibration_error(self) -> float:
+        """Returns the mean over pixels of how far their bin is off; NaN without any."""
+        said, seen = self.curve()
+        filled = self.pixels > 0
+        if not filled.any():
+            return float("nan")
+        off = np.abs(said - seen)[filled]
+        return float(np.average(off, weights=self.pixels[filled]))
+
+    def _mean(self, sums: np.ndarray) -> np.ndarray:
+        undefined = np.full(sums.shape, np.nan)
+        return np.divide(sums, self.pixels, out=undefined, where=self.pixels > 0)
