@@ -79,13 +79,13 @@ def ways(
     buffer = io.BytesIO()
     PIL.Image.fromarray(image).save(buffer, "png")
     files = {"image_bytes": string_array([buffer.getvalue()])}
-    tensor = {"image": image[np.newaxis, ..., np.newaxis]}
-    floats = {"image": tensor["image"].astype(np.float32)}
-    file, array = tf.constant([buffer.getvalue()]), tf.constant(tensor["image"])
+    tensor = {"pixels": image[np.newaxis, ..., np.newaxis]}
+    floats = {"image": tensor["pixels"].astype(np.float32)}
+    file, array = tf.constant([buffer.getvalue()]), tf.constant(tensor["pixels"])
     float_array = tf.constant(floats["image"])
     return {
         "direct, PNG": lambda: signatures["image_bytes"](image_bytes=file),
-        "direct, uint8": lambda: signatures["pixels"](image=array),
+        "direct, uint8": lambda: signatures["pixels"](pixels=array),
         "direct, float32": lambda: signatures["serving_default"](image=float_array),
         "REST, PNG": lambda: rest.predict("image_bytes", files),
         "gRPC, PNG": lambda: grpc.predict("image_bytes", files),

@@ -153,15 +153,15 @@ DOCUMENTS = [
     {"signature_name": "image_bytes", "instances": [FILE, FILE]},
     {"signature_name": "probability_bytes", "inputs": {"image_bytes": [FILE]}},
     {"instances": [ROWS]},
-    {"signature_name": "pixels", "instances": [{"image": ROWS}]},
+    {"signature_name": "pixels", "instances": [{"pixels": ROWS}]},
     {"signature_name": "about", "instances": [""]},
 ]
 ARRAY = IMAGE[np.newaxis, ..., np.newaxis]
 MESSAGES = [
     message("image_bytes", image_bytes=string_array([png()])),
     message("", image=ARRAY.astype(np.float32)),
-    message("pixels", image=ARRAY),
-    message("pixels_uint16", image=ARRAY.astype(np.uint16)),
+    message("pixels", pixels=ARRAY),
+    message("pixels_uint16", pixels=ARRAY.astype(np.uint16)),
     message(
         "region",
         image=np.ones((1, 26, 28, 1), np.float32),
