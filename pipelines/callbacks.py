@@ -1,14 +1,14 @@
-"""What happens beside the training steps: budget, schedule, validation, log, progress.
+"""What happens beside the training steps: validation, log, progress.
 
 The whole training is one Keras epoch over the endless tile stream: images are drawn by
 place, so a pass over them marks nothing.
 """
 
 import csv
+import io
 import logging
 import math
 import pathlib
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,12 +18,13 @@ import tensorflow as tf
 import tqdm
 
 from pipelines import scores
+from pipelines.budget import Budget
+from pipelines.images.writing import write_bytes_atomically
 from pipelines.pictures import comparison
 from pipelines.validation import Validation
 
 logger = logging.getLogger(__name__)
 
-DECAY_POWER = 0.9
 COLUMNS = (
     "step",
     "minutes",
@@ -35,68 +36,6 @@ COLUMNS = (
 )
 
 
-class Budget(keras.callbacks.Callback):
-    """Ends training after steps or minutes and lowers the learning rate towards then.
-
-    The rate falls as (1 - share of the budget used) ** 0.9, the "poly" schedule of
-    DeepLab (Chen et al. 2016, arXiv:1606.00915, section 4.1.1).
-
-    Args:
-        learning_rate: at the start.
-        steps: how many, or None.
-        minutes: how long, or None; the clock starts with the first step and goes on
-            during validation.
-    """
-
-    def __init__(
-        self, learning_rate: float, steps: int | None, minutes: float | None
-    ) -> None:
-        super().__init__()
-        self.initial_learning_rate = learning_rate
-        self.total_steps = steps
-        self.total_seconds = None if minutes is None else minutes * 60
-        self.step = 0
-        self._start = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of training so far."""
-        return time.monotonic() - self._start
-
-    @property
-    def used(self) -> float:
-        """Share of the budget used, 0 to 1."""
-        if self.total_seconds is not None:
-            return min(1.0, self.seconds / self.total_seconds)
-        return min(1.0, self.step / (self.total_steps or 1))
-
-    @property
-    def learning_rate(self) -> float:
-        """What the schedule says now."""
-        # A step that begins at the very end still learns a little.
-        return self.initial_learning_rate * max(1e-3, 1 - self.used) ** DECAY_POWER
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Starts the clock."""
-        self._start = time.monotonic()
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Sets the learning rate."""
-        self.model.optimizer.learning_rate = self.learning_rate
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Counts, and stops a diverged or finished training."""
-        self.step += 1
-        loss = float((logs or {}).get("loss", 0.0))
-        if not math.isfinite(loss):
-            raise ValueError(
-                f"The loss is {loss} after {self.step} steps: training diverged. "
-                f"Lower learning_rate (now {self.initial_learning_rate:g})."
-            )
-        if self.used >= 1:
-            self.model.stop_training = True
-
-
 class Validator(keras.callbacks.Callback):
     """Validates at even shares of the budget, logs, and reports each new best.
 
@@ -106,6 +45,12 @@ class Validator(keras.callbacks.Callback):
         validate: scores the net as it is.
         on_best: called when the validation loss is the lowest so far.
         run_dir: for history.csv and logs/.
+
+    Attributes:
+        history: a row for each validation.
+        best: the best validation of this process; None if it is of an earlier one.
+        best_loss: the lowest validation loss; infinite before the first.
+        done_at: step of the last validation of this process.
     """
 
     def __init__(
@@ -121,6 +66,8 @@ class Validator(keras.callbacks.Callback):
         self.validations = validations
         self.history: list[dict[str, float]] = []
         self.best: Validation | None = None
+        self.best_loss = math.inf
+        self.done_at: int | None = None
         self._shares_done = 0
         self._validate = validate
         self._on_best = on_best
@@ -138,13 +85,30 @@ class Validator(keras.callbacks.Callback):
         if due > self._shares_done:
             # Not one more: a slow step of a time budget may span several shares.
             self._shares_done = due
-            self._run(float((logs or {})["loss"]))
-            # The loss in the log is the mean since it was reset.
-            self.model.reset_metrics()
+            self._run(self.budget.mean_loss)
+            self.budget.forget_losses()
+            self.done_at = self.budget.step
 
     def on_train_end(self, logs: Any = None) -> None:
         """Closes the log."""
         self._writer.close()
+
+    def progress(self) -> dict[str, Any]:
+        """Returns what was validated; what `go_on` takes."""
+        return {
+            "shares_done": self._shares_done,
+            "history": self.history,
+            "best_loss": self.best_loss,
+        }
+
+    def go_on(self, progress: dict[str, Any]) -> None:
+        """Goes on after the validations of an interrupted training."""
+        self._shares_done = progress["shares_done"]
+        self.history = list(progress["history"])
+        self.best_loss = progress["best_loss"]
+        if self.history:
+            # Rows of validations after the checkpoint are to be made again.
+            self._write_history()
 
     def _run(self, loss: float) -> None:
         result = self._validate()
@@ -160,16 +124,19 @@ class Validator(keras.callbacks.Callback):
         self.history.append(row)
         self._log(row, result)
         # Not a number is never the best, not even as the first.
-        lowest = math.inf if self.best is None else self.best.loss
-        if result.loss < lowest:
-            self.best = result
+        if result.loss < self.best_loss:
+            self.best, self.best_loss = result, result.loss
             self._on_best(self.budget.step, result)
 
+    def _write_history(self) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.history)
+        write_bytes_atomically(self._path, text.getvalue().encode())
+
     def _log(self, row: dict[str, float], result: Validation) -> None:
-        with self._path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(self.history)
+        self._write_history()
         step = int(row["step"])
         with self._writer.as_default():
             for name in COLUMNS[2:]:
@@ -192,8 +159,11 @@ class Progress(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Shows the bar."""
         timed = self._budget.total_seconds is not None
+        total = round(self._budget.total_seconds or self._budget.total_steps or 0)
+        self._logged = len(self._validator.history)
         self._bar = tqdm.tqdm(
-            total=round(self._budget.total_seconds or self._budget.total_steps or 0),
+            total=total,
+            initial=math.floor(self._budget.used * total),
             desc="Training",
             unit="s" if timed else "step",
             disable=None,
@@ -205,7 +175,8 @@ class Progress(keras.callbacks.Callback):
         self._bar.update(math.floor(self._budget.used * total) - self._bar.n)
         if self._bar.disable:
             self._log_validation()
-        shown = {"step": self._budget.step, "loss": f"{(logs or {})['loss']:.4f}"}
+        loss = (logs or {})["loss"]
+        shown = {"step": self._budget.step, "loss": f"{loss:.4f}"}
         if self._validator.history:
             last = self._validator.history[-1]
             shown["val_loss"] = f"{last['val_loss']:.4f}"

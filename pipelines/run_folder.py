@@ -1,7 +1,8 @@
 """The folder that `fit` leaves behind, and its reading.
 
 runs/NAME/: model.keras (the best by validation loss, ends in logits, computes in
-float32), config.json (a `RunRecord`), history.csv, report.html, logs/ (TensorBoard).
+float32), config.json (a `RunRecord`), history.csv, report.html, logs/ (TensorBoard),
+checkpoint/ (what `--resume` needs).
 """
 
 import csv
@@ -10,6 +11,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import zipfile
 from importlib import metadata
 from typing import Any
@@ -17,7 +19,6 @@ from typing import Any
 import keras
 
 import keras_unet
-from pipelines.images.writing import write_bytes_atomically
 from pipelines.mask_values import MaskCoding
 
 MODEL = "model.keras"
@@ -25,6 +26,7 @@ RECORD = "config.json"
 HISTORY = "history.csv"
 REPORT = "report.html"
 LOGS = "logs"
+CHECKPOINT = "checkpoint"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,46 +90,31 @@ def versions() -> dict[str, str]:
     }
 
 
-def create(run_dir: str) -> pathlib.Path:
-    """Makes a run folder and returns its path.
-
-    Raises:
-        ValueError: it cannot be made there.
-    """
-    path = pathlib.Path(run_dir)
-    try:
-        path.mkdir(parents=True)
-    except OSError as error:
-        raise ValueError(
-            f"{run_dir}: the folder cannot be made ({error.strerror}). Name a run_dir "
-            "in a folder that you may write to."
-        ) from error
-    return path
-
-
-def refuse_existing(run_dir: str) -> None:
-    """Raises ValueError if a run folder is there already."""
-    if os.path.lexists(run_dir):
-        raise ValueError(
-            f"{run_dir} exists already. Name another run_dir, or remove it: a run is "
-            "never overwritten."
-        )
-
-
 def save_model(path: pathlib.Path, model: keras.Model) -> None:
-    """Writes model.keras under another name first, so that it is always whole."""
-    partial = path / f".{os.getpid()}.part.keras"
+    """Writes a .keras file under another name first, so that it is always whole."""
+    partial = path.with_name(f".{os.getpid()}.part.keras")
     try:
         model.save(partial)
-        os.replace(partial, path / MODEL)
+        os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def save_record(path: pathlib.Path, record: RunRecord) -> None:
-    """Writes config.json."""
+def publish(path: pathlib.Path, model: pathlib.Path, record: RunRecord) -> None:
+    """Makes a .keras file the run's model.keras, with its config.json.
+
+    Both are written before either appears, so that they are together but for a moment.
+    """
     text = json.dumps(dataclasses.asdict(record), indent=2)
-    write_bytes_atomically(path / RECORD, f"{text}\n".encode())
+    partials = [path / f".{os.getpid()}.part.{name}" for name in (MODEL, RECORD)]
+    try:
+        shutil.copyfile(model, partials[0])
+        partials[1].write_text(f"{text}\n")
+        for partial, name in zip(partials, (MODEL, RECORD), strict=True):
+            os.replace(partial, path / name)
+    finally:
+        for partial in partials:
+            partial.unlink(missing_ok=True)
 
 
 def load_record(path: pathlib.Path) -> RunRecord:

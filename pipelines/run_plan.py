@@ -1,6 +1,7 @@
 """What a run will do: its settings with every open one decided, and its data."""
 
 import dataclasses
+import pathlib
 from typing import Any, cast
 
 from keras_unet import geometry
@@ -8,7 +9,10 @@ from keras_unet.unet import DEFAULTS
 from pipelines import objectives, precision, tiles
 from pipelines.config import DEFAULT_MINUTES, FitConfig, Precision
 from pipelines.dataset import Dataset, load_dataset, split, warn_of_leaks
+from pipelines.images import ArrayCache
 
+# Beside the run folders that share it; may be removed at any time.
+CACHE = ".keras-unet-cache"
 PADDED_TILE_SIZE = 256
 PAPER_TILE_SIZE = 572
 
@@ -89,6 +93,17 @@ def plan_run(config: FitConfig) -> RunPlan:
         precision=cast(Precision, precision.resolve(config.precision)),
         loss=objectives.make_loss(config, network["num_classes"]),
     )
+
+
+def decoded_images(config: FitConfig) -> ArrayCache | None:
+    """Returns the cache of decoded images beside the run; None if it is switched off.
+
+    Runs of one folder share it. Nothing is written before an array is.
+    """
+    if config.cache_gigabytes == 0:
+        return None
+    folder = pathlib.Path(config.run_dir).parent / CACHE
+    return ArrayCache(folder, int(config.cache_gigabytes * 1e9))
 
 
 def _load(config: FitConfig) -> tuple[Dataset, Dataset]:

@@ -10,16 +10,17 @@ import numpy as np
 import tensorflow as tf
 
 import keras_unet
-from pipelines import objectives, precision, report, run_folder, scores, tiles
-from pipelines.callbacks import Budget, Progress, Validator
+from pipelines import objectives, precision, run_folder, run_start, tiles
+from pipelines.budget import Budget
+from pipelines.callbacks import Progress, Validator
+from pipelines.checkpoint import Checkpoint
+from pipelines.checkpointing import Checkpointer
 from pipelines.config import FitConfig
-from pipelines.overlap_tile import Net
-from pipelines.run_plan import RunPlan, plan_run
-from pipelines.validation import Validation, validate
+from pipelines.recording import Recorder, forget
+from pipelines.run_plan import RunPlan, decoded_images, plan_run
+from pipelines.starting_weights import check_starting_weights, load_starting_weights
 
 logger = logging.getLogger(__name__)
-
-NUM_PICTURES = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,53 +53,108 @@ class FitResult:
 def fit(config: FitConfig) -> FitResult:
     """Trains a U-Net on image and mask files and leaves a run folder.
 
-    All data and settings are checked before the folder is made.
+    All data and settings are checked before the folder is made. With `resume` an
+    interrupted run goes on from its newest checkpoint as if nothing had happened: the
+    same tiles, schedule, dropout masks and optimizer state. A finished run is left as
+    it is.
 
     Args:
         config: every setting; see `FitConfig`.
 
     Raises:
         ValueError: data or settings do not fit (nothing is written), or training
-            diverged (the run folder holds the best model so far, or is removed).
+            diverged, or the disk is full (the run folder holds the best model and the
+            last checkpoint so far, or is removed if there is none).
     """
-    run_folder.refuse_existing(config.run_dir)
+    state = run_start.check_place(config)
+    if state is not None and state.finished:
+        logger.info("%s is finished already; nothing is done.", config.run_dir)
+        return _finished(config)
     plan = plan_run(config)
+    found = None
+    if state is not None:
+        run_start.check_same_plan(config, plan, state)
+        found = run_start.newest_checkpoint(config)
+    # A checkpoint has its own weights: the other run may be gone since.
+    init_from = config.init_from if found is None else None
+    if init_from is not None:
+        check_starting_weights(plan.network, init_from)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     model = _compiled_model(config, plan)
-    # Not the plan's: the optimizer's path may have set another.
-    rate = float(np.asarray(model.optimizer.learning_rate))
-    budget = Budget(rate, plan.steps, plan.minutes)
+    if init_from is not None:
+        load_starting_weights(model, init_from)
     logger.info(
         "Training on %d images, validating on %d, in %s.",
         len(plan.training_set.pairs),
         len(plan.validation_set.pairs),
         plan.precision,
     )
-    recorder = _Recorder(config, plan)
+    if state is None:
+        run_start.begin(config, plan)
+    return _train(config, plan, model, found)
+
+
+def _train(
+    config: FitConfig,
+    plan: RunPlan,
+    model: keras.Model,
+    found: Checkpoint | None,
+) -> FitResult:
+    """Trains in its run folder, from the start or from a checkpoint."""
+    path = pathlib.Path(config.run_dir)
+    # Not the plan's rate: the optimizer's path may have set another.
+    rate = float(np.asarray(model.optimizer.learning_rate))
+    budget = Budget(rate, plan.steps, plan.minutes)
+    recorder = Recorder(path, config, plan)
     validator = Validator(
         budget,
         config.validations,
         lambda: recorder.validate(model),
         recorder.save_best,
-        recorder.path,
+        path,
     )
-    stream = tiles.tile_stream(
-        plan.training_set,
-        plan.tile_shape,
-        batch_size=plan.batch_size,
-        seed=config.seed,
-        config=config,
+    checkpointer = Checkpointer(
+        path / run_folder.CHECKPOINT,
+        config.checkpoint_minutes,
+        budget,
+        validator,
+        recorder,
     )
-    callbacks = [budget, validator, Progress(budget, validator)]
-    # The stream is shuffled by its own numbers; Keras cannot shuffle a Dataset.
+    if found is None:
+        forget(path)
+    else:
+        checkpointer.go_on(model, found)
+    callbacks = [budget, validator, Progress(budget, validator), checkpointer]
     try:
-        model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
+        if budget.used < 1:
+            stream = tiles.tile_stream(
+                plan.training_set,
+                plan.tile_shape,
+                batch_size=plan.batch_size,
+                seed=config.seed,
+                config=config,
+                start=budget.step * plan.batch_size,
+                cache=decoded_images(config),
+            )
+            # The stream is shuffled by its own numbers; Keras cannot shuffle a Dataset.
+            model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
     except BaseException:
-        recorder.give_up(validator)
+        recorder.give_up()
         raise
-    return recorder.finish(validator)
+    if not recorder.record.best:
+        # Going on would come to the same end at once.
+        shutil.rmtree(path)
+        raise ValueError(
+            "The validation loss was never a finite number, so no model is saved. "
+            "Lower learning_rate, or set precision to float32."
+        )
+    recorder.write_report(validator)
+    run_start.finish(path)
+    return FitResult(
+        str(path), budget.step, recorder.record.best, recorder.record.threshold
+    )
 
 
 def _compiled_model(config: FitConfig, plan: RunPlan) -> keras.Model:
@@ -109,89 +165,9 @@ def _compiled_model(config: FitConfig, plan: RunPlan) -> keras.Model:
     return model
 
 
-class _Recorder:
-    """Keeps the best model of a training and what is known of it, in the run folder."""
-
-    def __init__(self, config: FitConfig, plan: RunPlan) -> None:
-        self.path: pathlib.Path = run_folder.create(config.run_dir)
-        self._plan = plan
-        # Validated, saved and served in float32: the same numbers on every machine,
-        # and nothing that a machine without bfloat16 instructions computes slowly.
-        with precision.policy("float32"):
-            self._model = keras_unet.build_unet(**plan.network)
-        self._net = Net(self._model)
-        self._record = run_folder.RunRecord(
-            settings=dataclasses.asdict(plan.settled(config)),
-            network=plan.network,
-            classes=plan.class_names,
-            mask_coding=dataclasses.asdict(plan.training_set.coding),
-            scaling="per_image",
-            threshold=None,
-            precision={"training": plan.precision, "model": "float32"},
-            data={
-                "training": plan.training_set.describe(),
-                "validation": plan.validation_set.describe(),
-            },
-            best={},
-            versions=run_folder.versions(),
-        )
-
-    def validate(self, model: keras.Model) -> Validation:
-        """Scores the model as it is now on the held-out images."""
-        self._model.set_weights(model.get_weights())
-        return validate(
-            self._net,
-            self._plan.validation_set,
-            loss=self._plan.loss,
-            num_pictures=NUM_PICTURES,
-        )
-
-    def save_best(self, step: int, result: Validation) -> None:
-        """Writes the model last validated, with its record."""
-        self._record = dataclasses.replace(
-            self._record,
-            threshold=result.threshold,
-            best={
-                "by": "validation loss",
-                "step": step,
-                "val_loss": result.loss,
-                "val_mean_iou": scores.mean_iou(result.confusion),
-                "val_pixel_error": scores.pixel_error(result.confusion),
-            },
-        )
-        run_folder.save_model(self.path, self._model)
-        run_folder.save_record(self.path, self._record)
-
-    def give_up(self, validator: Validator) -> None:
-        """Says what is left of a training that was stopped or failed."""
-        if validator.best is None:
-            shutil.rmtree(self.path)
-            logger.info("No model was saved; %s is removed.", self.path)
-        else:
-            step = self._record.best["step"]
-            logger.info("%s holds the best model so far, step %d.", self.path, step)
-
-    def finish(self, validator: Validator) -> FitResult:
-        """Writes the report.
-
-        Raises:
-            ValueError: no validation had a loss that is a number.
-        """
-        if validator.best is None:
-            raise ValueError(
-                "The validation loss was never a finite number, so no model is saved. "
-                "Lower learning_rate, or set precision to float32."
-            )
-        report.write_report(
-            self.path / run_folder.REPORT,
-            title=f"Run {self.path.name}",
-            record=self._record,
-            history=validator.history,
-            pictures=validator.best.pictures,
-        )
-        return FitResult(
-            str(self.path),
-            validator.budget.step,
-            self._record.best,
-            self._record.threshold,
-        )
+def _finished(config: FitConfig) -> FitResult:
+    record = run_folder.load_record(pathlib.Path(config.run_dir))
+    history = run_folder.load_history(pathlib.Path(config.run_dir))
+    return FitResult(
+        config.run_dir, int(history[-1]["step"]), record.best, record.threshold
+    )

@@ -18,6 +18,7 @@ ROWS = [
     (
         *("flags", "scaling", "decision", "augment", "pairing", "precision"),
         *("objectives", "mirroring", "components", "positions"),
+        *("checkpoint", "optimizer_state", "budget", "image_scores"),
     ),
     ("survey", "inspection", "pair_findings", "set_findings"),
     ("dataset", "data_report"),
@@ -33,10 +34,12 @@ ROWS = [
         *("prediction_files", "output_values", "inference_precision"),
         *("instance_windows",),
     ),
-    ("memory_plan", "about"),
+    ("memory_plan", "about", "training_state", "starting_weights", "run_start"),
     ("image_prediction",),
     ("pictures",),
     ("report", "callbacks", "preview"),
+    ("recording",),
+    ("checkpointing",),
     ("training", "evaluation", "prediction", "exporting", "checking", "describing"),
 ]
 SAME_ROW = {

@@ -13,7 +13,7 @@ import PIL.Image
 import pytest
 
 import keras_unet
-from pipelines import run_folder
+from pipelines import budget, run_folder
 from pipelines.config import FitConfig
 from pipelines.mask_values import MaskCoding
 from pipelines.run_folder import RunRecord
@@ -132,9 +132,9 @@ def save_run():
             best={},
             versions=run_folder.versions(),
         )
-        path = run_folder.create(str(path))
-        run_folder.save_model(path, model)
-        run_folder.save_record(path, record)
+        path.mkdir(parents=True)
+        run_folder.save_model(path / run_folder.MODEL, model)
+        run_folder.publish(path, path / run_folder.MODEL, record)
         return path
 
     return save
@@ -191,3 +191,48 @@ def _serve(manager, **settings):
 def serving():
     """A function that serves a manager over both transports, in this process."""
     return _serve
+
+
+class Clock:
+    """Stands in for time.monotonic and moves when told to."""
+
+    now = 100.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of budgets, which moves when told to."""
+    clock = Clock()
+    monkeypatch.setattr(budget.time, "monotonic", clock.monotonic)
+    return clock
+
+
+@pytest.fixture
+def run_callbacks():
+    """Calls callbacks as a training of at most `steps` steps does."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+
+    def run(parts, steps, before_step=lambda number: None, loss=1.0):
+        model.stop_training = False
+        for part in parts:
+            part.set_model(model)
+            part.on_train_begin()
+        rates = []
+        for number in range(steps):
+            before_step(number)
+            for part in parts:
+                part.on_train_batch_begin(number)
+            rates.append(float(np.asarray(model.optimizer.learning_rate)))
+            for part in parts:
+                part.on_train_batch_end(number, {"loss": loss})
+            if model.stop_training:
+                break
+        for part in parts:
+            part.on_train_end()
+        return rates
+
+    return run

@@ -1,6 +1,5 @@
 import dataclasses
 import json
-import os
 import shutil
 import zipfile
 
@@ -43,7 +42,7 @@ def test_a_run_is_read_back_with_its_model_and_record(random_net, save_run, tmp_
 
 def test_a_record_survives_writing_and_reading(run, tmp_path):
     record = run_folder.load(str(run)).record
-    run_folder.save_record(tmp_path, record)
+    run_folder.publish(tmp_path, run / "model.keras", record)
     again = json.loads((tmp_path / "config.json").read_text())
     assert again == json.loads(json.dumps(dataclasses.asdict(record)))
 
@@ -65,7 +64,7 @@ def test_a_failed_save_keeps_the_model_that_was_there(
 
     monkeypatch.setattr(type(model), "save", fail)
     with pytest.raises(OSError, match="disk full"):
-        run_folder.save_model(path, model)
+        run_folder.save_model(path / "model.keras", model)
     assert (path / "model.keras").read_bytes() == before
     assert sorted(file.name for file in path.iterdir()) == [
         "config.json",
@@ -79,22 +78,25 @@ def test_versions_name_what_a_run_depends_on():
     assert {"python", "tensorflow", "numpy", "keras-unet-pipelines"} <= set(versions)
 
 
-def test_an_existing_folder_is_refused(tmp_path):
-    run_folder.refuse_existing(str(tmp_path / "new"))
-    with pytest.raises(ValueError, match="exists already. Name another run_dir"):
-        run_folder.refuse_existing(str(tmp_path))
+def test_model_and_record_appear_together_or_not_at_all(
+    random_net, save_run, tmp_path, monkeypatch
+):
+    path = save_run(tmp_path / "run", random_net())
+    before = [(path / name).read_bytes() for name in ("model.keras", "config.json")]
+    record = dataclasses.replace(run_folder.load_record(path), threshold=0.9)
+    (tmp_path / "other.keras").write_bytes(b"other")
+    copied = run_folder.shutil.copyfile
 
+    def fail(source, target):
+        copied(source, target)
+        raise OSError("disk full")
 
-def test_a_dangling_link_is_refused_too(tmp_path):
-    os.symlink(tmp_path / "nowhere", tmp_path / "link")
-    with pytest.raises(ValueError, match="link exists already"):
-        run_folder.refuse_existing(str(tmp_path / "link"))
-
-
-def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path):
-    (tmp_path / "file").write_text("no folder")
-    with pytest.raises(ValueError, match="file/run: the folder cannot be made"):
-        run_folder.create(str(tmp_path / "file" / "run"))
+    monkeypatch.setattr(run_folder.shutil, "copyfile", fail)
+    with pytest.raises(OSError, match="disk full"):
+        run_folder.publish(path, tmp_path / "other.keras", record)
+    after = [(path / name).read_bytes() for name in ("model.keras", "config.json")]
+    assert before == after
+    assert len(list(path.iterdir())) == 2
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.keras"])

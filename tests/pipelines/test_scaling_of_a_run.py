@@ -49,7 +49,7 @@ def run(random_net, save_run, settings, tmp_path_factory):
         data={"training": dataset.describe()},
         threshold=0.45,
     )
-    run_folder.save_record(path, record)
+    run_folder.publish(path, path / run_folder.MODEL, record)
     return path
 
 

@@ -43,6 +43,7 @@ def rows_of_history(path):
 
 def test_a_run_leaves_what_is_promised_and_nothing_else(run):
     assert sorted(path.name for path in run.iterdir()) == [
+        "checkpoint",
         "config.json",
         "history.csv",
         "logs",
