@@ -10,7 +10,7 @@ from pipelines.config import DataConfig
 from pipelines.dataset import Dataset, load_dataset
 from pipelines.mask_values import IGNORED
 from pipelines.overlap_tile import Net
-from pipelines.validation import validate
+from pipelines.validation import pictures_of, validate
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +115,69 @@ def test_pictures_hold_image_truth_and_decision(net, dataset):
         expected = probabilities(net, dataset)[index][..., 0] > result.threshold
         np.testing.assert_array_equal(picture.y_pred, expected)
     assert validate(net, dataset).pictures == []
+
+
+# By image, by threshold and by probability.
+
+
+@pytest.mark.parametrize("threshold", [None, 0.4567])
+def test_every_image_has_its_scores_at_the_threshold_of_all(net, dataset, threshold):
+    result = validate(net, dataset, threshold=threshold)
+    assert [one.name for one in result.images] == [f"cell_{n}" for n in range(5)]
+    for index, p in enumerate(probabilities(net, dataset)):
+        y_pred = (p[..., 0] > np.float32(result.threshold)).astype(int)
+        expected = scores.confusion_matrix(dataset.mask(index), y_pred, 2)
+        found = result.images[index]
+        assert found.mean_iou == scores.mean_iou(expected)
+        assert found.pixel_error == scores.pixel_error(expected)
+        assert found.dice == scores.class_scores(expected).dice[1]
+
+
+def test_thresholds_and_reliability_count_every_pixel_once(net, dataset):
+    result = validate(net, dataset, threshold=0.4)
+    foreground = sum(int(dataset.mask(index).sum()) for index in range(5))
+    assert result.thresholds.confusion(0.5)[1].sum() == foreground
+    p = np.concatenate([one.ravel() for one in probabilities(net, dataset)])
+    y_true = np.concatenate([dataset.mask(index).ravel() for index in range(5)])
+    assert result.reliability.pixels.sum() == y_true.size
+    _, seen = result.reliability.curve()
+    for place in np.flatnonzero(result.reliability.pixels):
+        inside = np.minimum((p.astype(float) * 10).astype(int), 9) == place
+        assert seen[place] == pytest.approx(y_true[inside].mean())
+
+
+def test_from_three_channels_on_reliability_is_of_the_predicted_class(
+    random_net, dataset
+):
+    net = Net(random_net(num_classes=3))
+    result = validate(net, dataset)
+    assert result.thresholds is None
+    came_true = sum(
+        int((one.argmax(axis=-1) == dataset.mask(index)).sum())
+        for index, one in enumerate(probabilities(net, dataset))
+    )
+    pixels = result.reliability.pixels
+    _, seen = result.reliability.curve()
+    assert np.nansum(seen * pixels) == pytest.approx(came_true)
+    assert len(result.images) == 5
+
+
+def test_pictures_of_some_images_are_those_of_validation(net, dataset):
+    found = list(pictures_of(net, dataset, {3: "worst", 1: "best"}, threshold=0.5))
+    assert [(one.name, one.note) for one in found] == [
+        ("cell_3", "worst"),
+        ("cell_1", "best"),
+    ]
+    expected = probabilities(net, dataset)[3][..., 0] > 0.5
+    np.testing.assert_array_equal(found[0].y_pred, expected)
+    np.testing.assert_array_equal(found[0].y_true, dataset.mask(3))
+
+
+def test_each_image_is_handed_on(net, dataset):
+    seen = []
+    validate(net, dataset, threshold=0.5, on_image=seen.append)
+    assert [one.index for one in seen] == list(range(5))
+    np.testing.assert_array_equal(seen[2].probability, probabilities(net, dataset)[2])
 
 
 # Ignored pixels.
