@@ -110,15 +110,15 @@ def _write(
     run: run_folder.Run, config: ExportConfig, path: pathlib.Path
 ) -> dict[str, Any]:
     """Writes a whole version and returns what `ExportResult` says of it."""
-    folded = fold_batch_norm(run.model)
-    net = _served_net(run, folded, config)
+    model, folded = fold_batch_norm(run.model)
+    net = _served_net(run, model, config)
     names = make_signatures(ServingGraph(net), net)
     golden = [
         request.name for request in example_requests(net, names) if request.is_golden
     ]
-    text = about.about(run.record, net, folded=folded is not run.model, golden=golden)
+    text = about.about(run.record, net, folded=folded, golden=golden)
     signatures = make_signatures(ServingGraph(net, text), net)
-    _write_saved_model(folded, signatures, path)
+    _write_saved_model(model, signatures, path)
     return {"signatures": tuple(names), **_ask(net, list(names), path)}
 
 

@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the convolutions before it, for inference.
+"""A net as it is served: batch normalisation folded into the convolutions before it.
 
 A trained normalisation is a scale and a shift of each channel, and so is a convolution:
 the folded net computes the same with one operation less for each convolution.
@@ -13,19 +13,21 @@ import keras_unet
 from pipelines.overlap_tile import net_geometry
 
 
-def fold_batch_norm(model: keras.Model) -> keras.Model:
-    """Returns a net without batch normalisation that computes the same logits.
+def fold_batch_norm(model: keras.Model) -> tuple[keras.Model, bool]:
+    """Makes a net without batch normalisation and dropout that computes the same.
 
     Logits differ by rounding only, about 1e-6 of their size.
 
     Args:
         model: made by `keras_unet.build_unet` with `activation=None`; not changed.
-            Returned as it is where nothing is to be folded, or where a normalisation
-            does not follow its convolution.
+
+    Returns:
+        (net, folded): folded is False where there was no normalisation, and where one
+        does not follow a convolution; the net is then `model` itself.
     """
     norms = [layer for layer in model.layers if _is_norm(layer)]
-    if not norms or any(_convolution_name(norm) is None for norm in norms):
-        return model
+    if any(_convolution_name(norm) is None for norm in norms):
+        return model, False
     depth, variant = net_geometry(model)
     folded = keras_unet.build_unet(
         variant,
@@ -46,7 +48,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
         if layer.name in names:
             weights = _folded(weights, names[layer.name])
         layer.set_weights(weights)
-    return folded
+    return folded, bool(norms)
 
 
 def _is_norm(layer: Any) -> bool:
