@@ -81,8 +81,12 @@ class InputSizeCheck(keras.layers.Layer):
             )
 
 
-class _Counter:
-    """Holds a variable that Keras must not see: a layer's step is no weight."""
+class _Counter(tf.__internal__.tracking.AutoTrackable):
+    """Holds a variable that TensorFlow saves, but that is no weight to Keras.
+
+    Keras does not look into this kind of object (it would into a `tf.Module`), and
+    functions that are saved reach the variable through it.
+    """
 
     def __init__(self) -> None:
         # A layer may be made while a graph is built; its variable outlives the graph.
@@ -110,7 +114,8 @@ class SeededDropout(keras.layers.Layer):
             `keras.utils.set_random_seed` sets. It is kept when the layer is saved.
 
     Attributes:
-        step: training calls so far; may be set. Not saved: a loaded layer begins at 0.
+        step: training calls so far; may be set. Not in .keras files: a loaded layer
+            begins at 0.
 
     Raises:
         ValueError: rate is out of range.
