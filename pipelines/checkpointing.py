@@ -37,7 +37,11 @@ class Checkpointer(keras.callbacks.Callback):
         super().__init__()
         self._folder = folder
         self._seconds = minutes * 60
-        self._parts = {"budget": budget, "validator": validator, "recorder": recorder}
+        self._parts: dict[str, Any] = {
+            "budget": budget,
+            "validator": validator,
+            "recorder": recorder,
+        }
         self._budget, self._validator, self._recorder = budget, validator, recorder
         self._last = time.monotonic()
 

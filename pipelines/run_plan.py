@@ -81,6 +81,14 @@ def plan_run(config: FitConfig) -> RunPlan:
     warn_of_leaks(training_set, validation_set)
     network = _network_arguments(config, training_set)
     by_default = None if config.steps or config.minutes else DEFAULT_MINUTES
+    loss = objectives.make_loss(config, network["num_classes"])
+    if (
+        config.weight_map != "none"
+        or config.class_weights
+        or config.ignore_value is not None
+    ):
+        path = config.loss or "the default"
+        objectives.check_weighted(loss, path, network["num_classes"])
     return RunPlan(
         training_set=training_set,
         validation_set=validation_set,
@@ -91,7 +99,7 @@ def plan_run(config: FitConfig) -> RunPlan:
         minutes=config.minutes or by_default,
         learning_rate=_learning_rate(config, network["batch_norm"]),
         precision=cast(Precision, precision.resolve(config.precision)),
-        loss=objectives.make_loss(config, network["num_classes"]),
+        loss=loss,
     )
 
 

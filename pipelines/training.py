@@ -19,6 +19,7 @@ from pipelines.config import FitConfig
 from pipelines.recording import Recorder, forget
 from pipelines.run_plan import RunPlan, decoded_images, plan_run
 from pipelines.starting_weights import check_starting_weights, load_starting_weights
+from pipelines.stream_errors import readable
 
 logger = logging.getLogger(__name__)
 
@@ -140,8 +141,10 @@ def _train(
             )
             # The stream is shuffled by its own numbers; Keras cannot shuffle a Dataset.
             model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
-    except BaseException:
+    except BaseException as error:
         recorder.give_up()
+        if isinstance(error, tf.errors.OpError):
+            raise readable(error) from error
         raise
     if not recorder.record.best:
         # Going on would come to the same end at once.

@@ -113,7 +113,8 @@ def test_a_best_model_without_its_checkpoint_is_forgotten(settings, stopped, str
 def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(
     settings, straight, monkeypatch
 ):
-    config = settings("run")
+    # Without a cache, whose files are synchronised too.
+    config = settings("run", cache_gigabytes=0.0)
     fsync, calls = os.fsync, []
 
     def full(descriptor):
@@ -178,3 +179,26 @@ def test_an_optimizer_with_a_state_goes_on_under_float16(settings, stopped):
     parent = run_folder.pathlib.Path(config.run_dir).parent
     assert_same(outcome(parent / "run"), outcome(parent / "straight"))
     assert keras.mixed_precision.global_policy().name == "float32"
+
+
+def test_an_image_that_breaks_during_training_is_named(settings, discs, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for path in (discs / "images").iterdir():
+        (images / path.name).write_bytes(path.read_bytes())
+
+    def cut(*_):
+        for path in images.iterdir():
+            path.write_bytes(path.read_bytes()[:60])
+
+    config = settings("run", images=str(images))
+    begin = training_module.run_start.begin
+
+    def begin_and_cut(*arguments):
+        cut()
+        return begin(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_module.run_start, "begin", begin_and_cut)
+        with pytest.raises(ValueError, match=r"cell_\d.png"):
+            fit(config)
