@@ -44,6 +44,11 @@ bench: $(VENV)/$(STAMP) $(PEERS)/$(STAMP)
 	$(VENV)/bin/python benchmarks/training_input.py
 	$(VENV)/bin/python benchmarks/training_input.py --base-filters 64 --steps 3
 	$(VENV)/bin/python benchmarks/run_memory.py
+	$(VENV)/bin/python benchmarks/prediction_memory.py
+	$(VENV)/bin/python benchmarks/prediction_speed.py
+	$(VENV)/bin/python benchmarks/prediction_large.py
+	$(VENV)/bin/python benchmarks/serving_latency.py
+	$(VENV)/bin/python benchmarks/serving_load.py
 	$(VENV)/bin/python benchmarks/tables.py
 
 $(VENV)/$(STAMP): setup.py

@@ -15,7 +15,7 @@ BIO_TEST = [*BIO, "bioio-imageio>=1.3"]
 
 setup(
     name="keras-unet-pipelines",
-    version="0.1.0",
+    version="0.2.0",
     description=(
         "U-Nets in Keras, from image files to a served mask: exact tiling, "
         "training, prediction and TensorFlow Serving exports."

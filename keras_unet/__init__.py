@@ -20,7 +20,7 @@ __all__ = [
     "metrics",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _WITH_REGISTERED_OBJECTS = ("layers", "losses", "metrics")
 
