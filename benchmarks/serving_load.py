@@ -56,7 +56,9 @@ def main() -> None:
             for number, threshold in enumerate(THRESHOLDS)
         ]
         files = [png(side) for side in SIDES]
-        allowed = [masks_of(models, file) for file in files]
+        loaded = [tf.saved_model.load(str(model / "1")) for model in models]
+        allowed = [masks_of(loaded, file) for file in files]
+        del loaded
         base = pathlib.Path(folder) / "cells"
         shutil.copytree(models[0] / "1", base / "1")
         config = ServeConfig(
@@ -120,12 +122,12 @@ def png(side: int) -> bytes:
     return buffer.getvalue()
 
 
-def masks_of(models: list[pathlib.Path], file: bytes) -> set[bytes]:
+def masks_of(models: list, file: bytes) -> set[bytes]:
     """The masks that the models give in this process."""
     found = set()
     for model in models:
-        signatures = tf.saved_model.load(str(model / "1")).signatures
-        answer = signatures["image_bytes"](image_bytes=tf.constant([file]))
+        signature = model.signatures["image_bytes"]
+        answer = signature(image_bytes=tf.constant([file]))
         found.add(imagecodecs.png_decode(answer["mask_bytes"].numpy()[0]).tobytes())
     return found
 
