@@ -93,6 +93,11 @@ class Validator(keras.callbacks.Callback):
         """Closes the log."""
         self._writer.close()
 
+    @property
+    def finished(self) -> bool:
+        """The last validation is done."""
+        return self._shares_done >= self.validations
+
     def progress(self) -> dict[str, Any]:
         """Returns what was validated; what `go_on` takes."""
         return {

@@ -64,13 +64,13 @@ def check_place(config: FitConfig) -> RunState | None:
             f"{config.run_dir} {missing}, so there is nothing to resume. Leave out "
             "--resume to begin a run there."
         )
-    _check_same(config, state)
+    _check_same(config, state, open_ones=False)
     return state
 
 
 def check_same_plan(config: FitConfig, plan: RunPlan, state: RunState) -> None:
     """Raises ValueError if a run would go on with other settings or other data."""
-    _check_same(plan.settled(config), state)
+    _check_same(plan.settled(config), state, open_ones=True)
     for name, fingerprint in fingerprints(plan).items():
         if fingerprint != state.data.get(name):
             raise ValueError(
@@ -143,14 +143,20 @@ def fingerprints(plan: RunPlan) -> dict[str, str]:
     }
 
 
-def _check_same(config: FitConfig, state: RunState) -> None:
-    """Raises ValueError for the first setting that differs; open ones match any."""
+def _check_same(config: FitConfig, state: RunState, *, open_ones: bool) -> None:
+    """Raises ValueError for the first setting that differs.
+
+    Args:
+        config: settings as given, or as they were decided.
+        state: of the run.
+        open_ones: compares those without a value too, once all are decided.
+    """
     for name, value in dataclasses.asdict(config).items():
         before = state.settings.get(name)
-        left_open = value is None or (name == "precision" and value == "auto")
+        is_open = value is None or (name == "precision" and value == "auto")
         # JSON has lists for tuples.
         same = json.dumps(value) == json.dumps(before)
-        if name not in FREE and not left_open and not same:
+        if name not in FREE and not same and (open_ones or not is_open):
             raise ValueError(
                 f"{name} is {value!r}, but {config.run_dir} was begun with {before!r}. "
                 "Resume a run with the settings it has, or fit into another run_dir."

@@ -129,7 +129,7 @@ def _train(
         checkpointer.go_on(model, found)
     callbacks = [budget, validator, Progress(budget, validator), checkpointer]
     try:
-        if budget.used < 1:
+        if not validator.finished:
             stream = tiles.tile_stream(
                 plan.training_set,
                 plan.tile_shape,

@@ -76,6 +76,15 @@ def test_settings_left_open_match_what_was_decided(resumed, begun):
     assert run_start.check_place(left_open) is not None
 
 
+def test_a_setting_that_is_left_out_now_is_refused(fit_config, tmp_path):
+    config = fit_config(tmp_path / "run", loss="keras.losses:BinaryFocalCrossentropy")
+    run_start.begin(config, plan_run(config))
+    without = dataclasses.replace(config, loss=None, resume=True)
+    state = run_start.check_place(without)
+    with pytest.raises(ValueError, match="loss is None, but .*BinaryFocal"):
+        run_start.check_same_plan(without, plan_run(without), state)
+
+
 def test_other_images_are_refused(resumed, begun):
     path, plan = begun
     state = run_start.check_place(resumed)
