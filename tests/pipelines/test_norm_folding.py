@@ -32,7 +32,9 @@ def test_the_folded_net_computes_the_same_logits(random, random_net, variant, si
     assert not norms(folded)
     image = random.normal(size=(2, side, side, 3)).astype(np.float32)
     expected = model(image, training=False)
-    np.testing.assert_allclose(folded(image, training=False), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        folded(image, training=False), expected, rtol=1e-5, atol=1e-5
+    )
 
 
 def test_a_convolution_and_its_normalisation_are_folded_as_worked_out_by_hand():
