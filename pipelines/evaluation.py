@@ -1,79 +1,71 @@
 """evaluate: scores of a trained model on a set of images with masks."""
 
 import dataclasses
-import json
-import math
+import logging
 import pathlib
-from typing import Any
 
 from pipelines import run_folder, scores
 from pipelines.config import EvaluateConfig
-from pipelines.dataset import load_dataset
+from pipelines.dataset import Dataset, load_dataset
+from pipelines.evaluation_result import Evaluation
+from pipelines.image_scores import extremes
 from pipelines.images.writing import write_bytes_atomically
 from pipelines.overlap_tile import Net
-from pipelines.validation import validate
+from pipelines.report import write_report
+from pipelines.run_folder import Run
+from pipelines.seen_images import seen_images
+from pipelines.set_scores import FoundScores, SetScores, defined
+from pipelines.threshold_choice import Threshold, choose_threshold
+from pipelines.validation import Validation, pictures_of, validate
 
-BY_CLASS = ("iou", "dice", "precision", "recall", "boundary_f1", "hausdorff95")
+logger = logging.getLogger(__name__)
 
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-    """Scores of a set; the fields are the keys of the JSON file.
-
-    Scores that do not apply, or are not built yet, are None.
-
-    Attributes:
-        classes: for each class its name and scores.
-        mean_iou: mean of the IoU over the classes that occur.
-        pixel_error: share of the pixels whose class is wrong.
-        threshold: on P(foreground), from the run.
-        images: how many there are.
-    """
-
-    classes: list[dict[str, Any]]
-    mean_iou: float | None
-    pixel_error: float
-    threshold: float | None
-    images: int
-    v_rand: float | None = None
-    v_info: float | None = None
-    rand_error: float | None = None
-    warping_error: float | None = None
-    average_precision: dict[str, float] | None = None
-
-    def to_json(self) -> str:
-        """Returns the scores as JSON."""
-        return json.dumps(dataclasses.asdict(self), indent=2)
-
-    def __str__(self) -> str:
-        """Returns the scores as a table."""
-        columns = ("iou", "dice", "precision", "recall")
-        width = max(len("class"), *(len(row["name"]) for row in self.classes))
-        lines = [f"{'class':{width}}" + "".join(f"{name:>11}" for name in columns)]
-        for row in self.classes:
-            cells = "".join(f"{_shown(row[name]):>11}" for name in columns)
-            lines.append(f"{row['name']:{width}}{cells}")
-        chosen = "" if self.threshold is None else f", threshold {self.threshold:g}"
-        lines.append(
-            f"mean IoU {_shown(self.mean_iou)}, pixel error {self.pixel_error:.4f}, "
-            f"{self.images} images{chosen}"
-        )
-        return "\n".join(lines)
+# Of the worst images, and of the best.
+NUM_PICTURES = 2
 
 
 def evaluate(config: EvaluateConfig) -> Evaluation:
-    """Scores a run on images with masks, at the run's threshold.
+    """Scores a run on images with masks.
 
-    Counts are added up over all images, then divided once.
+    Counts are added up over all images, then divided once. Images are read and scored
+    one by one, each whole: they must fit in memory, with what the net puts out.
 
     Raises:
         ValueError: data or run cannot be read or do not fit each other.
     """
     run = run_folder.load(config.model)
+    net = Net(run.model)
+    dataset = _load_data(config, run, net)
+    warnings = seen_images(dataset, run.record)
+    for warning in warnings:
+        logger.warning("Warning: %s", warning)
+    threshold = choose_threshold(config.threshold, run.record, net, dataset)
+    others = SetScores(
+        dataset,
+        max(2, net.num_channels),
+        threshold.value,
+        inside=config.inside,
+        quick=config.scores == "quick",
+    )
+    result = validate(
+        net,
+        dataset,
+        threshold=threshold.value,
+        progress="Scoring",
+        on_image=others.add,
+    )
+    evaluation = _evaluation(run, result, others.result(), threshold, warnings)
+    if config.json:
+        _write(config.json, f"{evaluation.to_json()}\n".encode())
+    if config.report:
+        _write_report(config, run, net, dataset, result, evaluation, threshold)
+    return evaluation
+
+
+def _load_data(config: EvaluateConfig, run: Run, net: Net) -> Dataset:
     kind = run.record.coding.kind if config.mask_kind == "auto" else config.mask_kind
     config = dataclasses.replace(config, mask_kind=kind)
     dataset = load_dataset(config, known=run.record.coding, scaling=run.record.scaling)
-    net = Net(run.model)
     num_classes = max(2, net.num_channels)
     if dataset.coding.num_classes > num_classes:
         raise ValueError(
@@ -85,45 +77,77 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
             f"{config.images}: {dataset.channels} channels, but the model takes "
             f"{net.channels}. Score images of the kind it was trained on."
         )
-    result = validate(
-        net, dataset, threshold=run.record.threshold, progress="Segmenting"
-    )
-    evaluation = _evaluation(
-        result.confusion, run.record.classes, run.record.threshold, len(dataset.pairs)
-    )
-    if config.json:
-        path = pathlib.Path(config.json)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes_atomically(path, f"{evaluation.to_json()}\n".encode())
-    return evaluation
+    return dataset
 
 
 def _evaluation(
-    confusion: Any, names: list[str], threshold: float | None, images: int
+    run: Run,
+    result: Validation,
+    found: FoundScores,
+    threshold: Threshold,
+    warnings: list[str],
 ) -> Evaluation:
-    found = scores.class_scores(confusion)
+    by_class = scores.class_scores(result.confusion)
     classes = [
-        {"name": name}
-        | {
-            score: _number(getattr(found, score)[index])
-            if hasattr(found, score)
-            else None
-            for score in BY_CLASS
+        {
+            "name": name,
+            "iou": defined(by_class.iou[index]),
+            "dice": defined(by_class.dice[index]),
+            "precision": defined(by_class.precision[index]),
+            "recall": defined(by_class.recall[index]),
+            "boundary_f1": found.boundary_f1[index],
+            "hausdorff95": found.hausdorff95[index],
         }
-        for index, name in enumerate(names)
+        for index, name in enumerate(run.record.classes)
     ]
     return Evaluation(
         classes=classes,
-        mean_iou=_number(scores.mean_iou(confusion)),
-        pixel_error=scores.pixel_error(confusion),
-        threshold=threshold,
-        images=images,
+        mean_iou=defined(scores.mean_iou(result.confusion)),
+        pixel_error=defined(scores.pixel_error(result.confusion)),
+        threshold=threshold.value,
+        images=len(result.images),
+        v_rand=found.v_rand,
+        v_info=found.v_info,
+        rand_error=found.rand_error,
+        warping_error=found.warping_error,
+        average_precision=found.average_precision,
+        hausdorff_unit=found.hausdorff_unit,
+        threshold_from=threshold.source,
+        warnings=warnings,
     )
 
 
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+def _write_report(
+    config: EvaluateConfig,
+    run: Run,
+    net: Net,
+    dataset: Dataset,
+    result: Validation,
+    evaluation: Evaluation,
+    threshold: Threshold,
+) -> None:
+    """Writes the page: the best and the worst images are segmented once more."""
+    notes = extremes(result.images, NUM_PICTURES)
+    has_history = (run.path / run_folder.HISTORY).is_file()
+    path = pathlib.Path(str(config.report))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_report(
+        path,
+        title=f"Scores of the run {run.path.name}",
+        record=run.record,
+        history=run_folder.load_history(run.path) if has_history else [],
+        pictures=list(pictures_of(net, dataset, notes, threshold.value)),
+        facts={
+            "Images": f"{len(dataset.pairs)}: {config.images}",
+            "Masks": f"{config.masks} ({dataset.coding.in_words})",
+            "Threshold": str(threshold),
+        },
+        validation=result,
+        evaluation=evaluation,
+    )
 
 
-def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _write(name: str, content: bytes) -> None:
+    path = pathlib.Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes_atomically(path, content)

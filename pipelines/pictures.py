@@ -77,3 +77,20 @@ def comparison(picture: Picture, num_classes: int) -> np.ndarray:
     gap = np.full((panels[0].shape[0], 4, 3), 255, np.uint8)
     parts = [part for panel in panels for part in (panel, gap)]
     return np.concatenate(parts[:-1], axis=1)
+
+
+def shrunk(pixels: np.ndarray, most: int) -> np.ndarray:
+    """Returns an image of at most so many pixels a side: means of whole squares.
+
+    Args:
+        pixels: uint8 (height, width, 3).
+        most: of the longer side.
+    """
+    factor = -(-max(pixels.shape[:2]) // most)
+    if factor == 1:
+        return pixels
+    rest = [(0, -size % factor) for size in pixels.shape[:2]]
+    whole = np.pad(pixels, [*rest, (0, 0)], mode="edge")
+    height, width = (size // factor for size in whole.shape[:2])
+    squares = whole.reshape(height, factor, width, factor, 3)
+    return squares.mean(axis=(1, 3)).astype(np.uint8)

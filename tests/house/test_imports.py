@@ -34,7 +34,10 @@ ROWS = [
         *("prediction_files", "output_values", "inference_precision"),
         *("instance_windows",),
     ),
-    ("memory_plan", "about", "training_state", "starting_weights", "run_start"),
+    (
+        *("memory_plan", "about", "training_state", "starting_weights", "run_start"),
+        *("set_scores", "seen_images", "threshold_choice", "evaluation_result"),
+    ),
     ("image_prediction",),
     ("pictures",),
     ("report", "callbacks", "preview"),

@@ -19,6 +19,9 @@ KEYS = {
     "average_precision",
     "threshold",
     "images",
+    "hausdorff_unit",
+    "threshold_from",
+    "warnings",
 }
 CLASS_KEYS = {
     "name",
@@ -56,8 +59,11 @@ def test_the_json_file_has_exactly_the_promised_keys(config, tmp_path):
     assert [row["name"] for row in found["classes"]] == ["background", "foreground"]
     assert all(set(row) == CLASS_KEYS for row in found["classes"])
     assert found["images"] == 5
-    assert found["v_rand"] is None
-    assert found["classes"][0]["boundary_f1"] is None
+    numbers = [found[name] for name in ("v_rand", "v_info", "warping_error")]
+    numbers += [row[name] for row in found["classes"] for name in CLASS_KEYS - {"name"}]
+    assert all(isinstance(number, float) for number in numbers)
+    assert list(found["average_precision"])[0] == "0.5"
+    assert (found["threshold_from"], found["hausdorff_unit"]) == ("run", "pixels")
     assert found == json.loads(evaluation.to_json())
 
 
@@ -106,9 +112,14 @@ def test_a_class_that_does_not_occur_is_null_and_shown_as_a_dash(
 def test_the_result_is_a_readable_table(config):
     text = str(evaluate(config()))
     lines = text.splitlines()
-    assert lines[0].split() == ["class", "iou", "dice", "precision", "recall"]
+    assert lines[0].split()[:3] == ["class", "IoU", "Dice"]
     assert lines[1].split()[0] == "background"
-    assert "5 images, threshold" in lines[-1]
+    assert len(lines[1].split()) == 1 + 6
+    assert "Hausdorff distances in pixels" in text
+    for name in ("V_rand", "V_info", "warping error", "average precision at 0.5"):
+        assert f"\n{name}  " in text
+    assert "5 images, threshold" in lines[-1] and lines[-1].endswith("(run)")
+    assert max(map(len, lines)) <= 88
 
 
 def test_more_classes_than_the_model_knows_are_refused(config, discs, tmp_path):

@@ -1,0 +1,93 @@
+"""What an evaluation finds: scores as JSON and as a table."""
+
+import dataclasses
+import json
+from typing import Any
+
+COLUMNS = {
+    "iou": "IoU",
+    "dice": "Dice",
+    "precision": "precision",
+    "recall": "recall",
+    "boundary_f1": "boundary F1",
+    "hausdorff95": "Hausdorff 95 %",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Scores of a set; the fields are the keys of the JSON file.
+
+    Scores that do not apply, or that were left out, are None.
+
+    Attributes:
+        classes: for each class its name and scores.
+        mean_iou: mean of the IoU over the classes that occur.
+        pixel_error: share of the pixels whose class is wrong; None if all are ignored.
+        threshold: on P(foreground).
+        images: how many there are.
+        v_rand: of the ISBI 2012 challenge, at the best threshold.
+        v_info: of the ISBI 2012 challenge, at the best threshold.
+        rand_error: without border thinning, at the best threshold.
+        warping_error: share of pixels, at the best threshold.
+        average_precision: of objects, by threshold on the IoU.
+        hausdorff_unit: that hausdorff95 is in: "pixels", or that of the images.
+        threshold_from: "run", "given" or "validation images".
+        warnings: sentences on what makes the scores doubtful.
+    """
+
+    classes: list[dict[str, Any]]
+    mean_iou: float | None
+    pixel_error: float | None
+    threshold: float | None
+    images: int
+    v_rand: float | None = None
+    v_info: float | None = None
+    rand_error: float | None = None
+    warping_error: float | None = None
+    average_precision: dict[str, float | None] | None = None
+    hausdorff_unit: str = "pixels"
+    threshold_from: str | None = None
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+    def to_json(self) -> str:
+        """Returns the scores as JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    def of_set(self) -> dict[str, float]:
+        """Returns the scores of the whole set that there are, by name."""
+        found = {
+            "mean IoU": self.mean_iou,
+            "pixel error": self.pixel_error,
+            "V_rand": self.v_rand,
+            "V_info": self.v_info,
+            "Rand error": self.rand_error,
+            "warping error": self.warping_error,
+        }
+        for threshold in ("0.5", "0.75"):
+            precision = (self.average_precision or {}).get(threshold)
+            found[f"average precision at {threshold}"] = precision
+        return {name: value for name, value in found.items() if value is not None}
+
+    def __str__(self) -> str:
+        """Returns the scores as a table."""
+        width = max(len("class"), *(len(row["name"]) for row in self.classes))
+        widths = {name: max(9, len(head) + 2) for name, head in COLUMNS.items()}
+        heads = "".join(f"{head:>{widths[name]}}" for name, head in COLUMNS.items())
+        lines = [f"{'class':{width}}{heads}"]
+        for row in self.classes:
+            cells = "".join(
+                f"{shown(row[name]):>{size}}" for name, size in widths.items()
+            )
+            lines.append(f"{row['name']:{width}}{cells}")
+        lines.append(f"Hausdorff distances in {self.hausdorff_unit}")
+        lines += [f"{name:26}{shown(value)}" for name, value in self.of_set().items()]
+        chosen = ""
+        if self.threshold is not None:
+            chosen = f", threshold {self.threshold:g} ({self.threshold_from})"
+        return "\n".join([*lines, f"{self.images} images{chosen}"])
+
+
+def shown(value: float | None) -> str:
+    """Returns a score as text: a dash for none."""
+    return "-" if value is None else f"{value:.4f}"

@@ -1,0 +1,138 @@
+"""The threshold that images are scored at: the run's, a given one, or chosen anew."""
+
+import dataclasses
+import logging
+
+from pipelines.config import DataConfig
+from pipelines.dataset import Dataset, load_dataset, split
+from pipelines.overlap_tile import Net
+from pipelines.run_folder import RunRecord
+from pipelines.validation import validate
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Threshold:
+    """A threshold on P(foreground).
+
+    Attributes:
+        value: None from three classes on.
+        source: "run" (in its config.json), "given" or "validation images"; None from
+            three classes on.
+    """
+
+    value: float | None
+    source: str | None
+
+    def __str__(self) -> str:
+        """Returns the threshold and where it is from."""
+        if self.value is None:
+            return "none: of three classes and more the most probable is taken"
+        said = {
+            "run": "of the run",
+            "given": "given",
+            "validation images": "chosen on the run's validation images",
+        }[str(self.source)]
+        return f"{self.value:g}, {said}"
+
+
+def choose_threshold(
+    wanted: str | float | None, record: RunRecord, net: Net, scored: Dataset
+) -> Threshold:
+    """Returns the threshold to score at.
+
+    Args:
+        wanted: a number; "auto", which takes the best one (by mean IoU) on the run's
+            validation images that are not scored; None for the run's.
+        record: of the run.
+        net: of the run.
+        scored: the images that are going to be scored.
+
+    Raises:
+        ValueError: the net decides without a threshold, or the validation images are
+            not there as they were, or are all to be scored.
+    """
+    if wanted is None:
+        return Threshold(record.threshold, None if record.threshold is None else "run")
+    if net.num_channels > 2:
+        raise ValueError(
+            f"threshold={wanted}, but the model tells {net.num_channels} classes "
+            "apart, and takes the most probable. Leave threshold out."
+        )
+    if wanted != "auto":
+        return Threshold(float(wanted), "given")
+    held_out = _not_scored(validation_set(record), scored)
+    value = validate(net, held_out, progress="Choosing the threshold").threshold
+    logger.info(
+        "Threshold %g chosen on %d validation images of the run, none of them scored.",
+        value,
+        len(held_out.pairs),
+    )
+    return Threshold(value, "validation images")
+
+
+def validation_set(record: RunRecord) -> Dataset:
+    """Reads the validation images of a run again.
+
+    Raises:
+        ValueError: they are not there, or are not as they were.
+    """
+    names = {field.name for field in dataclasses.fields(DataConfig)}
+    settings = record.settings
+    known = {name: value for name, value in settings.items() if name in names}
+    if "images" not in known or "validation" not in record.data:
+        raise ValueError(
+            "threshold=auto needs the validation images of the run, but its "
+            "config.json names none. Give a number instead."
+        )
+    try:
+        found = _load(DataConfig(**known), record)
+    except ValueError as error:
+        raise ValueError(
+            f"threshold=auto needs the validation images of the run ({error}) Put them "
+            "where they were, or give a number instead."
+        ) from error
+    if found.fingerprint != record.data["validation"]["fingerprint"]:
+        raise ValueError(
+            f"threshold=auto: the validation images or masks of the run (in "
+            f"{settings.get('validation_images') or known['images']}) have changed "
+            "since fit. Restore them, or give a number instead."
+        )
+    return found
+
+
+def _load(config: DataConfig, record: RunRecord) -> Dataset:
+    of_its_own = record.settings.get("validation_images")
+    dataset = load_dataset(
+        config,
+        images=of_its_own,
+        masks=record.settings.get("validation_masks"),
+        known=record.coding,
+        scaling=record.scaling,
+    )
+    if of_its_own:
+        return dataset
+    return split(dataset, tuple(record.settings.get("validation_stems", ())))[1]
+
+
+def _not_scored(held_out: Dataset, scored: Dataset) -> Dataset:
+    known = {one.image_digest for one in scored.facts}
+    others = [
+        place
+        for place, one in enumerate(held_out.facts)
+        if one.image_digest not in known
+    ]
+    if not others:
+        raise ValueError(
+            "threshold=auto: all validation images of the run are among those to be "
+            "scored, and a threshold chosen on them would make the scores too good. "
+            "Score other images, or leave threshold out for that of the run."
+        )
+    if len(others) < len(held_out.pairs):
+        logger.warning(
+            "%d validation images are to be scored too; the threshold is chosen on "
+            "the others.",
+            len(held_out.pairs) - len(others),
+        )
+    return held_out.subset(others)
