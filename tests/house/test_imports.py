@@ -19,6 +19,7 @@ ROWS = [
         *("flags", "scaling", "decision", "augment", "pairing", "precision"),
         *("objectives", "mirroring", "components", "positions"),
         *("checkpoint", "optimizer_state", "budget", "image_scores"),
+        *("stream_errors",),
     ),
     ("survey", "inspection", "pair_findings", "set_findings"),
     ("dataset", "data_report"),
