@@ -1,6 +1,9 @@
 import json
 import logging
+import pathlib
 import random
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -11,7 +14,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from pipelines import export, exporting, predict, run_folder, scaling
+from pipelines import cli, export, exporting, predict, run_folder, scaling
 from pipelines.client.golden import compare, decoded
 from pipelines.config import ExportConfig, PredictConfig
 from pipelines.dev_server.saved_model import LoadedModel
@@ -20,6 +23,7 @@ from pipelines.images import ImageEntry, read_mask
 from pipelines.overlap_tile import Net
 from pipelines.publishing import HIGHEST
 
+ROOT = pathlib.Path(__file__).parents[2]
 SIGNATURES = (
     *("serving_default", "pixels", "pixels_uint16", "region", "about"),
     *("image_bytes", "probability_bytes"),
@@ -164,6 +168,39 @@ def test_served_probabilities_are_those_that_predict_writes(
     )["probability"]
     expected = imagecodecs.png_decode(path.read_bytes()) / 65535
     np.testing.assert_allclose(served[0, ..., 0], expected, atol=2e-5)
+
+
+# docs/export.md
+
+
+def guide_blocks(language):
+    text = (ROOT / "docs" / "export.md").read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def test_the_commands_of_the_guide_are_ones_that_there_are():
+    for line in guide_blocks("sh")[0].splitlines():
+        command, *words = shlex.split(line)
+        assert command == "keras-unet"
+        cli._parser().parse_args(words)
+
+
+def test_the_python_of_the_guide_runs(exported, tmp_path, monkeypatch):
+    (tmp_path / "saved_models").mkdir()
+    (tmp_path / "saved_models/cells").symlink_to(exported.path.parent)
+    monkeypatch.chdir(tmp_path)
+    [code] = guide_blocks("python exported")
+    exec(compile(code, "export.md", "exec"), {})
+
+
+def test_the_guide_tells_every_file_signature_and_fact(exported, loaded):
+    listing = guide_blocks("")[0]
+    for name in re.findall(r"^saved_models/cells/([^\s,]+)", listing, re.M):
+        assert (exported.path.parent / name).exists()
+    told = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "export.md").read_text()))
+    [text] = loaded.signatures["about"](query=tf.constant([""]))["about"].numpy()
+    assert set(json.loads(text)) - {"format"} <= told
+    assert set(SIGNATURES) <= told
 
 
 @pytest.fixture
