@@ -117,6 +117,13 @@ def publish(path: pathlib.Path, model: pathlib.Path, record: RunRecord) -> None:
             partial.unlink(missing_ok=True)
 
 
+def remove_halves(path: pathlib.Path) -> None:
+    """Removes the files under temporary names that a killed process has left."""
+    for folder in (path, path / CHECKPOINT):
+        for half in folder.glob(".*.part*"):
+            half.unlink(missing_ok=True)
+
+
 def load_record(path: pathlib.Path) -> RunRecord:
     """Reads config.json.
 

@@ -114,8 +114,12 @@ def begin(config: FitConfig, plan: RunPlan) -> pathlib.Path:
 
 
 def newest_checkpoint(config: FitConfig) -> checkpoint.Checkpoint | None:
-    """Returns where an interrupted run goes on, and says so; None for its start."""
+    """Returns where an interrupted run goes on, and says so; None for its start.
+
+    Removes what a kill has left half-written.
+    """
     path = pathlib.Path(config.run_dir)
+    run_folder.remove_halves(path)
     found = checkpoint.read_latest(path / run_folder.CHECKPOINT)
     if found is None:
         logger.info("%s has no checkpoint yet: it starts at step 0.", path)

@@ -146,6 +146,13 @@ def _train(
         if isinstance(error, tf.errors.OpError):
             raise readable(error) from error
         raise
+    return _finish(path, budget.step, recorder, validator)
+
+
+def _finish(
+    path: pathlib.Path, step: int, recorder: Recorder, validator: Validator
+) -> FitResult:
+    """Writes the report and notes the end; removes a run that came to nothing."""
     if not recorder.record.best:
         # Going on would come to the same end at once.
         shutil.rmtree(path)
@@ -155,9 +162,8 @@ def _train(
         )
     recorder.write_report(validator)
     run_start.finish(path)
-    return FitResult(
-        str(path), budget.step, recorder.record.best, recorder.record.threshold
-    )
+    record = recorder.record
+    return FitResult(str(path), step, record.best, record.threshold)
 
 
 def _compiled_model(config: FitConfig, plan: RunPlan) -> keras.Model:

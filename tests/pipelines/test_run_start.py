@@ -85,6 +85,16 @@ def test_a_setting_that_is_left_out_now_is_refused(fit_config, tmp_path):
         run_start.check_same_plan(without, plan_run(without), state)
 
 
+def test_what_a_kill_left_half_written_is_removed(resumed, begun):
+    path, _ = begun
+    halves = [".7.part.model.keras", ".history.csv.7.part", "checkpoint/.7.part.keras"]
+    for name in halves:
+        (path / name).write_bytes(b"half")
+    run_start.newest_checkpoint(resumed)
+    left = [file.name for file in path.rglob("*") if file.is_file()]
+    assert left == ["run.json"]
+
+
 def test_other_images_are_refused(resumed, begun):
     path, plan = begun
     state = run_start.check_place(resumed)
