@@ -1,0 +1,27 @@
+import pytest
+
+from pipelines.config import NetworkConfig
+
+
+def test_the_defaults_leave_to_the_variant_what_depends_on_it():
+    settings = NetworkConfig()
+    assert (settings.variant, settings.depth) == ("padded", 4)
+    assert settings.num_classes is settings.batch_norm is settings.dropout is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("variant", "unet++"),
+        ("base_filters", 0),
+        ("base_filters", 1.5),
+        ("depth", 0),
+        ("depth", 7),
+        ("num_classes", 0),
+        ("dropout", 1.0),
+        ("dropout", -0.1),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_name_and_value(name, value):
+    with pytest.raises(ValueError, match=f"^{name} must .*got {value!r}."):
+        NetworkConfig(**{name: value})
