@@ -29,6 +29,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from pipelines.client.about import string_array
 from pipelines.client.addresses import parse_addresses
+from pipelines.client.grpc_server import CHANNEL_OPTIONS
 from pipelines.client.server import connect
 from pipelines.config import ServeConfig
 from pipelines.dev_server.tensor_messages import to_message
@@ -111,7 +112,7 @@ def attack_rest(launch, number: int, seed: int, counts: collections.Counter) -> 
 def attack_grpc(launch, number: int, seed: int, counts: collections.Counter) -> None:
     address = urllib.parse.urlsplit(launch.grpc_url).netloc
     requests = malformed.grpc_requests(MESSAGES, random.Random(seed))
-    with grpc.insecure_channel(address) as channel:
+    with grpc.insecure_channel(address, CHANNEL_OPTIONS) as channel:
         call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
         for _, request in zip(range(number), requests, strict=False):
             code = "OK"
