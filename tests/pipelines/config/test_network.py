@@ -12,7 +12,7 @@ def test_the_defaults_leave_to_the_variant_what_depends_on_it():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("variant", "unet++"),
+        ("variant", "dense"),
         ("base_filters", 0),
         ("base_filters", 1.5),
         ("depth", 0),
