@@ -13,13 +13,16 @@ import keras_unet
 from pipelines import precision, report, run_folder, scores
 from pipelines.callbacks import Validator
 from pipelines.config import FitConfig
+from pipelines.image_scores import extremes
 from pipelines.overlap_tile import Net
 from pipelines.run_plan import RunPlan
-from pipelines.validation import Picture, Validation, validate
+from pipelines.validation import Validation, pictures_of, validate
 
 logger = logging.getLogger(__name__)
 
 NUM_PICTURES = 4
+# Of the worst held-out images in the report, and of the best.
+NUM_EXTREMES = 2
 
 
 class Recorder:
@@ -122,21 +125,21 @@ class Recorder:
             logger.info("No model was saved; %s is removed.", self.path)
 
     def write_report(self, validator: Validator) -> None:
-        """Writes report.html."""
+        """Writes report.html, with the best and the worst of the held-out images."""
+        # That last validated may not be the best.
+        self._model.set_weights(run_folder.load(str(self.path)).model.get_weights())
+        held_out, threshold = self._plan.validation_set, self.record.threshold
+        # The best may have been validated before the run was interrupted.
+        found = validator.best or self._validation(None, threshold)
+        notes = extremes(found.images, NUM_EXTREMES)
         report.write_report(
             self.path / run_folder.REPORT,
             title=f"Run {self.path.name}",
             record=self.record,
             history=validator.history,
-            pictures=self._pictures(validator),
+            pictures=list(pictures_of(self._net, held_out, notes, threshold)),
+            validation=found,
         )
-
-    def _pictures(self, validator: Validator) -> list[Picture]:
-        if validator.best is not None:
-            return validator.best.pictures
-        # The best was validated before the run was interrupted.
-        self._model.set_weights(run_folder.load(str(self.path)).model.get_weights())
-        return self._validation(None, self.record.threshold).pictures
 
     def _validation(self, loss: Any, threshold: float | None) -> Validation:
         return validate(
