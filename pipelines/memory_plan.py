@@ -29,6 +29,10 @@ LIVE_OUTPUTS = 4
 SAFETY = 1.08
 # Decoded parts of files (64 MiB) and blocks that are added up for the statistics.
 READER_BYTES = 112 * 2**20
+# Where the user gives no bound: enough for tiles of a good size in a process of its
+# own; and what a process that has trained before may take beyond what it holds.
+DEFAULT_BYTES = 1500 * 10**6
+DEFAULT_BEYOND = 500 * 10**6
 # One window is read, one waits, one is computed; results alike.
 WAITING = 3
 
@@ -57,6 +61,11 @@ class MemoryModel:
         pixels = np.zeros((size, size, net.channels), np.float32)
         net.tile_probability(pixels, nothing, nothing + 1)
         return cls(resident_bytes(), net.base_filters, net.channels, net.num_channels)
+
+    @property
+    def default_budget(self) -> int:
+        """The bytes that the process may take where the user does not say."""
+        return max(DEFAULT_BYTES, self.resident + DEFAULT_BEYOND)
 
     def peak(self, tile_pass: TilePass, plan: TilePlan, output: ImageLayout) -> int:
         """Foresees the peak of the process in bytes.

@@ -90,6 +90,10 @@ def _write_all(
     if not todo:
         return failures
     net = Net(in_precision(run.model, config.precision))
+    memory = MemoryModel.of_warm(net)
+    budget = memory.default_budget
+    if config.memory is not None:
+        budget = parse_bytes(config.memory, "memory")
     with (
         tempfile.TemporaryDirectory() as cache_folder,
         tqdm.tqdm(
@@ -100,8 +104,8 @@ def _write_all(
             net=net,
             values=values,
             scaling=run.record.scaling,
-            memory=MemoryModel.of_warm(net),
-            budget=parse_bytes(config.memory, "memory"),
+            memory=memory,
+            budget=budget,
             flips=config.flips,
             cache_folder=pathlib.Path(cache_folder),
         )

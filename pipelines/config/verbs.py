@@ -70,8 +70,10 @@ class PredictConfig:
         "auto", "auto is that of the input where it is TIFF or Zarr, else PNG if it can"
     )
     pyramid: bool = setting(False, "add smaller levels for viewers (TIFF and Zarr)")
-    memory: str = setting(
-        "1500MB", "the most memory that the whole process may take: 700MB, 4GB"
+    memory: str | None = setting(
+        None,
+        "the most memory that the whole process may take: 900MB, 4GB; by default "
+        "1500MB, and in a process that holds more already 500MB beyond that",
     )
     flips: bool = setting(
         False, "average over the 8 flips and quarter turns: 8 times the work"
@@ -89,7 +91,8 @@ class PredictConfig:
         check_choice(self, "probability_dtype", ProbabilityType)
         check_choice(self, "format", OutputFormat)
         check_choice(self, "precision", PredictionPrecision)
-        parse_bytes(self.memory, "memory")
+        if self.memory is not None:
+            parse_bytes(self.memory, "memory")
         if self.pyramid and self.format == "png":
             raise ValueError(
                 "pyramid needs the format tiff or zarr: a PNG has no levels."

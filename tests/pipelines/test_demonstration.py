@@ -21,7 +21,7 @@ def test_the_demo_leaves_a_page_of_every_held_out_frame(result):
     page = result[0].report.read_text()
     for frame in HELD_OUT:
         assert f"frame_{frame:02}.png" in page
-    assert page.count("data:image/png;base64,") == len(HELD_OUT)
+    assert page.count("<figcaption>") == len(HELD_OUT)
     assert str(result[0].report.resolve()) in str(result[0])
 
 

@@ -78,3 +78,10 @@ def test_the_warm_net_is_measured(net):
     model = MemoryModel.of_warm(net)
     assert model.resident > 100 * MEGABYTE
     assert (model.base_filters, model.channels, model.num_channels) == (2, 1, 1)
+
+
+def test_the_default_is_1500_mb_or_a_little_beyond_what_the_process_holds():
+    fresh = MemoryModel(700 * 10**6, 16, 1, 1)
+    assert fresh.default_budget == 1500 * 10**6
+    trained = MemoryModel(2000 * 10**6, 16, 1, 1)
+    assert trained.default_budget == 2500 * 10**6

@@ -14,7 +14,7 @@ PREDICT = PredictConfig(model="run", images="images", out="out")
 
 def test_the_defaults_of_predict_are_those_of_the_guide():
     assert (PREDICT.output, PREDICT.probability_dtype) == ("mask", "uint16")
-    assert (PREDICT.memory, PREDICT.format) == ("1500MB", "auto")
+    assert (PREDICT.memory, PREDICT.format) == (None, "auto")
     assert (PREDICT.flips, PREDICT.pyramid, PREDICT.resume) == (False, False, False)
     assert PREDICT.precision == "float32"
 
