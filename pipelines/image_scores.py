@@ -52,14 +52,18 @@ def extremes(images: Sequence[ImageScore], count: int) -> dict[int, str]:
         count: how many of each at most; no image comes twice.
 
     Returns:
-        By place in `images`, the worst first: what to call it ("worst", "best", "2nd
-        best").
+        By place in `images`, the worst first: what to call it, such as "2nd best,
+        mean IoU 0.9132".
     """
     order = ranked(images)
     worst = order[:count]
     best = order[: len(worst) - 1 if worst else None : -1][:count]
     names = {place: f"{_nth(rank)}worst" for rank, place in enumerate(worst)}
-    return names | {place: f"{_nth(rank)}best" for rank, place in enumerate(best)}
+    names |= {place: f"{_nth(rank)}best" for rank, place in enumerate(best)}
+    return {
+        place: f"{name}, mean IoU {images[place].mean_iou:.4f}"
+        for place, name in names.items()
+    }
 
 
 def _nth(rank: int) -> str:

@@ -17,6 +17,8 @@ BLUE, ORANGE, GREEN = "#0072b2", "#e69f00", "#009e73"
 GREY = "#777777"
 # Inches; a page shows two beside each other, or one on a phone.
 SIZE = (5.4, 3.7)
+# Between losses so many times apart the later ones would lie on one line.
+LOG_FROM = 20
 # Thresholds that are named beside the curve.
 NAMED_THRESHOLDS = (0.1, 0.3, 0.7, 0.9)
 
@@ -30,6 +32,11 @@ def loss_curves(history: Sequence[dict[str, float]]) -> str:
         ("val_loss", "validation", {"color": ORANGE, "marker": "s", "ls": "--"}),
     ):
         axes.plot(steps, [row[name] for row in history], label=label, **form)
+    losses = [row[name] for row in history for name in ("loss", "val_loss")]
+    if losses and min(losses) > 0 and max(losses) > LOG_FROM * min(losses):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
     axes.legend()
     return _svg(figure)
 
@@ -61,7 +68,14 @@ def precision_recall(counts: ThresholdCounts, threshold: float) -> str:
         point = recall[place], precision[place]
         if np.isfinite(point).all():
             axes.plot(*point, "o", color=BLUE, markersize=3)
-            axes.annotate(f"{named:g}", point, (-4, -11), textcoords="offset points")
+            axes.annotate(
+                f"{named:g}",
+                point,
+                (-4, -9),
+                textcoords="offset points",
+                ha="right",
+                fontsize="small",
+            )
     place = _nearest(threshold)
     axes.plot(
         [recall[place]],

@@ -50,9 +50,9 @@ def figure(picture: Picture, num_classes: int) -> str:
         f"<div><img alt='{name}: {what}' src='{_data(pixels, photo)}'>{what}</div>"
         for what, pixels, photo in panels
     )
-    note = f"<b>{html.escape(picture.note)}</b> " if picture.note else ""
+    note = f": {html.escape(picture.note)}" if picture.note else ""
     return (
-        f"<figure><figcaption>{note}{name}</figcaption>"
+        f"<figure><figcaption><b>{name}</b>{note}</figcaption>"
         f"<div class='panels'>{cells}</div></figure>"
     )
 

@@ -38,7 +38,6 @@ img { display: block; background: #eee; image-rendering: pixelated; }
 .curves figure { max-width: 44rem; }
 .panels { display: grid; gap: .4rem; grid-template-columns: repeat(4, 1fr);
        margin: .3rem 0 1.6rem; font-size: .9rem; color: #555; }
-@media (max-width: 700px) { .panels { grid-template-columns: repeat(2, 1fr); } }
 .wide { overflow: auto; max-height: 32rem; }
 table { border-collapse: collapse; }
 td, th { padding: .25rem .8rem .25rem 0; text-align: left; vertical-align: top;
@@ -54,6 +53,10 @@ th { font-weight: 600; min-width: 7rem; }
 .key { display: inline-block; width: .9em; height: .9em; margin-right: .4em; }
 .grey { background: #999; }
 summary { cursor: pointer; }
+@media (max-width: 700px) {
+  .panels { grid-template-columns: repeat(2, 1fr); }
+  th { min-width: 0; } .numbers td, .numbers th { padding: .25rem .4rem; }
+}
 """
 
 
@@ -177,20 +180,24 @@ def _probabilities(validation: Validation | None) -> list[str]:
         return []
     if not validation.reliability.pixels.any():
         return []
-    drawn = []
+    drawn, text = [], []
     what = "the class that is predicted"
     if validation.thresholds is not None and validation.threshold is not None:
         what = "foreground"
+        text.append(
+            "A lower threshold finds more of the foreground (recall rises), and more "
+            "that is none (precision falls)."
+        )
         drawn.append(
             curves.precision_recall(validation.thresholds, validation.threshold)
         )
+    text.append(
+        "A net is reliable if of the pixels with a probability of 0.8 eight in ten are "
+        "what it says."
+    )
     drawn.append(curves.reliability(validation.reliability, what))
     return [
-        "<h2>Probabilities</h2><p>A lower threshold finds more of the foreground "
-        "(recall) and takes more for it (precision falls). A net is reliable where of "
-        "all pixels with a probability of 0.8 eight of ten come true.</p>"
-        if len(drawn) == 2
-        else "<h2>Probabilities</h2>",
+        f"<h2>Probabilities</h2><p>{' '.join(text)}</p>",
         f"<div class='curves'>{''.join(drawn)}</div>",
     ]
 

@@ -42,13 +42,17 @@ def classes_table(
         classes: as in `Evaluation`.
         unit: of Hausdorff distances.
     """
-    heads = [*COLUMNS.values()]
-    heads[-1] += f" ({unit})"
+    columns = {
+        name: f"{head} ({unit})" if name == "hausdorff95" else head
+        for name, head in COLUMNS.items()
+        # What was not computed needs no column.
+        if any(name in row for row in classes)
+    }
     rows = [
-        [str(row["name"]), *(_number(row.get(name)) for name in COLUMNS)]
+        [str(row["name"]), *(_number(row.get(name)) for name in columns)]
         for row in classes
     ]
-    return _table(["Class", *heads], rows)
+    return _table(["Class", *columns.values()], rows)
 
 
 def images_table(images: Sequence[ImageScore]) -> str:

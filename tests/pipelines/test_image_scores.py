@@ -31,10 +31,10 @@ def test_the_worst_come_first_and_those_without_a_score_nowhere():
 def test_the_extremes_are_named():
     found = extremes(scored(0.5, 0.1, 0.9, 0.3, 0.7), count=2)
     assert list(found.items()) == [
-        (1, "worst"),
-        (3, "2nd worst"),
-        (2, "best"),
-        (4, "2nd best"),
+        (1, "worst, mean IoU 0.1000"),
+        (3, "2nd worst, mean IoU 0.3000"),
+        (2, "best, mean IoU 0.9000"),
+        (4, "2nd best, mean IoU 0.7000"),
     ]
 
 
@@ -48,4 +48,5 @@ def test_the_extremes_are_named():
     ],
 )
 def test_no_image_comes_twice(values, names):
-    assert extremes(scored(*values), count=2) == names
+    found = extremes(scored(*values), count=2)
+    assert {place: note.split(",")[0] for place, note in found.items()} == names

@@ -43,3 +43,19 @@ def test_reliability_says_how_far_off_probabilities_are(random, probability):
 
 def test_no_address_is_left_in_a_curve():
     assert "http" not in curves.loss_curves(HISTORY)
+
+
+def test_losses_that_fall_far_are_drawn_on_a_logarithmic_axis():
+    fallen = [HISTORY[0] | {"loss": 300.0}, HISTORY[1] | {"loss": 0.5}]
+    assert ">100</text>" in curves.loss_curves(fallen)
+    assert ">250</text>" not in curves.loss_curves(fallen)
+
+
+def test_the_same_figure_is_the_same_text():
+    assert curves.loss_curves(HISTORY) == curves.loss_curves(HISTORY)
+
+
+def test_a_foreground_that_never_occurs_is_drawn_without_complaint():
+    counts = ThresholdCounts()
+    counts.add(np.zeros((4, 4), np.uint8), np.full((4, 4), 0.3, np.float32))
+    assert "threshold 0.5" in curves.precision_recall(counts, 0.5)

@@ -24,7 +24,7 @@ def panels(html):
 def test_a_figure_has_image_truth_prediction_and_difference():
     html = figures.figure(picture(6, note="worst"), 2)
     assert [panel.size for panel in panels(html)] == [(6, 6)] * 4
-    assert "<b>worst</b> a &lt;b&gt;" in html
+    assert "<b>a &lt;b&gt;</b>: worst" in html
     truth = np.asarray(panels(html)[1])[..., 0]
     np.testing.assert_array_equal(truth, np.eye(6) * 255)
 

@@ -1,4 +1,5 @@
 import math
+import re
 
 import numpy as np
 
@@ -28,8 +29,30 @@ def test_the_worst_image_comes_first_and_the_unscored_last():
     assert html.index("bad") < html.index("good") < html.index("unscored")
 
 
-def test_a_confusion_matrix_counts_truth_by_prediction():
-    html = tables.confusion_table(np.array([[7, 1], [2, 5]]), ["sea", "land"])
+def test_scores_that_were_not_computed_have_no_column():
+    html = tables.classes_table([{"name": "cell", "iou": 0.5}], "pixels")
+    assert ">IoU<" in html and "Hausdorff" not in html
+
+
+def test_a_confusion_matrix_has_shares_of_the_true_class():
+    html = tables.confusion_table(np.array([[6, 2], [1, 4]]), ["sea", "land"])
+    found = re.findall(r"title='(\d+) pixels'>([\d.]+)%", html)
+    expected = [("6", "75.00"), ("2", "25.00"), ("1", "20.00"), ("4", "80.00")]
+    assert found == expected
     assert html.index("sea") < html.index("land")
-    for number in ("7", "1", "2", "5"):
-        assert number in html
+
+
+def test_a_class_that_does_not_occur_has_no_shares():
+    html = tables.confusion_table(np.array([[5, 0], [0, 0]]), ["sea", "land"])
+    assert "nan" not in html
+
+
+def test_of_many_classes_the_most_frequent_confusions_are_listed():
+    confusion = np.eye(20, dtype=np.int64) * 90
+    confusion[3, 7], confusion[5, 2] = 10, 30
+    html = tables.confusion_table(confusion, [f"class {n}" for n in range(20)])
+    rows = re.findall(
+        r"<tr><th>(class \d+)</th><td>(class \d+)</td><td>(\d+)</td>", html
+    )
+    assert rows == [("class 5", "class 2", "30"), ("class 3", "class 7", "10")]
+    assert "25.00%" in html and "10.00%" in html
