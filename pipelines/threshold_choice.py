@@ -65,7 +65,8 @@ def choose_threshold(
     held_out = _not_scored(validation_set(record), scored)
     value = validate(net, held_out, progress="Choosing the threshold").threshold
     logger.info(
-        "Threshold %g chosen on %d validation images of the run, none of them scored.",
+        "Threshold %g chosen on the validation images of the run (%d), which are not "
+        "scored.",
         value,
         len(held_out.pairs),
     )

@@ -1,11 +1,14 @@
 import json
+import re
+import shutil
 
 import numpy as np
 import PIL.Image
 import pytest
 
-from pipelines import evaluate, predict, scores
+from pipelines import evaluate, evaluation, predict, scores
 from pipelines.config import EvaluateConfig, PredictConfig
+from pipelines.dataset import Dataset
 from pipelines.images import ImageEntry, read_mask
 
 KEYS = {
@@ -146,3 +149,65 @@ def test_images_of_other_channels_are_refused(config, discs, tmp_path):
 def test_a_folder_that_is_no_run_is_refused(config, tmp_path):
     with pytest.raises(ValueError, match="no run folder: config.json is missing"):
         evaluate(config(model=str(tmp_path)))
+
+
+def test_a_report_is_written_with_the_worst_and_the_best_images(config, tmp_path):
+    page = tmp_path / "new" / "scores.html"
+    found = evaluate(config(report=str(page)))
+    text = page.read_text(encoding="utf-8")
+    assert f"<b>{found.mean_iou:.4f}</b>mean IoU" in text
+    assert (
+        len(re.findall("<b>cell_[0-4]</b>: (?:2nd )?(?:worst|best), mean", text)) == 4
+    )
+    assert "The run was trained on 4 of these 5 images" in text
+    # Curves of probabilities, and of the training of the run.
+    assert text.count("<svg") == 4
+
+
+def test_images_that_the_run_was_trained_on_are_said(config, discs, caplog, tmp_path):
+    # By its pixels, under any name and with any mask.
+    for name, number in (("images", 2), ("masks", 3)):
+        (tmp_path / name).mkdir()
+        path = discs / name / f"cell_{number}.png"
+        shutil.copy(path, tmp_path / name / "renamed.png")
+    images, masks = str(tmp_path / "images"), str(tmp_path / "masks")
+    found = evaluate(config(images=images, masks=masks, scores="quick"))
+    assert found.warnings[0].startswith("The run was trained on 1 of these 1 images")
+    assert found.warnings[0] in caplog.text
+
+
+def test_a_threshold_chosen_on_validation_images_is_said_to_be(config, discs, caplog):
+    caplog.set_level("INFO")
+    one = {name: str(discs / name / "cell_0.png") for name in ("images", "masks")}
+    found = evaluate(config(threshold="auto", scores="quick", **one))
+    assert found.threshold_from == "validation images"
+    assert (
+        "chosen on 1 validation images of the run, none of them scored" in caplog.text
+    )
+    assert found.v_rand is found.warping_error is None
+    assert found.average_precision is not None
+
+
+def test_a_given_threshold_is_used(config):
+    low, high = (evaluate(config(threshold=at, scores="quick")) for at in (0.01, 0.99))
+    assert (low.threshold, low.threshold_from) == (0.01, "given")
+    assert low.classes[1]["recall"] > high.classes[1]["recall"]
+
+
+def test_images_are_scored_one_by_one(config, monkeypatch):
+    """No image is read before the one before it is scored."""
+    events = []
+    add, read = evaluation.SetScores.add, Dataset.image
+
+    def scored(self, one):
+        events.append("scored")
+        add(self, one)
+
+    def opened(self, index):
+        events.append("read")
+        return read(self, index)
+
+    monkeypatch.setattr(evaluation.SetScores, "add", scored)
+    monkeypatch.setattr(Dataset, "image", opened)
+    evaluate(config(scores="quick"))
+    assert events == ["read", "scored"] * 5

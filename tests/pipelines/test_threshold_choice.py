@@ -42,7 +42,7 @@ def test_auto_chooses_on_the_validation_images_alone(loaded, net, dataset, caplo
     found = choose_threshold("auto", loaded.record, net, dataset.subset([0]))
     # fit has chosen it on the same image.
     assert found == Threshold(loaded.record.threshold, "validation images")
-    assert "chosen on 1 validation images of the run" in caplog.text
+    assert "chosen on the validation images of the run (1)" in caplog.text
 
 
 def test_auto_never_chooses_on_images_that_are_scored(loaded, net, dataset):
