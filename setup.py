@@ -67,6 +67,8 @@ setup(
         "test": [
             *("pytest", "pytest-xdist", "hypothesis"),
             *(*DEMO, *SERVE, *GEO, *BIO_TEST),
+            # Manifests and compose file of deploy/ against their schemas, offline.
+            *("kubernetes-validate", "check-jsonschema", "jsonschema"),
         ],
         "dev": ["ruff==0.17.*", "mypy==2.*"],
     },

@@ -182,7 +182,8 @@ def test_a_threshold_chosen_on_validation_images_is_said_to_be(config, discs, ca
     found = evaluate(config(threshold="auto", scores="quick", **one))
     assert found.threshold_from == "validation images"
     assert (
-        "chosen on 1 validation images of the run, none of them scored" in caplog.text
+        "chosen on the validation images of the run (1), which are not scored"
+        in caplog.text
     )
     assert found.v_rand is found.warping_error is None
     assert found.average_precision is not None
