@@ -24,7 +24,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["keras_unet*", "pipelines*"]),
-    package_data={"keras_unet": ["py.typed"], "pipelines": ["py.typed", "*.config"]},
+    package_data={"keras_unet": ["py.typed"], "pipelines": ["py.typed", "*/*.config"]},
     python_requires=">=3.11,<3.14",
     install_requires=[
         "tensorflow>=2.15",

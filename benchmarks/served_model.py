@@ -8,7 +8,7 @@ import keras
 import keras_unet
 from pipelines import export, run_folder
 from pipelines.config import ExportConfig
-from pipelines.mask_values import MaskCoding
+from pipelines.dataset.mask_values import MaskCoding
 from pipelines.run_folder import RunRecord
 
 

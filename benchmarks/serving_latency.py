@@ -24,7 +24,7 @@ from pipelines.client.about import string_array
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.server import Server, connect
 from pipelines.config import ServeConfig
-from pipelines.serving import running_launch
+from pipelines.serving.serving import running_launch
 
 SIDE = 512
 # JSON of floats is slow: a few rounds tell enough.

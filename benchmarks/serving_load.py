@@ -30,7 +30,7 @@ from pipelines.client.about import string_array
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.server import connect, only
 from pipelines.config import ServeConfig
-from pipelines.serving import running_launch
+from pipelines.serving.serving import running_launch
 
 # Of the image sides; many small ones for each large one.
 SIDES = (1, 2, 7, 16, 33, 64, 100, 128, 200, 256, 300, 512, 700, 1024, 2048)

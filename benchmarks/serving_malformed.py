@@ -33,7 +33,7 @@ from pipelines.client.grpc_server import CHANNEL_OPTIONS
 from pipelines.client.server import connect
 from pipelines.config import ServeConfig
 from pipelines.dev_server.tensor_messages import to_message
-from pipelines.serving import running_launch
+from pipelines.serving.serving import running_launch
 
 REST_STATUSES = {200, 400, 404, 409, 501}
 GRPC_CODES = {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION"}

@@ -17,10 +17,11 @@ import data
 import records
 
 import keras_unet
-from pipelines import objectives, precision, tiles
+from pipelines import tiles
 from pipelines.config import FitConfig
 from pipelines.dataset import load_dataset
 from pipelines.images import ArrayCache
+from pipelines.training import objectives, precision
 
 BATCH_SIZE, TILE_SIZE = 8, 256
 

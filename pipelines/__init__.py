@@ -9,12 +9,12 @@ from typing import Any
 
 # Modules are nouns: a module named like its verb would shadow it once imported.
 _VERBS = {
-    "check": "checking",
-    "fit": "training",
-    "evaluate": "evaluation",
-    "predict": "prediction",
-    "export": "exporting",
-    "serve": "serving",
+    "check": "checking.checking",
+    "fit": "training.training",
+    "evaluate": "evaluation.evaluation",
+    "predict": "prediction.prediction",
+    "export": "exporting.exporting",
+    "serve": "serving.serving",
     "segment": "client",
     "describe": "describing",
     "demo": "demonstration",

@@ -24,7 +24,7 @@ from pipelines.config import (
     SegmentConfig,
     ServeConfig,
 )
-from pipelines.evaluation import Evaluation
+from pipelines.evaluation.evaluation import Evaluation
 from pipelines.images import ImageEntry, find_images, read_image, read_mask
 from pipelines.images.writing import write_image
 from pipelines.validation import Picture
@@ -193,8 +193,8 @@ def _check_served(
     predicted: list[pathlib.Path],
 ) -> str:
     """Sends the first held-out frame through a real server; returns what served it."""
-    from pipelines.serving import running_server
-    from pipelines.serving_engines import plan_launch
+    from pipelines.serving.serving import running_server
+    from pipelines.serving.serving_engines import plan_launch
 
     # Port 0: a free one, so that a demo disturbs nothing.
     config = ServeConfig(

@@ -19,7 +19,7 @@ from typing import Any
 import keras
 
 import keras_unet
-from pipelines.mask_values import MaskCoding
+from pipelines.dataset.mask_values import MaskCoding
 
 MODEL = "model.keras"
 RECORD = "config.json"

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.images import WindowedImage, blocks
-from pipelines.moments import Moments
+from pipelines.images.moments import Moments
 
 LEAST_STD = np.finfo(np.float32).tiny
 # Whole numbers up to here are added up exactly in the graph: their squares fit 32 bits,

@@ -9,9 +9,9 @@ import tqdm
 
 from pipelines import decision, scaling, scores
 from pipelines.dataset import Dataset
-from pipelines.image_scores import ImageScore, image_score
-from pipelines.mask_values import IGNORED
+from pipelines.dataset.mask_values import IGNORED
 from pipelines.overlap_tile import Net
+from pipelines.scores.image_scores import ImageScore, image_score
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,8 +4,8 @@ import dataclasses
 
 from pipelines.config.data import DataConfig, HoldOutConfig
 from pipelines.config.fields import setting
+from pipelines.config.setting_checks import check_named_if_given, check_range
 from pipelines.config.stream import StreamConfig
-from pipelines.setting_checks import check_named_if_given, check_range
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

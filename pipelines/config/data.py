@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, Literal
 
 from pipelines.config.fields import IMAGES, MASKS, setting
-from pipelines.setting_checks import (
+from pipelines.config.setting_checks import (
     check_choice,
     check_named,
     check_named_if_given,

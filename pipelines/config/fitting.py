@@ -6,13 +6,13 @@ from typing import Literal
 from pipelines.config.data import DataConfig, HoldOutConfig
 from pipelines.config.fields import setting
 from pipelines.config.network import NetworkConfig
-from pipelines.config.stream import StreamConfig
-from pipelines.setting_checks import (
+from pipelines.config.setting_checks import (
     check_choice,
     check_named,
     check_named_if_given,
     check_range,
 )
+from pipelines.config.stream import StreamConfig
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 

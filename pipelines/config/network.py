@@ -4,7 +4,7 @@ import dataclasses
 from typing import Literal
 
 from pipelines.config.fields import setting
-from pipelines.setting_checks import check_choice, check_range
+from pipelines.config.setting_checks import check_choice, check_range
 
 Variant = Literal["padded", "paper"]
 

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Literal
 
 from pipelines.config.fields import setting
-from pipelines.setting_checks import check_choice, check_range, check_texts
+from pipelines.config.setting_checks import check_choice, check_range, check_texts
 
 Scaling = Literal["per_image", "dtype"]
 WeightMap = Literal["none", "paper", "authors-tool"]

@@ -5,8 +5,8 @@ import dataclasses
 from pipelines.config.data import DataConfig
 from pipelines.config.fields import setting
 from pipelines.config.network import Variant
+from pipelines.config.setting_checks import check_choice, check_range
 from pipelines.config.stream import StreamConfig
-from pipelines.setting_checks import check_choice, check_range
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,11 @@
 import dataclasses
 from typing import Literal
 
-from pipelines.byte_sizes import parse_bytes
+from pipelines.config.byte_sizes import parse_bytes
 from pipelines.config.data import DataConfig
 from pipelines.config.fields import IMAGES, RUN, setting
 from pipelines.config.network import NetworkConfig
-from pipelines.setting_checks import (
+from pipelines.config.setting_checks import (
     check_choice,
     check_named,
     check_named_if_given,

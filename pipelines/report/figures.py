@@ -6,7 +6,7 @@ import html
 import imagecodecs
 import numpy as np
 
-from pipelines.pictures import (
+from pipelines.report.pictures import (
     EXTRA,
     HIT,
     MISSED,

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from pipelines import scores
-from pipelines.evaluation_result import Evaluation
 from pipelines.images.writing import write_bytes_atomically
 from pipelines.report import curves, figures, tables
 from pipelines.run_folder import RunRecord
+from pipelines.scores.evaluation_result import Evaluation
 from pipelines.validation import Picture, Validation
 
 STYLE = """

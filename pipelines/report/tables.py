@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipelines.evaluation_result import COLUMNS, shown
-from pipelines.image_scores import ImageScore, ranked
+from pipelines.scores.evaluation_result import COLUMNS, shown
+from pipelines.scores.image_scores import ImageScore, ranked
 
 # A confusion matrix of more classes is wider than a page.
 MOST_CLASSES = 12

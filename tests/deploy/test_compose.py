@@ -10,7 +10,11 @@ import pytest
 import yaml
 
 from pipelines.dev_server.model_config import read_config_file
-from pipelines.serving_commands import CONFIG_FILE_SETTINGS, MONITORING_FILE, SETTINGS
+from pipelines.serving.serving_commands import (
+    CONFIG_FILE_SETTINGS,
+    MONITORING_FILE,
+    SETTINGS,
+)
 
 DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
 

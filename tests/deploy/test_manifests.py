@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from pipelines.dev_server.model_config import read_config_file
-from pipelines.serving_commands import MONITORING_FILE, SETTINGS
+from pipelines.serving.serving_commands import MONITORING_FILE, SETTINGS
 
 DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
 FILES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))

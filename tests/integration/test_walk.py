@@ -8,7 +8,7 @@ import pytest
 from pipelines import cli
 from pipelines.config import ServeConfig
 from pipelines.images import ImageEntry, read_mask
-from pipelines.serving import running_server
+from pipelines.serving.serving import running_server
 
 TINY = ["--base-filters", "4", "--depth", "2", "--tile-size", "64", "--steps", "6"]
 TINY += ["--batch-size", "2", "--validations", "2", "--precision", "float32"]

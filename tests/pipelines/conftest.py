@@ -13,10 +13,11 @@ import PIL.Image
 import pytest
 
 import keras_unet
-from pipelines import budget, run_folder
+from pipelines import run_folder
 from pipelines.config import FitConfig
-from pipelines.mask_values import MaskCoding
+from pipelines.dataset.mask_values import MaskCoding
 from pipelines.run_folder import RunRecord
+from pipelines.training import budget
 
 NUM_IMAGES, HEIGHT, WIDTH = 5, 40, 56
 

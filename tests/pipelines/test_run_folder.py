@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines import run_folder
-from pipelines.mask_values import MaskCoding
+from pipelines.dataset.mask_values import MaskCoding
 
 
 @pytest.fixture

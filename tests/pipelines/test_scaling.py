@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pipelines import scaling
 from pipelines.images import ArrayImage, blocks
-from pipelines.moments import Moments
+from pipelines.images.moments import Moments
 
 # As in an exported graph: sizes and type of the pixels are not known before.
 IN_GRAPH = tf.function(

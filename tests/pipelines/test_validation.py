@@ -8,7 +8,7 @@ import keras_unet.losses
 from pipelines import scaling, scores
 from pipelines.config import DataConfig
 from pipelines.dataset import Dataset, load_dataset
-from pipelines.mask_values import IGNORED
+from pipelines.dataset.mask_values import IGNORED
 from pipelines.overlap_tile import Net
 from pipelines.validation import pictures_of, validate
 

@@ -8,7 +8,7 @@ import pytest
 
 import pipelines
 from pipelines.config import ExportConfig, PredictConfig, SegmentConfig, ServeConfig
-from pipelines.serving import running_launch
+from pipelines.serving.serving import running_launch
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from pipelines.config import ServeConfig
 from pipelines.dev_server.models import ModelManager
-from pipelines.serving import running_launch
+from pipelines.serving.serving import running_launch
 
 ECHOED = "float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32"
 ECHOED += " uint64 bool string"

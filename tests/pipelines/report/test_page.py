@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pipelines import scores
-from pipelines.evaluation_result import COLUMNS, Evaluation
-from pipelines.image_scores import ImageScore
 from pipelines.report import write_report
 from pipelines.run_folder import RunRecord
+from pipelines.scores.evaluation_result import COLUMNS, Evaluation
+from pipelines.scores.image_scores import ImageScore
 from pipelines.validation import Picture, Validation
 
 HOSTILE = "<script>alert('&\"')</script>"

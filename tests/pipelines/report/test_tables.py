@@ -3,8 +3,8 @@ import re
 
 import numpy as np
 
-from pipelines.image_scores import ImageScore
 from pipelines.report import tables
+from pipelines.scores.image_scores import ImageScore
 
 
 def test_what_is_written_is_escaped():

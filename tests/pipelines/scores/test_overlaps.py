@@ -4,8 +4,8 @@ from skimage import measure
 from skimage.metrics import contingency_table
 
 from pipelines import scores
-from pipelines.components import label_components
 from pipelines.images import ArrayImage
+from pipelines.images.components import label_components
 
 
 def test_objects_are_those_of_scikit_image(random):

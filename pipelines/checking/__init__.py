@@ -1,0 +1,1 @@
+"""check: looks a data set over before anything is trained on it."""

@@ -1,0 +1,209 @@
+"""Pairs of images and masks, read once and checked before the first training step."""
+
+import collections
+import dataclasses
+import hashlib
+import logging
+from typing import Any
+
+import numpy as np
+
+from pipelines.config import DataConfig
+from pipelines.dataset import findings, set_findings, survey
+from pipelines.dataset.derived_images import ClassIds, MatchedChannels
+from pipelines.dataset.inspection import ImageFacts
+from pipelines.dataset.mask_values import MaskCoding, class_names
+from pipelines.dataset.pairing import Pair
+from pipelines.images import ArrayCache, WindowedImage, open_image, open_mask
+
+logger = logging.getLogger(__name__)
+
+HELD_OUT_EVERY = 5
+# Of a kind; check lists all.
+LOGGED_WARNINGS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Checked pairs: every image can be read, has its mask and fits the others.
+
+    Attributes:
+        pairs: of images and masks.
+        facts: what reading each has shown.
+        coding: what the values of the masks mean.
+        scaling: of the pixels: "per_image" or "dtype".
+    """
+
+    pairs: tuple[Pair, ...]
+    facts: tuple[ImageFacts, ...]
+    coding: MaskCoding
+    scaling: str = "per_image"
+
+    @property
+    def channels(self) -> int:
+        """Channels of every image."""
+        return self.facts[0].channels
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all pixels of all pairs, in order."""
+        digests = "".join(facts.digest for facts in self.facts)
+        return hashlib.blake2b(digests.encode(), digest_size=16).hexdigest()
+
+    @property
+    def classes_found(self) -> set[int]:
+        """Ids of the classes that occur in the masks."""
+        return set(np.flatnonzero(self.class_counts().sum(axis=0)).tolist())
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, in the order of their ids."""
+        return class_names(self.coding.num_classes)
+
+    def class_counts(self) -> np.ndarray:
+        """Returns the pixels of each class in each mask, without ignored ones.
+
+        Returns:
+            int64 (images, num_classes).
+        """
+        return survey.class_counts(self.facts, self.coding)
+
+    def describe(self) -> dict[str, Any]:
+        """Returns names, pixel types and hashes of the pixels, as a run keeps them."""
+        return {
+            "images": [pair.image.name for pair in self.pairs],
+            # By these `evaluate` knows the images again, whatever they are called.
+            "image_digests": [facts.image_digest for facts in self.facts],
+            "pixel_types": self.pixel_types,
+            "fingerprint": self.fingerprint,
+        }
+
+    @property
+    def pixel_types(self) -> dict[str, int]:
+        """The types of the pixels and how many images have each, most first."""
+        return dict(collections.Counter(f.dtype for f in self.facts).most_common())
+
+    def open_image(self, index: int, cache: ArrayCache | None = None) -> WindowedImage:
+        """Opens image `index`: values as in the file, without alpha."""
+        entry = self.pairs[index].image
+        return MatchedChannels(open_image(entry, cache), self.channels)
+
+    def open_labels(self, index: int, cache: ArrayCache | None = None) -> WindowedImage:
+        """Opens mask `index`: values as in the file, one or three channels."""
+        return open_mask(self.pairs[index].mask, cache)
+
+    def open_mask(self, index: int, cache: ArrayCache | None = None) -> WindowedImage:
+        """Opens mask `index` as class ids: uint8, one channel."""
+        return ClassIds(self.open_labels(index, cache), self.coding)
+
+    def image(self, index: int) -> np.ndarray:
+        """Reads image `index`: (height, width, channels), values as in the file."""
+        with self.open_image(index) as image:
+            return image.whole()
+
+    def mask(self, index: int) -> np.ndarray:
+        """Reads mask `index` as class ids: uint8 (height, width)."""
+        with self.open_mask(index) as mask:
+            return mask.whole()[..., 0]
+
+    def subset(self, indices: list[int]) -> "Dataset":
+        """Returns the data set of some of the pairs."""
+        return dataclasses.replace(
+            self,
+            pairs=tuple(self.pairs[index] for index in indices),
+            facts=tuple(self.facts[index] for index in indices),
+        )
+
+
+def load_dataset(
+    config: DataConfig,
+    *,
+    images: str | None = None,
+    masks: str | None = None,
+    known: MaskCoding | None = None,
+    scaling: str | None = None,
+    cache: ArrayCache | None = None,
+) -> Dataset:
+    """Pairs images with masks, reads all of them once and checks them.
+
+    Warnings are logged.
+
+    Args:
+        config: patterns of images and masks, and what mask values mean.
+        images: pattern of other images to read in the same way.
+        masks: pattern of their masks.
+        known: how the masks of the same run were read.
+        scaling: of the pixels, "per_image" or "dtype"; by default `config.scaling`, or
+            per_image where the settings have none.
+        cache: of decoded images.
+
+    Raises:
+        ValueError: a file has no partner, cannot be read, differs in size from its
+            partner or in channels from the others, holds NaN, or the masks' values
+            are not of the kind; names the first such file.
+    """
+    how = scaling or str(getattr(config, "scaling", "per_image"))
+    found = survey.survey(
+        config, images=images, masks=masks, known=known, scaling=how, cache=cache
+    )
+    findings.refuse_errors(found.findings, "keras-unet check lists them")
+    if found.coding is None:
+        raise ValueError(f"{masks or config.masks}: no mask could be read.")
+    dataset = Dataset(found.pairs, found.facts, found.coding, how)
+    for line in findings.table(found.findings, LOGGED_WARNINGS):
+        logger.warning("%s", line)
+    if config.mask_kind == "auto" and known is None:
+        logger.info("Masks are %s.", dataset.coding.in_words)
+    return dataset
+
+
+def warn_of_leaks(training: Dataset, held_out: Dataset) -> None:
+    """Logs which validation images have the pixels of a training image."""
+    found = set_findings.leaks(
+        (training.pairs, training.facts), (held_out.pairs, held_out.facts)
+    )
+    for line in findings.table(found, LOGGED_WARNINGS):
+        logger.warning("%s", line)
+
+
+def split(
+    dataset: Dataset, validation_stems: tuple[str, ...]
+) -> tuple[Dataset, Dataset]:
+    """Splits pairs into training and validation.
+
+    Args:
+        dataset: pairs sorted by name.
+        validation_stems: stems to hold out (numbers of pages for a stack); if empty,
+            every fifth pair (of fewer than five the last).
+
+    Raises:
+        ValueError: a stem does not exist, or one of the two sides would be empty.
+    """
+    indices = range(len(dataset.pairs))
+    if validation_stems:
+        held_out = _indices_of_stems(dataset, validation_stems)
+    else:
+        held_out = list(indices[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]) or [indices[-1]]
+    kept = [index for index in indices if index not in held_out]
+    if not kept:
+        raise ValueError(
+            f"{len(held_out)} of {len(indices)} images are held out for validation: "
+            "none is left to train on. Add images, or name validation images of "
+            "their own."
+        )
+    return dataset.subset(kept), dataset.subset(held_out)
+
+
+def _indices_of_stems(dataset: Dataset, stems: tuple[str, ...]) -> list[int]:
+    """Returns the pairs of some stems; a number is that page of every stack."""
+    indices = collections.defaultdict(list)
+    for index, pair in enumerate(dataset.pairs):
+        page = pair.image.page
+        indices[pair.image.stem if page is None else str(page)].append(index)
+    unknown = [stem for stem in stems if stem not in indices]
+    if unknown:
+        raise ValueError(
+            f"validation_stems: no image is called {', '.join(unknown)}; there are "
+            f"{', '.join(list(indices)[:10])}{', ...' if len(indices) > 10 else ''}."
+        )
+    return sorted({index for stem in stems for index in indices[stem]})

@@ -1,0 +1,223 @@
+"""One pass over an image and its mask: all that a data check needs to know of them."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+from pipelines import scaling
+from pipelines.dataset import findings, mask_values, pair_findings
+from pipelines.dataset.derived_images import MatchedChannels
+from pipelines.dataset.findings import Finding
+from pipelines.dataset.pairing import Pair
+from pipelines.dataset.value_counts import MOST_VALUES, TooManyValues, ValueCounts
+from pipelines.images import ArrayCache, WindowedImage, blocks, open_image, open_mask
+from pipelines.images.moments import Moments
+
+# Formats in which a second or fourth channel is transparency.
+ALPHA_SUFFIXES = (".png", ".webp", ".bmp")
+# Compressed so that values change.
+LOSSY_SUFFIXES = (".jpg", ".jpeg")
+# A mask of so many values is refused at once if it looks smoothed: the counts of many
+# such masks would fill the memory.
+MANY_VALUES = 4096
+DIGEST_BYTES = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFacts:
+    """What one read of a pair tells.
+
+    Attributes:
+        height: of the image, pixels.
+        width: of the image, pixels.
+        channels: of the image as the net takes it (without alpha).
+        dtype: of the image file.
+        mean: of each channel, as `scaling.scale` takes it.
+        std: of each channel, as `scaling.scale` takes it; 1 where it is constant.
+        mask_counts: how many pixels of the mask have each value, or colour as
+            0xRRGGBB.
+        digest: hash of the pixels of image and mask.
+        image_digest: hash of the pixels of the image.
+        mask_runs: see `MaskValues.runs`.
+        mask_in_colour: the mask has pixels that are not grey.
+        pixel_size: height, width and unit of a pixel, if the file says.
+    """
+
+    height: int
+    width: int
+    channels: int
+    dtype: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    mask_counts: dict[int, int]
+    digest: str
+    image_digest: str = ""
+    mask_runs: int = 0
+    mask_in_colour: bool = False
+    pixel_size: tuple[float, float, str] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspection:
+    """A pair that was read.
+
+    Attributes:
+        facts: None if it could not be read, or image and mask do not fit.
+        findings: what is wrong with it.
+    """
+
+    facts: ImageFacts | None
+    findings: tuple[Finding, ...]
+
+
+def inspect(
+    pair: Pair,
+    *,
+    how: str = "per_image",
+    in_colour: bool = False,
+    cache: ArrayCache | None = None,
+) -> Inspection:
+    """Reads an image and its mask block by block.
+
+    Args:
+        pair: image and mask.
+        how: pixels are scaled: "per_image" or "dtype".
+        in_colour: masks are counted by their colours, also grey ones.
+        cache: of decoded images.
+    """
+    try:
+        with open_image(pair.image, cache) as image:
+            image = MatchedChannels(image, _channels(image, pair))
+            seen = _ImageSeen(image, how)
+    except (ValueError, OSError) as problem:
+        unread = findings.unreadable(pair.image.name, problem)
+        # The mask is looked at all the same: its faults are to be told as well.
+        return Inspection(None, (unread, *_MaskSeen(pair, in_colour, cache).findings))
+    mask = _MaskSeen(pair, in_colour, cache)
+    found = [*seen.findings, *mask.findings]
+    if mask.size is not None and mask.size != seen.size:
+        found.append(pair_findings.other_size(pair, seen.size, mask.size))
+    if findings.errors(found):
+        return Inspection(None, tuple(found))
+    image_digest = seen.digest.hexdigest()
+    seen.digest.update(mask.digest.digest())
+    facts = ImageFacts(
+        height=image.height,
+        width=image.width,
+        channels=image.channels,
+        dtype=str(image.dtype),
+        mean=tuple(seen.mean.tolist()),
+        std=tuple(seen.std.tolist()),
+        mask_counts=mask.counts,
+        digest=seen.digest.hexdigest(),
+        image_digest=image_digest,
+        mask_runs=mask.runs,
+        mask_in_colour=mask.in_colour,
+        pixel_size=_pixel_size(image),
+    )
+    return Inspection(facts, tuple(found))
+
+
+class _ImageSeen:
+    """One pass over an image.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+
+    def __init__(self, image: WindowedImage, how: str) -> None:
+        self.size = image.height, image.width
+        self.digest = _new_digest(image)
+        self.findings: list[Finding] = []
+        moments = Moments(image.channels, image.dtype)
+        first: np.ndarray | None = None
+        constant, not_finite = True, 0
+        for _, _, pixels in blocks(image):
+            self.digest.update(_bytes(pixels))
+            if pixels.dtype.kind == "f":
+                not_finite += pixels.size - int(np.count_nonzero(np.isfinite(pixels)))
+            if not not_finite and how == "per_image":
+                moments.add(pixels)
+            first = pixels[0, 0].copy() if first is None else first
+            constant = constant and bool((pixels == first).all())
+        if not_finite:
+            self.findings.append(pair_findings.not_finite(image, not_finite))
+        elif constant and first is not None:
+            self.findings.append(pair_findings.constant(image, first))
+        statistics = scaling.dtype_statistics(image.dtype, image.channels)
+        if how == "per_image" and not not_finite:
+            statistics = scaling.statistics_of_moments(moments)
+        self.mean, self.std = statistics
+        if not np.isfinite([self.mean, self.std]).all():
+            self.findings.append(pair_findings.too_large(image))
+
+
+class _MaskSeen:
+    """One pass over a mask; what is wrong goes into `findings`."""
+
+    def __init__(self, pair: Pair, in_colour: bool, cache: ArrayCache | None) -> None:
+        self.size: tuple[int, int] | None = None
+        self.counts: dict[int, int] = {}
+        self.runs, self.in_colour = 0, False
+        self.findings: list[Finding] = []
+        name = pair.mask.name
+        if pair.mask.path.suffix.lower() in LOSSY_SUFFIXES:
+            self.findings.append(pair_findings.lossy(name))
+            return
+        try:
+            with open_mask(pair.mask, cache) as mask:
+                self._read(mask, in_colour)
+        except TooManyValues:
+            self.findings.append(
+                pair_findings.no_mask(name, f"more than {MOST_VALUES}")
+            )
+        except (ValueError, OSError) as problem:
+            self.findings.append(findings.unreadable(name, problem))
+
+    def _read(self, mask: WindowedImage, in_colour: bool) -> None:
+        self.size = mask.height, mask.width
+        self.digest = _new_digest(mask)
+        as_colours = in_colour or mask.channels == 3
+        counts = ValueCounts()
+        for _, _, pixels in blocks(mask):
+            self.digest.update(_bytes(pixels))
+            if mask.channels == 3 and pixels.max() > 255:
+                raise ValueError(
+                    "a mask in colour must have 8 bits, got values up to "
+                    f"{pixels.max()}. Write class ids into a grey image."
+                )
+            counts.add(mask_values.numbers_of(pixels, in_colour=as_colours))
+        self.counts, self.runs = counts.counts, counts.runs
+        if as_colours and not in_colour:
+            self.in_colour = not all(map(mask_values.is_grey, self.counts))
+            if not self.in_colour:
+                self.counts = {value & 0xFF: n for value, n in self.counts.items()}
+        if len(self.counts) > MANY_VALUES:
+            values = mask_values.MaskValues(mask.name, self.counts, self.runs)
+            if values.looks_smoothed or not values.has_objects:
+                self.findings.append(
+                    pair_findings.no_mask(mask.name, str(len(self.counts)))
+                )
+
+
+def _channels(image: WindowedImage, pair: Pair) -> int:
+    """Returns the channels without alpha, which says nothing of the object."""
+    has_alpha = pair.image.path.suffix.lower() in ALPHA_SUFFIXES
+    return image.channels - (has_alpha and image.channels in (2, 4))
+
+
+def _new_digest(image: WindowedImage) -> hashlib.blake2b:
+    dtype = image.dtype.newbyteorder("=")
+    shape = f"{image.height} {image.width} {image.channels} {dtype}"
+    return hashlib.blake2b(shape.encode(), digest_size=DIGEST_BYTES)
+
+
+def _bytes(pixels: np.ndarray) -> memoryview:
+    pixels = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
+    return pixels.reshape(-1).view(np.uint8).data
+
+
+def _pixel_size(image: WindowedImage) -> tuple[float, float, str] | None:
+    size = image.pixel_size
+    return None if size is None else (size.height, size.width, size.unit)

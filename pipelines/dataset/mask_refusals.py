@@ -1,0 +1,122 @@
+"""The sentences for masks whose values cannot be taken as they are."""
+
+from collections.abc import Sequence
+
+from pipelines.dataset import findings
+from pipelines.dataset.findings import Finding
+from pipelines.dataset.mask_values import MaskValues, colour_name
+
+# Colours that a message lists: more are no table of classes.
+LISTED_COLOURS = 24
+ID_FLAGS = "mask_kind classes or mask_kind instances"
+
+
+def colours(masks: Sequence[MaskValues]) -> Finding:
+    """Returns the finding for masks in colour without a table of the classes."""
+    name = next(mask.file for mask in masks if mask.in_colour)
+    counts: dict[int, int] = {}
+    for mask in masks:
+        for value, pixels in mask.counts.items():
+            # Masks of the set that are grey all over were counted by their grey value.
+            value = value if mask.in_colour else value * 0x010101
+            counts[value] = counts.get(value, 0) + pixels
+    if len(counts) > LISTED_COLOURS:
+        return findings.error(
+            "colours",
+            name,
+            f"the masks have {len(counts)} colours, too many for classes: they were "
+            "smoothed, resized or saved as JPEG, or are no masks.",
+            "Give masks of one colour a class, without any smoothing.",
+        )
+    return findings.error(
+        "colours",
+        name,
+        f"the masks are in colour; the most frequent first: {listed_colours(counts)}.",
+        "List them in the order of the class ids, background first: "
+        f"class_colours {listed_colours(counts, ',')}.",
+    )
+
+
+def listed_colours(counts: dict[int, int], between: str = ", ") -> str:
+    """Returns colours as RRGGBB, the most frequent first."""
+    common = sorted(counts, key=lambda value: (-counts[value], value))
+    more = [f"and {len(common) - LISTED_COLOURS} more"] * (len(common) > LISTED_COLOURS)
+    return between.join([*map(colour_name, common[:LISTED_COLOURS]), *more])
+
+
+def too_many_values(mask: MaskValues, kind: str) -> Finding:
+    """Returns the finding for a mask of more than two values."""
+    values = sorted(mask.counts)
+    shown = ", ".join(map(str, values[:6])) + (", ..." if len(values) > 6 else "")
+    if mask.looks_like_image:
+        return findings.error(
+            "no-ids",
+            mask.file,
+            f"has {len(values)} values ({shown}) that change from pixel to pixel: an "
+            "image rather than a mask.",
+            f"Name the masks; if these are ids all the same, say {ID_FLAGS}.",
+        )
+    if kind == "auto" and mask.without_gap:
+        return findings.error(
+            "ambiguous",
+            mask.file,
+            f"has the values {shown}, which could be classes or instances.",
+            f"Say {ID_FLAGS}.",
+        )
+    if mask.looks_smoothed:
+        hint = f" Or, if all are ids, say {ID_FLAGS}; if one marks pixels to leave out,"
+        hint = f"{hint} ignore_value." if len(values) <= 4 else ""
+        return findings.error(
+            "grey-levels",
+            mask.file,
+            f"has {len(values)} values ({shown}), most pixels two of them: grey levels "
+            "from smoothing, resizing or JPEG, which mean nothing in a mask.",
+            f"Threshold the mask.{hint}",
+        )
+    return findings.error(
+        "ambiguous" if kind == "auto" else "too-many-values",
+        mask.file,
+        f"has {len(values)} values ({shown}), a binary mask has two.",
+        f"If they are ids, say {ID_FLAGS}; if one marks pixels to leave out, say "
+        "ignore_value; if they are grey levels, threshold the mask.",
+    )
+
+
+def other_values(mask: MaskValues, seen: list[int]) -> Finding:
+    """Returns the finding for a mask of two values that are not those of the others."""
+    shown = ", ".join(map(str, sorted(mask.counts)))
+    return findings.error(
+        "other-values",
+        mask.file,
+        f"has the values {shown}, other masks of the set have others (together "
+        f"{', '.join(map(str, seen))}).",
+        f"Write all masks with the same two values, or say {ID_FLAGS}.",
+    )
+
+
+def no_instances(mask: MaskValues) -> Finding:
+    """Returns the warning for a mask that does not look like object ids."""
+    if mask.looks_smoothed:
+        look = "most pixels two of them: rather a smoothed mask than object ids"
+    else:
+        look = "which change from pixel to pixel: rather an image than object ids"
+    return findings.warning(
+        "grey-levels",
+        mask.file,
+        f"has {len(mask.counts)} values, {look}.",
+        "Look at it, and threshold it if it is.",
+    )
+
+
+def other_colours(mask: MaskValues, others: dict[int, int]) -> Finding:
+    """Returns the finding for pixels of colours that no class has."""
+    ignore = ""
+    if len(others) == 1:
+        ignore = f"; or say ignore_value {next(iter(others))} to leave its pixels out"
+    return findings.error(
+        "other-colour",
+        mask.file,
+        f"{sum(others.values())} pixels have a colour that is not in class_colours: "
+        f"{listed_colours(others)}.",
+        f"Add it to class_colours, or correct the mask{ignore}.",
+    )

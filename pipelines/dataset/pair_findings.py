@@ -1,0 +1,74 @@
+"""The sentences for what may be wrong with one image or its mask."""
+
+import numpy as np
+
+from pipelines.dataset import findings
+from pipelines.dataset.findings import Finding
+from pipelines.dataset.pairing import Pair
+from pipelines.images import WindowedImage
+
+
+def other_size(pair: Pair, image: tuple[int, int], mask: tuple[int, int]) -> Finding:
+    """The mask has another size than its image."""
+    turned = image == mask[::-1]
+    return findings.error(
+        "size",
+        pair.mask.name,
+        f"the mask is {mask[0]}x{mask[1]} (height x width), but its image "
+        f"{pair.image.name} is {image[0]}x{image[1]}.",
+        "Turn one of them by a quarter."
+        if turned
+        else "Give a mask of the image's size.",
+    )
+
+
+def not_finite(image: WindowedImage, number: int) -> Finding:
+    """Some pixels are no numbers."""
+    return findings.error(
+        "not-finite",
+        image.name,
+        f"holds {number} NaN or infinite pixels.",
+        "Replace them with finite values.",
+    )
+
+
+def too_large(image: WindowedImage) -> Finding:
+    """Pixel values whose statistics float32 cannot hold."""
+    return findings.error(
+        "too-large",
+        image.name,
+        "holds pixel values beyond the range of float32.",
+        "Divide them by a constant.",
+    )
+
+
+def constant(image: WindowedImage, value: np.ndarray) -> Finding:
+    """All pixels of an image are the same."""
+    return findings.warning(
+        "constant",
+        image.name,
+        f"all pixels have the value {', '.join(map(str, value.tolist()))}: there is "
+        "nothing to be seen.",
+        "Look at the image; leave it out if it is broken.",
+    )
+
+
+def lossy(name: str) -> Finding:
+    """The mask is a JPEG."""
+    return findings.error(
+        "jpeg-mask",
+        name,
+        "a JPEG is no mask: its compression changes values along every edge.",
+        "Write the mask as PNG or TIFF from its source; one that exists as JPEG only "
+        "must be thresholded and looked at.",
+    )
+
+
+def no_mask(name: str, number: str) -> Finding:
+    """The mask has more values than any mask."""
+    return findings.error(
+        "no-ids",
+        name,
+        f"has {number} different values: this is an image, not a mask.",
+        "Name masks of ids or of two values.",
+    )

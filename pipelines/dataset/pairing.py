@@ -1,0 +1,200 @@
+"""Images paired with their masks by name."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Sequence
+
+from pipelines.dataset import findings
+from pipelines.dataset.findings import Finding
+from pipelines.images import ImageEntry, find_images
+
+Key = Callable[[ImageEntry], str | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """An image and its mask."""
+
+    image: ImageEntry
+    mask: ImageEntry
+
+
+@dataclasses.dataclass(frozen=True)
+class Affixes:
+    """What the stems of one side have beside the stem that the two sides share.
+
+    Attributes:
+        prefix: before the common stem, as "img_".
+        suffix: after it, as "_mask".
+    """
+
+    prefix: str = ""
+    suffix: str = ""
+
+    def __str__(self) -> str:
+        """Returns a stem with an asterisk for the common part."""
+        return f"{self.prefix}*{self.suffix}"
+
+    def key(self, entry: ImageEntry) -> str | None:
+        """Returns the common stem (and page); None for another kind of name."""
+        stem = entry.stem
+        has_both = stem.startswith(self.prefix) and stem.endswith(self.suffix)
+        common = stem[len(self.prefix) : len(stem) - len(self.suffix)]
+        if not has_both or not common:
+            return None
+        return common if entry.page is None else f"{common}:{entry.page}"
+
+
+NO_AFFIXES = Affixes()
+
+
+def find_pairs(
+    images: str,
+    masks: str,
+    image_affixes: Affixes = NO_AFFIXES,
+    mask_affixes: Affixes = NO_AFFIXES,
+) -> tuple[list[Pair], list[Finding]]:
+    """Pairs images with masks by their exact stem, apart from the affixes.
+
+    Two files that the patterns name outright belong together whatever their stems;
+    stacks are then paired page by page. Files without the affixes of their side are
+    left out, so that images and masks may share a folder.
+
+    Returns:
+        Pairs sorted by image, and errors for images without a mask, images that are
+        their own mask and stems that occur twice, warnings for files not used.
+
+    Raises:
+        ValueError: a pattern names nothing, or no file has its affixes.
+    """
+    image_entries = find_images(images, damaged=True)
+    mask_entries = find_images(masks, damaged=True)
+    two_files = _is_outright(images, image_entries) and _is_outright(
+        masks, mask_entries
+    )
+    same = "page" if two_files else "stem"
+    image_key: Key = _page if two_files else image_affixes.key
+    mask_key: Key = _page if two_files else mask_affixes.key
+    if not two_files:
+        # In a folder of both, what is named as a mask is no image without one.
+        if mask_affixes != NO_AFFIXES:
+            image_entries = _without(image_entries, mask_entries, mask_key)
+        elif image_affixes != NO_AFFIXES:
+            mask_entries = _without(mask_entries, image_entries, image_key)
+    found: list[Finding] = []
+    by_image = _by_key(image_entries, image_key, images, image_affixes, found)
+    by_mask = _by_key(mask_entries, mask_key, masks, mask_affixes, found)
+    used = {entry.path.resolve() for entry in (*by_image.values(), *by_mask.values())}
+    found = [finding for finding in found if not _is_used(finding, used)]
+    found += _without_mask(by_image, by_mask, same, masks)
+    found += _without_image(by_image, by_mask, same)
+    pairs = [
+        Pair(entry, by_mask[key]) for key, entry in by_image.items() if key in by_mask
+    ]
+    found += [_own_mask(pair) for pair in pairs if _is_own_mask(pair)]
+    return [pair for pair in pairs if not _is_own_mask(pair)], found
+
+
+def _is_outright(pattern: str, entries: Sequence[ImageEntry]) -> bool:
+    """Tells whether a pattern is the name of a file or store, not of a folder."""
+    return {entry.path for entry in entries} == {pathlib.Path(pattern)}
+
+
+def _page(entry: ImageEntry) -> str | None:
+    return f"page {entry.page or 0}"
+
+
+def _by_key(
+    entries: Sequence[ImageEntry],
+    key: Key,
+    pattern: str,
+    affixes: Affixes,
+    found: list[Finding],
+) -> dict[str, ImageEntry]:
+    """Returns entries by their keys; adds what is wrong with them to `found`."""
+    by_key: dict[str, ImageEntry] = {}
+    for entry in entries:
+        name = key(entry)
+        if name is None:
+            found.append(
+                findings.warning(
+                    "other-name",
+                    entry.name,
+                    f"is not called {affixes} and is not used.",
+                    "Rename it, or correct prefix and suffix.",
+                )
+            )
+        elif name in by_key:
+            found.append(
+                findings.error(
+                    "same-stem",
+                    entry.name,
+                    f"has the same stem as {by_key[name].name}, so their partner is "
+                    "unclear.",
+                    "Rename or leave out one.",
+                )
+            )
+        else:
+            by_key[name] = entry
+    if not by_key:
+        raise ValueError(
+            f"{pattern}: none of {len(entries)} files is called {affixes}. Correct "
+            "prefix and suffix."
+        )
+    return by_key
+
+
+def _is_used(finding: Finding, used: set[pathlib.Path]) -> bool:
+    """Tells whether a file without the affixes of one side is used on the other."""
+    return finding.code == "other-name" and pathlib.Path(finding.file).resolve() in used
+
+
+def _without(
+    entries: list[ImageEntry], others: list[ImageEntry], key: Key
+) -> list[ImageEntry]:
+    """Returns the entries that are not those of the other side, by their names."""
+    files = {other.path.resolve() for other in others if key(other) is not None}
+    return [entry for entry in entries if entry.path.resolve() not in files]
+
+
+def _without_mask(
+    images: dict[str, ImageEntry], masks: dict[str, ImageEntry], same: str, pattern: str
+) -> list[Finding]:
+    return [
+        findings.error(
+            "no-mask",
+            entry.name,
+            f"no mask of the same {same} in {pattern}.",
+            "Add the mask, or leave the image out.",
+        )
+        for key, entry in images.items()
+        if key not in masks
+    ]
+
+
+def _without_image(
+    images: dict[str, ImageEntry], masks: dict[str, ImageEntry], same: str
+) -> list[Finding]:
+    return [
+        findings.warning(
+            "no-image",
+            entry.name,
+            f"no image of the same {same}; the mask is not used.",
+            "Add the image, or remove the mask.",
+        )
+        for key, entry in masks.items()
+        if key not in images
+    ]
+
+
+def _is_own_mask(pair: Pair) -> bool:
+    return pair.image.path.resolve() == pair.mask.path.resolve()
+
+
+def _own_mask(pair: Pair) -> Finding:
+    return findings.error(
+        "own-mask",
+        pair.image.name,
+        "is named as an image and as its own mask.",
+        "Keep images and masks in different files.",
+    )

@@ -1,0 +1,189 @@
+"""What shows only when the images and masks of a set are compared with each other."""
+
+import collections
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from pipelines.dataset import findings
+from pipelines.dataset.findings import Finding
+from pipelines.dataset.inspection import ImageFacts
+from pipelines.dataset.pairing import Pair
+
+# Below, a class is so rare that a net may never learn it.
+RARE_SHARE = 0.001
+# Above, most tiles hold nothing to learn from.
+MANY_EMPTY = 0.5
+
+
+def of_images(pairs: Sequence[Pair], facts: Sequence[ImageFacts]) -> list[Finding]:
+    """Returns findings on images that differ from the others, or occur twice."""
+    return [
+        *_other_channels(pairs, facts),
+        *_other_types(pairs, facts),
+        *_other_pixel_sizes(pairs, facts),
+        *_duplicates(pairs, facts),
+    ]
+
+
+def of_classes(
+    pairs: Sequence[Pair], counts: np.ndarray, names: Sequence[str], masks: str
+) -> list[Finding]:
+    """Returns findings on what there is to learn.
+
+    Args:
+        pairs: of the set.
+        counts: pixels of each class in each mask, (images, num_classes).
+        names: of the classes.
+        masks: the pattern of the masks.
+    """
+    pixels = counts.sum(axis=0)
+    if np.count_nonzero(pixels) < 2:
+        problem = findings.error(
+            "one-class",
+            masks,
+            "all mask pixels have one value; there is nothing to learn.",
+            "Name masks that mark the objects.",
+        )
+        return [problem]
+    found = list(_rare_classes(pairs, counts, names, masks))
+    empty = np.flatnonzero(counts[:, 1:].sum(axis=1) == 0)
+    if len(empty) > MANY_EMPTY * len(pairs):
+        found.append(
+            findings.warning(
+                "empty-masks",
+                pairs[empty[0]].mask.name,
+                f"holds only background, as {len(empty)} of {len(pairs)} masks do.",
+                "Look whether objects were left out; leave out images without any.",
+            )
+        )
+    return found
+
+
+def leaks(
+    training: tuple[Sequence[Pair], Sequence[ImageFacts]],
+    held_out: tuple[Sequence[Pair], Sequence[ImageFacts]],
+) -> list[Finding]:
+    """Returns warnings for images that are trained on and validated on.
+
+    Args:
+        training: pairs and facts.
+        held_out: pairs and facts of the validation images.
+    """
+    known: dict[str, str] = {}
+    for pair, one in zip(*training, strict=True):
+        known.setdefault(one.image_digest, pair.image.name)
+    return [
+        findings.warning(
+            "leak",
+            pair.image.name,
+            f"is held out for validation and has the same pixels as the training image "
+            f"{known[one.image_digest]}: scores will be too good.",
+            "Remove one of the two, or name both in validation_stems.",
+        )
+        for pair, one in zip(*held_out, strict=True)
+        if one.image_digest in known
+    ]
+
+
+def _other_channels(
+    pairs: Sequence[Pair], facts: Sequence[ImageFacts]
+) -> Iterator[Finding]:
+    for pair, one, usual, example in _unusual(pairs, facts, lambda one: one.channels):
+        yield findings.error(
+            "channels",
+            pair.image.name,
+            f"{one.channels} channels, but {example} has {usual}.",
+            "All images of a set need the same channels: convert or leave out one "
+            "kind.",
+        )
+
+
+def _other_types(
+    pairs: Sequence[Pair], facts: Sequence[ImageFacts]
+) -> Iterator[Finding]:
+    for pair, one, usual, example in _unusual(pairs, facts, lambda one: one.dtype):
+        yield findings.warning(
+            "pixel-type",
+            pair.image.name,
+            f"pixels are {one.dtype}, but {example} has {usual}.",
+            "Harmless if each image is scaled by its own mean (scaling per_image); "
+            "else convert one kind.",
+        )
+
+
+def _other_pixel_sizes(
+    pairs: Sequence[Pair], facts: Sequence[ImageFacts]
+) -> Iterator[Finding]:
+    def rounded(one: ImageFacts) -> str | None:
+        if one.pixel_size is None:
+            return None
+        height, width, unit = one.pixel_size
+        return f"{height:.3g} x {width:.3g} {unit}"
+
+    for pair, one, usual, example in _unusual(pairs, facts, rounded):
+        yield findings.warning(
+            "pixel-size",
+            pair.image.name,
+            f"a pixel is {rounded(one) or 'of unknown size'}, but {example} says "
+            f"{usual or 'nothing'}.",
+            "If the magnifications differ, resize images and masks to one.",
+        )
+
+
+def _unusual(
+    pairs: Sequence[Pair],
+    facts: Sequence[ImageFacts],
+    property_of: Callable[[ImageFacts], object],
+) -> Iterator[tuple[Pair, ImageFacts, object, str]]:
+    """Yields pairs that differ from most: pair, facts, usual value, example."""
+    properties = [property_of(one) for one in facts]
+    usual, _ = collections.Counter(properties).most_common(1)[0]
+    example = pairs[properties.index(usual)].image.name
+    for pair, one, value in zip(pairs, facts, properties, strict=True):
+        if value != usual:
+            yield pair, one, usual, example
+
+
+def _duplicates(
+    pairs: Sequence[Pair], facts: Sequence[ImageFacts]
+) -> Iterator[Finding]:
+    known: dict[str, tuple[str, str]] = {}
+    for pair, one in zip(pairs, facts, strict=True):
+        first, digest = known.setdefault(
+            one.image_digest, (pair.image.name, one.digest)
+        )
+        if first == pair.image.name:
+            continue
+        same = "" if digest == one.digest else ", but another mask"
+        yield findings.warning(
+            "duplicate",
+            pair.image.name,
+            f"has the same pixels as {first}{same}.",
+            "Remove one of the two: it counts twice."
+            if not same
+            else "Find out which mask is right, and remove the other pair.",
+        )
+
+
+def _rare_classes(
+    pairs: Sequence[Pair], counts: np.ndarray, names: Sequence[str], masks: str
+) -> Iterable[Finding]:
+    shares = counts.sum(axis=0) / counts.sum()
+    for number, share in enumerate(shares):
+        if share == 0:
+            yield findings.warning(
+                "absent-class",
+                masks,
+                f"no mask has a pixel of {names[number]} (id {number}).",
+                "Number the classes without gaps, or add masks that have it.",
+            )
+        elif share < RARE_SHARE:
+            most = pairs[int(counts[:, number].argmax())].mask.name
+            yield findings.warning(
+                "rare-class",
+                most,
+                f"has most pixels of {names[number]}, which is {share:.3%} of all "
+                "pixels: a net may never find it.",
+                "Add images that show it; class_weights balanced makes it count more.",
+            )

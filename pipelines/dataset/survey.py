@@ -1,0 +1,132 @@
+"""All pairs of a data set read once, and what is wrong with them, file by file."""
+
+import concurrent.futures
+import dataclasses
+import os
+from typing import Any
+
+import numpy as np
+import tqdm
+
+from pipelines.config import DataConfig
+from pipelines.dataset import inspection, mask_kinds, mask_values, set_findings
+from pipelines.dataset.findings import Finding
+from pipelines.dataset.inspection import ImageFacts, Inspection
+from pipelines.dataset.mask_kinds import MaskSettings
+from pipelines.dataset.mask_values import MaskCoding, MaskValues
+from pipelines.dataset.pairing import Affixes, Pair, find_pairs
+from pipelines.images import ArrayCache
+
+# Files that are read at once: reading, hashing and adding up leave Python's lock.
+MOST_THREADS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """What reading a set has shown.
+
+    Attributes:
+        pairs: those that could be read.
+        facts: of each of them.
+        coding: what the values of the masks mean; None if that is not clear.
+        findings: errors and warnings, by file, then those of the set.
+        pairs_found: how many there are, readable or not.
+    """
+
+    pairs: tuple[Pair, ...]
+    facts: tuple[ImageFacts, ...]
+    coding: MaskCoding | None
+    findings: tuple[Finding, ...]
+    pairs_found: int
+
+
+def survey(
+    config: DataConfig,
+    *,
+    images: str | None = None,
+    masks: str | None = None,
+    known: MaskCoding | None = None,
+    scaling: str = "per_image",
+    cache: ArrayCache | None = None,
+) -> Survey:
+    """Pairs images with masks and reads all of them once, block by block.
+
+    Args:
+        config: patterns of images and masks, and what mask values mean.
+        images: pattern of other images to read in the same way.
+        masks: pattern of their masks.
+        known: how the masks of the same run were read.
+        scaling: of the pixels: "per_image" or "dtype".
+        cache: of decoded images.
+
+    Raises:
+        ValueError: a pattern names nothing.
+    """
+    pairs, found = find_pairs(
+        images or config.images,
+        masks or config.masks,
+        Affixes(config.image_prefix, config.image_suffix),
+        Affixes(config.mask_prefix, config.mask_suffix),
+    )
+    settings = _mask_settings(config, known)
+    inspections = _inspect_all(
+        pairs, how=scaling, in_colour=bool(settings.colours), cache=cache
+    )
+    readable: list[Pair] = []
+    facts: list[ImageFacts] = []
+    for pair, inspected in zip(pairs, inspections, strict=True):
+        found += inspected.findings
+        if inspected.facts is not None:
+            readable.append(pair)
+            facts.append(inspected.facts)
+    coding = None
+    if facts:
+        coding, others = mask_kinds.recognise(_values(readable, facts), settings, known)
+        found += others
+        found += set_findings.of_images(readable, facts)
+    return Survey(tuple(readable), tuple(facts), coding, tuple(found), len(pairs))
+
+
+def class_counts(facts: tuple[ImageFacts, ...], coding: MaskCoding) -> np.ndarray:
+    """Returns the pixels of each class in each mask, without ignored ones.
+
+    Returns:
+        int64 (images, num_classes).
+    """
+    counts = np.zeros((len(facts), mask_values.IGNORED + 1), np.int64)
+    for row, one in zip(counts, facts, strict=True):
+        values = np.array(list(one.mask_counts))
+        pixels = list(one.mask_counts.values())
+        np.add.at(row, mask_values.class_ids(values, coding), pixels)
+    return counts[:, : coding.num_classes]
+
+
+def _mask_settings(config: DataConfig, known: MaskCoding | None) -> MaskSettings:
+    """Returns what the user says of the masks, or else what the run took them for."""
+    colours, ignored = config.class_colours, config.ignore_value
+    if known is not None:
+        colours = colours or known.colours
+        ignored = known.ignore_value if ignored is None else ignored
+    return MaskSettings(config.mask_kind, colours, ignored)
+
+
+def _inspect_all(pairs: list[Pair], **options: Any) -> list[Inspection]:
+    """Inspects pairs on several threads; the order is kept."""
+    threads = min(MOST_THREADS, os.cpu_count() or 1, max(1, len(pairs)))
+    executor = concurrent.futures.ThreadPoolExecutor(threads)
+    try:
+        results = executor.map(lambda pair: inspection.inspect(pair, **options), pairs)
+        progress = tqdm.tqdm(
+            results, "Checking", total=len(pairs), unit="image", disable=None
+        )
+        return list(progress)
+    finally:
+        # After Ctrl-C the files that wait are not read.
+        executor.shutdown(cancel_futures=True)
+
+
+def _values(pairs: list[Pair], facts: list[ImageFacts]) -> list[MaskValues]:
+    return [
+        MaskValues(pair.mask.name, one.mask_counts, one.mask_runs, one.mask_in_colour)
+        for pair, one in zip(pairs, facts, strict=True)
+    ]

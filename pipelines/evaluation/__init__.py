@@ -1,0 +1,1 @@
+"""evaluate: scores a run on images and masks."""

@@ -1,0 +1,153 @@
+"""evaluate: scores of a trained model on a set of images with masks."""
+
+import dataclasses
+import logging
+import pathlib
+
+from pipelines import run_folder, scores
+from pipelines.config import EvaluateConfig
+from pipelines.dataset import Dataset, load_dataset
+from pipelines.evaluation.seen_images import seen_images
+from pipelines.evaluation.set_scores import FoundScores, SetScores, defined
+from pipelines.evaluation.threshold_choice import Threshold, choose_threshold
+from pipelines.images.writing import write_bytes_atomically
+from pipelines.overlap_tile import Net
+from pipelines.report import write_report
+from pipelines.run_folder import Run
+from pipelines.scores.evaluation_result import Evaluation
+from pipelines.scores.image_scores import extremes
+from pipelines.validation import Validation, pictures_of, validate
+
+logger = logging.getLogger(__name__)
+
+# Of the worst images, and of the best.
+NUM_PICTURES = 2
+
+
+def evaluate(config: EvaluateConfig) -> Evaluation:
+    """Scores a run on images with masks.
+
+    Counts are added up over all images, then divided once. Images are read and scored
+    one by one, each whole: they must fit in memory, with what the net puts out.
+
+    Raises:
+        ValueError: data or run cannot be read or do not fit each other.
+    """
+    run = run_folder.load(config.model)
+    net = Net(run.model)
+    dataset = _load_data(config, run, net)
+    warnings = seen_images(dataset, run.record)
+    for warning in warnings:
+        logger.warning("Warning: %s", warning)
+    threshold = choose_threshold(config.threshold, run.record, net, dataset)
+    others = SetScores(
+        dataset,
+        max(2, net.num_channels),
+        threshold.value,
+        inside=config.inside,
+        quick=config.scores == "quick",
+    )
+    result = validate(
+        net,
+        dataset,
+        threshold=threshold.value,
+        progress="Scoring",
+        on_image=others.add,
+    )
+    evaluation = _evaluation(run, result, others.result(), threshold, warnings)
+    if config.json:
+        _write(config.json, f"{evaluation.to_json()}\n".encode())
+    if config.report:
+        _write_report(config, run, net, dataset, result, evaluation, threshold)
+    return evaluation
+
+
+def _load_data(config: EvaluateConfig, run: Run, net: Net) -> Dataset:
+    kind = run.record.coding.kind if config.mask_kind == "auto" else config.mask_kind
+    config = dataclasses.replace(config, mask_kind=kind)
+    dataset = load_dataset(config, known=run.record.coding, scaling=run.record.scaling)
+    num_classes = max(2, net.num_channels)
+    if dataset.coding.num_classes > num_classes:
+        raise ValueError(
+            f"{config.masks}: {dataset.coding.num_classes} classes, but the model "
+            f"knows {num_classes}. Score masks of the kind it was trained on."
+        )
+    if dataset.channels != net.channels:
+        raise ValueError(
+            f"{config.images}: {dataset.channels} channels, but the model takes "
+            f"{net.channels}. Score images of the kind it was trained on."
+        )
+    return dataset
+
+
+def _evaluation(
+    run: Run,
+    result: Validation,
+    found: FoundScores,
+    threshold: Threshold,
+    warnings: list[str],
+) -> Evaluation:
+    by_class = scores.class_scores(result.confusion)
+    classes = [
+        {
+            "name": name,
+            "iou": defined(by_class.iou[index]),
+            "dice": defined(by_class.dice[index]),
+            "precision": defined(by_class.precision[index]),
+            "recall": defined(by_class.recall[index]),
+            "boundary_f1": found.boundary_f1[index],
+            "hausdorff95": found.hausdorff95[index],
+        }
+        for index, name in enumerate(run.record.classes)
+    ]
+    return Evaluation(
+        classes=classes,
+        mean_iou=defined(scores.mean_iou(result.confusion)),
+        pixel_error=defined(scores.pixel_error(result.confusion)),
+        threshold=threshold.value,
+        images=len(result.images),
+        v_rand=found.v_rand,
+        v_info=found.v_info,
+        rand_error=found.rand_error,
+        warping_error=found.warping_error,
+        average_precision=found.average_precision,
+        hausdorff_unit=found.hausdorff_unit,
+        threshold_from=threshold.source,
+        warnings=warnings,
+    )
+
+
+def _write_report(
+    config: EvaluateConfig,
+    run: Run,
+    net: Net,
+    dataset: Dataset,
+    result: Validation,
+    evaluation: Evaluation,
+    threshold: Threshold,
+) -> None:
+    """Writes the page: the best and the worst images are segmented once more."""
+    notes = extremes(result.images, NUM_PICTURES)
+    has_history = (run.path / run_folder.HISTORY).is_file()
+    path = pathlib.Path(str(config.report))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_report(
+        path,
+        title=f"Scores of the run {run.path.name}",
+        record=run.record,
+        history=run_folder.load_history(run.path) if has_history else [],
+        pictures=list(pictures_of(net, dataset, notes, threshold.value)),
+        facts={
+            "Images": f"{len(dataset.pairs)}: {config.images}",
+            "Masks": f"{config.masks} ({dataset.coding.in_words})",
+            "Threshold": str(threshold),
+        },
+        validation=result,
+        evaluation=evaluation,
+    )
+
+
+def _write(name: str, content: bytes) -> None:
+    path = pathlib.Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes_atomically(path, content)

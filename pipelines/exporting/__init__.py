@@ -1,0 +1,1 @@
+"""export: writes a run as a SavedModel for TensorFlow Serving."""

@@ -1,0 +1,39 @@
+"""Warm-up requests: what a server runs of a version before it offers it.
+
+The first request of each kind is slow, and a version that fails is not offered: the
+former one goes on serving.
+"""
+
+import pathlib
+from collections.abc import Iterable
+
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from pipelines.exporting.example_requests import ExampleRequest
+
+# The place where TensorFlow Serving looks.
+FILE = pathlib.Path("assets.extra") / "tf_serving_warmup_requests"
+
+
+def write_warm_up(version: pathlib.Path, requests: Iterable[ExampleRequest]) -> None:
+    """Writes requests into a version, in TensorFlow Serving's form.
+
+    Args:
+        version: its folder.
+        requests: at most 1000, TensorFlow Serving's limit.
+    """
+    file = version / FILE
+    file.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for request in requests:
+            writer.write(_log(request).SerializeToString())
+
+
+def _log(request: ExampleRequest) -> prediction_log_pb2.PredictionLog:
+    log = prediction_log_pb2.PredictionLog()
+    message = log.predict_log.request
+    message.model_spec.signature_name = request.signature
+    for name, array in request.inputs.items():
+        message.inputs[name].CopyFrom(tf.make_tensor_proto(array))
+    return log

@@ -1,0 +1,191 @@
+"""The overlap-tile strategy: images of any size through the net, without seams.
+
+Figure 2 of the paper (arXiv:1505.04597): tiles overlap by the context that the net
+sees, and the image is mirrored at its borders. `keras_unet.geometry.plan_side` places
+the tiles so that every kept pixel equals that of one pass over the whole mirrored
+image; nothing is blended.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_unet import geometry
+from pipelines import decision, scaling
+from pipelines.images import ArrayImage
+from pipelines.images.mirroring import mirrored_window
+
+# With its margins 704 pixels at depth 4: about 127 MB for each feature map of a net
+# with 64 base filters, and most images of 512 pixels go in one piece.
+LARGEST_CORE = 512
+
+TileFunction = Callable[[Any], Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class TilePlan:
+    """The tiles of an image: how its rows and its columns are shared out."""
+
+    rows: geometry.TileSide
+    columns: geometry.TileSide
+
+    @property
+    def input_pixels(self) -> int:
+        """Pixels that the net takes at once."""
+        return int(self.rows.input_size * self.columns.input_size)
+
+    @property
+    def num_tiles(self) -> int:
+        """Tiles of the whole image."""
+        return int(self.rows.num_tiles * self.columns.num_tiles)
+
+    def origins(self) -> Iterator[tuple[int, int]]:
+        """Yields (top, left) of the cores, row by row."""
+        for row in range(self.rows.num_tiles):
+            for column in range(self.columns.num_tiles):
+                yield row * self.rows.core, column * self.columns.core
+
+
+def plan_tiles(
+    height: int, width: int, largest_core: int, depth: int, variant: str
+) -> TilePlan:
+    """Plans the tiles of an image; see `keras_unet.geometry.plan_side`."""
+    rows, columns = (
+        geometry.plan_side(size, largest_core, depth, variant)
+        for size in (height, width)
+    )
+    return TilePlan(rows, columns)
+
+
+def net_geometry(model: Any) -> tuple[int, str]:
+    """Returns (depth, variant) of a model made by `keras_unet.build_unet`.
+
+    Raises:
+        ValueError: the model is another one.
+    """
+    names = {layer.name for layer in model.layers}
+    if "size_check" not in names:
+        raise ValueError(
+            f"The model {model.name} was not made by keras_unet.build_unet: it has no "
+            "layer size_check, which knows depth and variant."
+        )
+    check = model.get_layer("size_check")
+    return check.depth, check.variant
+
+
+class Net:
+    """A model that ends in logits, compiled once for images of every size.
+
+    Its weights are read at each call: a net made before training follows it.
+
+    Args:
+        model: made by `keras_unet.build_unet` with `activation=None`.
+
+    Attributes:
+        depth: number of poolings.
+        variant: "paper" or "padded".
+        channels: of the images it takes.
+        num_channels: of the logits.
+        base_filters: channels of the first stage.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.depth, self.variant = net_geometry(model)
+        self.base_filters: int = model.get_layer("encoder_0_conv_0").filters
+        self.channels: int = model.input_shape[-1]
+        self.num_channels: int = model.output_shape[-1]
+        tiles = tf.TensorSpec((None, None, None, self.channels), tf.float32)
+        statistic = tf.TensorSpec((self.channels,), tf.float32)
+
+        @tf.function(input_signature=[tiles])
+        def tile_logits(tiles: tf.Tensor) -> tf.Tensor:
+            return model(tiles, training=False)
+
+        @tf.function(input_signature=[tiles, statistic, statistic])
+        def tile_probability(
+            tiles: tf.Tensor, mean: tf.Tensor, std: tf.Tensor
+        ) -> tf.Tensor:
+            logits = model(scaling.scale(tiles, mean, std), training=False)
+            return decision.probability_from_logits(logits)
+
+        self._tile_logits = tile_logits
+        self._tile_probability = tile_probability
+
+    def logits(self, image: np.ndarray, largest_core: int = LARGEST_CORE) -> np.ndarray:
+        """Returns the logits of a whole scaled image; see `segment`."""
+        return segment(
+            image,
+            self._tile_logits,
+            depth=self.depth,
+            variant=self.variant,
+            largest_core=largest_core,
+        )
+
+    def probability(
+        self, image: np.ndarray, largest_core: int = LARGEST_CORE
+    ) -> np.ndarray:
+        """Returns the probabilities of a whole scaled image; see `segment`."""
+        logits = self.logits(image, largest_core)
+        return np.asarray(decision.probability_from_logits(logits))
+
+    def tile_probability(
+        self, pixels: np.ndarray, mean: np.ndarray, std: np.ndarray
+    ) -> np.ndarray:
+        """Returns the probabilities of one tile, all that the net puts out of it.
+
+        Args:
+            pixels: float32 (height, width, channels) of a legal size, not scaled.
+            mean: float32 (channels,), of the whole image.
+            std: float32 (channels,), of the whole image.
+
+        Returns:
+            float32 (rows, columns, num_channels).
+        """
+        return self._tile_probability(pixels[np.newaxis], mean, std).numpy()[0]
+
+
+def segment(
+    image: np.ndarray,
+    function: TileFunction,
+    *,
+    depth: int,
+    variant: str,
+    largest_core: int = LARGEST_CORE,
+) -> np.ndarray:
+    """Applies a net to a whole image, tile by tile.
+
+    Args:
+        image: float32 (height, width, channels), scaled.
+        function: the net, from (1, rows, columns, channels) to (1, ..., num_classes).
+        depth: number of poolings of the net.
+        variant: "paper" or "padded".
+        largest_core: the most pixels of a side that one tile keeps.
+
+    Returns:
+        float32 (height, width, num_classes).
+    """
+    height, width = image.shape[:2]
+    plan = plan_tiles(height, width, largest_core, depth, variant)
+    rows, columns = plan.rows, plan.columns
+    source = ArrayImage(image, "the image")
+    result: np.ndarray | None = None
+    for top, left in plan.origins():
+        tile = mirrored_window(
+            source,
+            top - rows.before,
+            left - columns.before,
+            rows.input_size,
+            columns.input_size,
+        )
+        output = np.asarray(function(tile[np.newaxis]))[0]
+        if result is None:
+            result = np.empty((height, width, output.shape[-1]), np.float32)
+        kept = result[top : top + rows.core, left : left + columns.core]
+        kept[...] = output[
+            rows.crop : rows.crop + kept.shape[0],
+            columns.crop : columns.crop + kept.shape[1],
+        ]
+    return np.empty((height, width, 0), np.float32) if result is None else result

@@ -1,0 +1,187 @@
+"""What the net does with one tile: one pass, or the mean of its 8 flips and turns."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from keras_unet import geometry
+from pipelines.images import WindowedImage
+from pipelines.images.layout import Window
+from pipelines.images.mirroring import mirrored_window
+from pipelines.overlap_tile.background import ahead
+from pipelines.overlap_tile.overlap_tile import Net, TilePlan
+
+
+@dataclasses.dataclass(frozen=True)
+class _Side:
+    """One side of the windows of a tile.
+
+    A pass over the turned image has its pooling grid begin at the turned image's
+    first pixel. Seen from the image itself, a flipped side has another phase, unless
+    its size is a multiple of 2**depth: the flipped window begins `phase` pixels
+    before the core, which costs one more step of the grid.
+
+    Attributes:
+        start: first pixel read, from the core's first pixel.
+        size: pixels read.
+        plain: what the net takes of them.
+        flipped: what it takes of them, and then flips.
+        plain_crop: where the core begins in the net's output.
+        flipped_crop: the same for the flipped window.
+        core: pixels kept.
+    """
+
+    start: int
+    size: int
+    plain: slice
+    flipped: slice
+    plain_crop: int
+    flipped_crop: int
+    core: int
+
+
+def _side(size: int, side: geometry.TileSide, step: int, turned: bool) -> _Side:
+    phase = size % step if turned else 0
+    input_size = side.input_size + (step if phase else 0)
+    plain = -side.before
+    flipped = side.core + phase + side.before - input_size
+    start = min(plain, flipped) if turned else plain
+    return _Side(
+        start=start,
+        size=(max(plain, flipped) if turned else plain) + input_size - start,
+        plain=slice(plain - start, plain - start + input_size),
+        flipped=slice(flipped - start, flipped - start + input_size),
+        plain_crop=side.crop,
+        flipped_crop=side.crop + phase,
+        core=side.core,
+    )
+
+
+class TilePass:
+    """Computes the probabilities of the cores of tiles.
+
+    With `flips`, the mean of the probabilities of the 8 passes over the whole image
+    in each of its flips and quarter turns, turned back: exactly that, tile by tile.
+
+    Args:
+        net: the net.
+        plan: of the tiles.
+        height: of the image, pixels.
+        width: of the image, pixels.
+        flips: averages over the flips and turns.
+    """
+
+    def __init__(
+        self, net: Net, plan: TilePlan, height: int, width: int, flips: bool = False
+    ) -> None:
+        step = 2**net.depth
+        self._net = net
+        self._rows = _side(height, plan.rows, step, flips)
+        self._columns = _side(width, plan.columns, step, flips)
+        turns = itertools.product((False, True), repeat=3)
+        self._turns = list(turns) if flips else [(False, False, False)]
+
+    @property
+    def read_pixels(self) -> int:
+        """Pixels of the window that is read for a tile."""
+        return self._rows.size * self._columns.size
+
+    @property
+    def input_pixels(self) -> int:
+        """Pixels that the net takes at once."""
+        sides = (self._rows.plain, self._columns.plain)
+        return int(np.prod([side.stop - side.start for side in sides]))
+
+    def read(self, image: WindowedImage, top: int, left: int) -> np.ndarray:
+        """Reads what is needed for the core at (top, left), as float32.
+
+        Raises:
+            ValueError: pixels are NaN or infinite, or cannot be read.
+        """
+        rows, columns = self._rows, self._columns
+        pixels = mirrored_window(
+            image, top + rows.start, left + columns.start, rows.size, columns.size
+        )
+        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+            raise ValueError(
+                f"{image.name}: holds NaN or infinite pixels, which would spread over "
+                "the whole image. Replace them with finite values."
+            )
+        return pixels.astype(np.float32)
+
+    def probability(
+        self, pixels: np.ndarray, mean: np.ndarray, std: np.ndarray
+    ) -> np.ndarray:
+        """Returns the probabilities of a core.
+
+        Args:
+            pixels: as `read` returns them.
+            mean: float32 (channels,), of the whole image.
+            std: float32 (channels,), of the whole image.
+
+        Returns:
+            float32 (rows of the core, columns of the core, num_channels).
+        """
+        first, *others = self._turns
+        total = self._turned(pixels, mean, std, first)
+        if not others:
+            return total
+        total = total.copy()
+        for turn in others:
+            total += self._turned(pixels, mean, std, turn)
+        return total / len(self._turns)
+
+    def _turned(
+        self,
+        pixels: np.ndarray,
+        mean: np.ndarray,
+        std: np.ndarray,
+        turn: tuple[bool, ...],
+    ) -> np.ndarray:
+        flip_rows, flip_columns, transpose = turn
+        crops = []
+        for axis, (side, flip) in enumerate(
+            ((self._rows, flip_rows), (self._columns, flip_columns))
+        ):
+            part = side.flipped if flip else side.plain
+            pixels = pixels[(slice(None),) * axis + (part,)]
+            pixels = np.flip(pixels, axis) if flip else pixels
+            first = side.flipped_crop if flip else side.plain_crop
+            crops.append(slice(first, first + side.core))
+        if transpose:
+            pixels = pixels.swapaxes(0, 1)
+        result = self._net.tile_probability(np.ascontiguousarray(pixels), mean, std)
+        if transpose:
+            result = result.swapaxes(0, 1)
+        result = result[crops[0], crops[1]]
+        for axis, flip in enumerate((flip_rows, flip_columns)):
+            result = np.flip(result, axis) if flip else result
+        return result
+
+
+def probability_windows(
+    image: WindowedImage,
+    tile_pass: TilePass,
+    plan: TilePlan,
+    mean: np.ndarray,
+    std: np.ndarray,
+) -> Iterator[Window]:
+    """Yields the probabilities of an image, core by core.
+
+    The next tile is read while the net computes. Nothing of the image's size is held.
+
+    Yields:
+        (top, left, probabilities), float32 (height, width, num_channels), from left to
+        right and from top to bottom.
+
+    Raises:
+        ValueError: pixels are not finite, or cannot be read.
+    """
+    reads = (
+        (top, left, tile_pass.read(image, top, left)) for top, left in plan.origins()
+    )
+    for top, left, pixels in ahead(reads):
+        kept = tile_pass.probability(pixels, mean, std)
+        yield top, left, kept[: image.height - top, : image.width - left]

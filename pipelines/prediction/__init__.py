@@ -1,0 +1,1 @@
+"""predict: from image files to mask files in constant memory."""

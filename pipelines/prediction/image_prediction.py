@@ -1,0 +1,137 @@
+"""One image through the net: opened, planned within the memory, written by windows."""
+
+import contextlib
+import dataclasses
+import pathlib
+from collections.abc import Callable, Generator, Iterable, Iterator
+
+import numpy as np
+
+from pipelines import scaling
+from pipelines.dataset.derived_images import MatchedChannels
+from pipelines.images import (
+    ArrayCache,
+    ImageEntry,
+    WindowedImage,
+    match_channels,
+    open_image,
+)
+from pipelines.images.layout import ImageLayout, ImageToWrite, Window
+from pipelines.overlap_tile import Net
+from pipelines.overlap_tile.background import ahead
+from pipelines.overlap_tile.tile_passes import probability_windows
+from pipelines.prediction.instance_windows import instance_windows
+from pipelines.prediction.memory_plan import MemoryModel, largest_plan
+from pipelines.prediction.output_values import OutputValues
+
+# Images that are not read in parts are decoded into memory up to here, else to disk.
+MOST_DECODED_BYTES = 64 * 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class ImagePredictor:
+    """A net at work, and how.
+
+    Attributes:
+        net: the net.
+        values: what is written for a pixel.
+        scaling: of the pixels.
+        memory: what the process takes.
+        budget: bytes that it may take.
+        flips: averages over flips and turns.
+        cache_folder: where large images are decoded to.
+    """
+
+    net: Net
+    values: OutputValues
+    scaling: str
+    memory: MemoryModel
+    budget: int
+    flips: bool
+    cache_folder: pathlib.Path
+
+    def layout(self, image: WindowedImage) -> ImageLayout:
+        """Returns what is written for an image.
+
+        Raises:
+            ValueError: the net takes other channels.
+        """
+        nothing = np.empty((0, 0, image.channels), np.uint8)
+        match_channels(nothing, self.net.channels, image.name)
+        return ImageLayout(
+            image.height,
+            image.width,
+            self.values.channels,
+            self.values.dtype,
+            self.values.averaged,
+            image.pixel_size,
+            image.georeference,
+        )
+
+    def images(
+        self, entries: Iterable[ImageEntry], advance: Callable[[int], object]
+    ) -> Generator[ImageToWrite, None, None]:
+        """Yields results to be written, each while its image is open.
+
+        Args:
+            entries: the images.
+            advance: is called with a number of pixels when they are done.
+
+        Raises:
+            ValueError: an image cannot be read, does not fit the net, or the memory
+                does not do; names the image.
+        """
+        for entry in entries:
+            with self._opened(entry) as image:
+                layout = self.layout(image)
+                windows = ahead(self._windows(image, layout))
+                with contextlib.closing(windows):
+                    counted = _counted(windows, advance)
+                    yield ImageToWrite(layout, self._numbered(layout, counted))
+
+    def _opened(self, entry: ImageEntry) -> WindowedImage:
+        image = open_image(entry)
+        size = image.height * image.width * image.channels * image.dtype.itemsize
+        if size <= MOST_DECODED_BYTES:
+            return image
+        image.close()
+        # It serves formats only that are not read in parts.
+        return open_image(entry, ArrayCache(self.cache_folder, 2**62))
+
+    def _windows(self, image: WindowedImage, layout: ImageLayout) -> Iterator[Window]:
+        source = MatchedChannels(image, self.net.channels)
+        mean, std = scaling.statistics_of(source, self.scaling)
+        if not (np.isfinite(mean).all() and np.isfinite(std).all()):
+            raise ValueError(
+                f"{image.name}: holds NaN or infinite pixels, which would spread over "
+                "the whole image. Replace them with finite values."
+            )
+        decoded = image.height * image.width * image.channels * image.dtype.itemsize
+        plan, tile_pass = largest_plan(
+            self.net,
+            self.memory,
+            layout,
+            self.budget,
+            flips=self.flips,
+            held=min(decoded, MOST_DECODED_BYTES),
+        )
+        for top, left, probability in probability_windows(
+            source, tile_pass, plan, mean, std
+        ):
+            yield top, left, self.values.encode(probability)
+
+    def _numbered(
+        self, layout: ImageLayout, windows: Iterable[Window]
+    ) -> Iterable[Window]:
+        if not self.values.numbered:
+            return windows
+        mask = dataclasses.replace(layout, dtype=np.dtype(np.uint8))
+        return instance_windows(ImageToWrite(mask, windows), str(self.cache_folder))
+
+
+def _counted(
+    windows: Iterable[Window], advance: Callable[[int], object]
+) -> Iterator[Window]:
+    for top, left, pixels in windows:
+        yield top, left, pixels
+        advance(pixels.shape[0] * pixels.shape[1])

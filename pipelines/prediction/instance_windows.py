@@ -1,0 +1,63 @@
+"""Masks as numbered objects, exact across the borders of windows."""
+
+import tempfile
+from collections.abc import Generator
+from typing import IO
+
+import numpy as np
+from scipy import ndimage
+
+from pipelines.images.components import Parents
+from pipelines.images.layout import ImageToWrite, Window, row_bands
+
+# Rows that are labelled at once.
+BAND_ROWS = 64
+DTYPE = np.dtype(np.uint32)
+
+
+def instance_windows(
+    mask: ImageToWrite, folder: str | None = None
+) -> Generator[Window, None, None]:
+    """Numbers the connected objects of a mask, whose windows are read once.
+
+    Pixels that share a side are connected, and numbers are those of
+    `scipy.ndimage.label` on the whole mask. What is not yet final waits in a file, so
+    memory is that of a few rows and of one number for each part of an object.
+
+    Args:
+        mask: of one channel; 0 is background, all else is foreground.
+        folder: of the file, which has no name; by default that of the system.
+
+    Yields:
+        (top, 0, numbers): uint32 (rows, width, 1), from top to bottom.
+
+    Raises:
+        ValueError: there are more parts than uint32 has numbers.
+        OSError: the disk is full.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        final = _write_parts(mask, file)
+        file.seek(0)
+        width = mask.layout.width
+        for top in range(0, mask.layout.height, BAND_ROWS):
+            rows = min(BAND_ROWS, mask.layout.height - top)
+            parts = np.frombuffer(file.read(rows * width * DTYPE.itemsize), DTYPE)
+            yield top, 0, final[parts].reshape(rows, width, 1)
+
+
+def _write_parts(mask: ImageToWrite, file: IO[bytes]) -> np.ndarray:
+    """Writes the parts of each band; returns the object of each part, uint32."""
+    parents = Parents()
+    above = np.zeros(mask.layout.width, np.int64)
+    for band in row_bands(mask, BAND_ROWS):
+        found, count = ndimage.label(band[..., 0])
+        numbers = np.where(found, found.astype(np.int64) + parents.count, 0)
+        parents.add(count)
+        if parents.count > np.iinfo(DTYPE).max:
+            raise ValueError(
+                "the mask has more parts than uint32 can number. Write output mask."
+            )
+        parents.join(above, numbers[0])
+        above = numbers[-1]
+        file.write(numbers.astype(DTYPE).tobytes())
+    return parents.final_numbers()[0].astype(DTYPE)

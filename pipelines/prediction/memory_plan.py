@@ -1,0 +1,149 @@
+"""The largest tile that a bound on the memory of the whole process allows.
+
+The peak is what the process holds before its first tile (TensorFlow, the model), which
+is measured, plus what a tile takes, which is foreseen: feature maps that live at once,
+windows that are read ahead and results that wait to be written.
+"""
+
+import dataclasses
+import pathlib
+import resource
+import sys
+
+import numpy as np
+
+from keras_unet import geometry
+from pipelines.config.byte_sizes import in_megabytes
+from pipelines.images.layout import TILE_SIDE, ImageLayout
+from pipelines.overlap_tile import Net, TilePlan, plan_tiles
+from pipelines.overlap_tile.tile_passes import TilePass
+
+# Measured with benchmarks/prediction_memory.py: the last decoder stage has the skip,
+# the upsampled and the joined map and a result at once, five float32 maps of the first
+# stage; the rest are images, logits and what oneDNN puts aside.
+LIVE_MAPS = 5.0
+OTHER_BYTES_PER_PIXEL = 140
+# Tensors that live at once for each channel out: logits, probabilities, their parts.
+LIVE_OUTPUTS = 4
+# TensorFlow's allocator leaves gaps.
+SAFETY = 1.08
+# Decoded parts of files (64 MiB) and blocks that are added up for the statistics.
+READER_BYTES = 112 * 2**20
+# Where the user gives no bound: enough for tiles of a good size in a process of its
+# own; and what a process that has trained before may take beyond what it holds.
+DEFAULT_BYTES = 1500 * 10**6
+DEFAULT_BEYOND = 500 * 10**6
+# One window is read, one waits, one is computed; results alike.
+WAITING = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryModel:
+    """What a net takes.
+
+    Attributes:
+        resident: bytes of the process before its first tile.
+        base_filters: of the net.
+        channels: of its images.
+        num_channels: of its logits.
+    """
+
+    resident: int
+    base_filters: int
+    channels: int
+    num_channels: int
+
+    @classmethod
+    def of_warm(cls, net: Net) -> "MemoryModel":
+        """Computes the smallest tile, then measures what the process holds."""
+        size = geometry.least_input_size(net.depth, net.variant)
+        nothing = np.zeros(net.channels, np.float32)
+        pixels = np.zeros((size, size, net.channels), np.float32)
+        net.tile_probability(pixels, nothing, nothing + 1)
+        return cls(resident_bytes(), net.base_filters, net.channels, net.num_channels)
+
+    @property
+    def default_budget(self) -> int:
+        """The bytes that the process may take where the user does not say."""
+        return max(DEFAULT_BYTES, self.resident + DEFAULT_BEYOND)
+
+    def peak(self, tile_pass: TilePass, plan: TilePlan, output: ImageLayout) -> int:
+        """Foresees the peak of the process in bytes.
+
+        Args:
+            tile_pass: what is computed of a tile.
+            plan: of the tiles.
+            output: what is written.
+        """
+        net = 4 * LIVE_MAPS * self.base_filters + OTHER_BYTES_PER_PIXEL
+        net += 4 * LIVE_OUTPUTS * (self.num_channels + self.channels)
+        tile = net * tile_pass.input_pixels * SAFETY
+        reads = WAITING * 4 * self.channels * tile_pass.read_pixels
+        core = int(plan.rows.core * plan.columns.core)
+        pixel_bytes = output.channels * output.dtype.itemsize
+        results = core * (WAITING * pixel_bytes + 8 * self.num_channels)
+        # Rows of tiles that become rows of tiles of the file, and a smaller level.
+        bands = (int(plan.rows.core) + 3 * TILE_SIDE) * output.row_bytes
+        held = min(bands, 2 * output.num_bytes)
+        return int(self.resident + READER_BYTES + tile + reads + results + held)
+
+
+def largest_plan(
+    net: Net,
+    model: MemoryModel,
+    output: ImageLayout,
+    budget: int,
+    *,
+    flips: bool = False,
+    held: int = 0,
+) -> tuple[TilePlan, TilePass]:
+    """Plans the largest tiles of which the peak stays within a bound.
+
+    The whole image is one tile where it fits.
+
+    Args:
+        net: the net.
+        model: what it takes.
+        output: what is written; as high and wide as the image.
+        budget: bytes that the process may take.
+        flips: averages over flips and turns.
+        held: bytes that the image and its result take whatever the tiles are.
+
+    Raises:
+        ValueError: not even the smallest tiles fit; says what would do.
+    """
+    step = 2**net.depth
+
+    def planned(steps: int) -> tuple[TilePlan, TilePass, int]:
+        height, width = output.height, output.width
+        plan = plan_tiles(height, width, steps * step, net.depth, net.variant)
+        tile_pass = TilePass(net, plan, height, width, flips)
+        return plan, tile_pass, held + model.peak(tile_pass, plan, output)
+
+    whole = -(-max(output.height, output.width) // step)
+    if planned(whole)[2] <= budget:
+        return planned(whole)[:2]
+    fits, too_large = 0, whole
+    while too_large - fits > 1:
+        middle = (fits + too_large) // 2
+        if planned(middle)[2] <= budget:
+            fits = middle
+        else:
+            too_large = middle
+    if fits == 0:
+        raise ValueError(
+            f"memory is {in_megabytes(budget)}, but this net takes at least "
+            f"{in_megabytes(planned(1)[2])} for the smallest tiles of this image. "
+            "Give it that, or better half as much again: small tiles are slow."
+        )
+    return planned(fits)[:2]
+
+
+def resident_bytes() -> int:
+    """Returns the memory that the process holds now; where unknown, its peak."""
+    statistics = pathlib.Path("/proc/self/statm")
+    if statistics.exists():
+        pages = int(statistics.read_text().split()[1])
+        return pages * resource.getpagesize()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,201 @@
+"""predict: from image files to mask files of the same sizes."""
+
+import contextlib
+import errno
+import logging
+import pathlib
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from pipelines import run_folder
+from pipelines.config import PredictConfig
+from pipelines.config.byte_sizes import parse_bytes
+from pipelines.images import file_key, find_images, open_image
+from pipelines.images.appearing import appearing
+from pipelines.images.windowed_writing import write_windowed
+from pipelines.overlap_tile import Net
+from pipelines.prediction.image_prediction import ImagePredictor
+from pipelines.prediction.inference_precision import in_precision
+from pipelines.prediction.memory_plan import MemoryModel
+from pipelines.prediction.output_values import OutputValues
+from pipelines.prediction.prediction_files import (
+    DoneFiles,
+    OutputFile,
+    check_writable,
+    plan_files,
+)
+
+logger = logging.getLogger(__name__)
+
+# Settings that change what is written.
+_SETTINGS = ("output", "probability_dtype", "flips", "precision", "pyramid")
+_MOST_NAMED = 20
+
+
+def predict(config: PredictConfig) -> list[pathlib.Path]:
+    """Segments image files of any size and writes a mask for each.
+
+    Masks are 0 and 255 up to two classes and class ids from three on; probabilities are
+    uint16, 65535 for 1, unless set otherwise: P(foreground) up to two classes, one
+    channel a class from three on. Outputs are STEM.png, or STEM.tif for TIFF files and
+    for what PNG cannot hold. An image that fails does not stop the others.
+
+    Returns:
+        The files that are done, in the order of the images.
+
+    Raises:
+        ValueError: the run cannot be read, or files would overwrite each other
+            (nothing is written then); or some of the images failed, after all the
+            others are done: names each with its reason.
+    """
+    entries = find_images(config.images, damaged=True)
+    run = run_folder.load(config.model)
+    values = OutputValues(
+        config.output,
+        config.probability_dtype,
+        run.model.output_shape[-1],
+        run.record.threshold,
+    )
+    fits = values.channels == 1 and values.dtype in (np.uint8, np.uint16)
+    files = plan_files(entries, config.out, config.format, fits and not config.pyramid)
+    check_writable(files[0].path.parent)
+    model_keys = [
+        file_key(run.path / name) for name in (run_folder.MODEL, run_folder.RECORD)
+    ]
+    done = DoneFiles([*model_keys, *(getattr(config, name) for name in _SETTINGS)])
+    results: dict[OutputFile, pathlib.Path] = {}
+    if config.resume:
+        found = {file: done.find(file) for file in files}
+        results = {file: path for file, path in found.items() if path is not None}
+    failures = _write_all(config, run, values, done, files, results)
+    if failures:
+        raise ValueError(_summary(failures, len(files)))
+    return [results[file] for file in files]
+
+
+def _write_all(
+    config: PredictConfig,
+    run: run_folder.Run,
+    values: OutputValues,
+    done: DoneFiles,
+    files: list[OutputFile],
+    results: dict[OutputFile, pathlib.Path],
+) -> list[str]:
+    """Adds to `results` what was missing; returns what is said of failures."""
+    todo = [file for file in files if file not in results]
+    failures: list[str] = []
+    if not todo:
+        return failures
+    net = Net(in_precision(run.model, config.precision))
+    memory = MemoryModel.of_warm(net)
+    budget = memory.default_budget
+    if config.memory is not None:
+        budget = parse_bytes(config.memory, "memory")
+    with (
+        tempfile.TemporaryDirectory() as cache_folder,
+        tqdm.tqdm(
+            desc="Segmenting", total=0, unit="px", unit_scale=True, disable=None
+        ) as progress,
+    ):
+        predictor = ImagePredictor(
+            net=net,
+            values=values,
+            scaling=run.record.scaling,
+            memory=memory,
+            budget=budget,
+            flips=config.flips,
+            cache_folder=pathlib.Path(cache_folder),
+        )
+        for file in _largest_first(todo, progress):
+            try:
+                key = done.key(file)
+                results[file] = _write(file, key, predictor, done, config, progress)
+                done.mark(file, key, results[file])
+            except (ValueError, OSError, MemoryError, tf.errors.OpError) as error:
+                failures.append(_sentence(file, error))
+                if len(files) > 1:
+                    logger.warning("%s", failures[-1])
+    return failures
+
+
+def _write(
+    file: OutputFile,
+    key: str,
+    predictor: ImagePredictor,
+    done: DoneFiles,
+    config: PredictConfig,
+    progress: tqdm.tqdm,
+) -> pathlib.Path:
+    """Writes one file, which appears when it is whole; returns its path."""
+    with open_image(file.entries[0]) as image:
+        layout = predictor.layout(image)
+    file = file.fitting(layout)
+    with (
+        appearing(file.path) as partial,
+        contextlib.closing(predictor.images(file.entries, progress.update)) as images,
+    ):
+        write_windowed(
+            partial,
+            file.suffix,
+            images,
+            several=len(file.entries) > 1,
+            placed=layout.georeference is not None,
+            pyramid=config.pyramid,
+        )
+        if done.key(file) != key:
+            raise ValueError(
+                f"{file.inputs[0]}: the file has changed while it was read. Start "
+                "again once nothing writes to it."
+            )
+    return file.path
+
+
+def _largest_first(files: list[OutputFile], progress: tqdm.tqdm) -> list[OutputFile]:
+    """Sorts by the size of the images, and tells the pixels of all.
+
+    TensorFlow keeps memory that it once had: after a small tile a large one would take
+    more than alone.
+    """
+    pixels: dict[OutputFile, list[int]] = {file: [0] for file in files}
+    for file in files:
+        # What cannot be opened is named when its turn comes.
+        with contextlib.suppress(ValueError, OSError):
+            for entry in file.entries:
+                with open_image(entry) as image:
+                    pixels[file].append(image.height * image.width)
+    progress.total = sum(sum(sizes) for sizes in pixels.values())
+    progress.refresh()
+    return sorted(files, key=lambda file: -max(pixels[file]))
+
+
+def _sentence(file: OutputFile, error: Exception) -> str:
+    """Returns what is said of a file that failed."""
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+        return (
+            f"{file.inputs[0]}: the machine has no memory left for it. Set a smaller "
+            "memory."
+        )
+    if isinstance(error, OSError):
+        reason = " ".join(str(error.strerror or error).split())
+        full = error.errno == errno.ENOSPC
+        way_out = "Make room" if full else "Name another folder"
+        return (
+            f"{file.path}: cannot be written ({reason}). {way_out}, and run again with "
+            "resume."
+        )
+    text = " ".join(str(error).split())
+    named = any(str(path) in text for path in (*file.inputs, file.path))
+    return text if named else f"{file.inputs[0]}: {text}"
+
+
+def _summary(failures: list[str], num_files: int) -> str:
+    if num_files == 1:
+        return failures[0]
+    shown = " ".join(failures[:_MOST_NAMED])
+    more = len(failures) - _MOST_NAMED
+    rest = f" And {more} more; they are named above." if more > 0 else ""
+    counts = f"{len(failures)} of {num_files} files failed, the others are done"
+    return f"{counts}: {shown}{rest}"

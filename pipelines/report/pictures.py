@@ -1,0 +1,96 @@
+"""Pictures of images, masks and their differences, as arrays."""
+
+import numpy as np
+
+from pipelines.dataset.mask_values import IGNORED
+from pipelines.validation import Picture
+
+# The Okabe-Ito colours: also told apart by people who do not see red and green alike.
+HIT = (0, 158, 115)
+MISSED = (230, 159, 0)
+EXTRA = (204, 121, 167)
+CLASS_COLOURS = np.array(
+    [
+        (0, 0, 0),
+        (86, 180, 233),
+        (230, 159, 0),
+        (0, 158, 115),
+        (240, 228, 66),
+        (0, 114, 178),
+        (213, 94, 0),
+        (204, 121, 167),
+    ],
+    np.uint8,
+)
+
+
+def displayable(image: np.ndarray) -> np.ndarray:
+    """Returns an image (height, width, channels) of any type as uint8 RGB.
+
+    The first channel, or the first three; its 1st to 99th percentile fill the range.
+    """
+    shown = image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, 2)
+    low, high = np.percentile(shown, [1, 99])
+    scaled = (shown.astype(np.float64) - low) / max(high - low, 1e-12)
+    return (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+
+
+def colour_mask(mask: np.ndarray, num_classes: int) -> np.ndarray:
+    """Returns class ids (height, width) as RGB: black and white for two classes.
+
+    Ignored pixels are grey.
+    """
+    colours = CLASS_COLOURS[mask % len(CLASS_COLOURS)]
+    if num_classes == 2:
+        colours = np.where(mask[..., np.newaxis] > 0, 255, [0, 0, 0]).astype(np.uint8)
+    colours[mask == IGNORED] = 128
+    return colours
+
+
+def difference(picture: Picture) -> np.ndarray:
+    """Returns the image in grey with hits, missed and extra pixels in colour.
+
+    With more than two classes wrong pixels have the colour of missed ones.
+    """
+    grey = displayable(picture.image).mean(axis=2, keepdims=True)
+    base = np.repeat(grey, 3, axis=2)
+    scored = picture.y_true != IGNORED
+    truth, predicted = scored & (picture.y_true > 0), scored & (picture.y_pred > 0)
+    colours = [
+        ((picture.y_true == picture.y_pred) & truth, HIT),
+        ((picture.y_true != picture.y_pred) & truth, MISSED),
+        ((picture.y_true != picture.y_pred) & ~truth & predicted, EXTRA),
+    ]
+    for where, colour in colours:
+        base[where] = 0.45 * base[where] + 0.55 * np.array(colour)
+    return base.astype(np.uint8)
+
+
+def comparison(picture: Picture, num_classes: int) -> np.ndarray:
+    """Returns image, truth, prediction and difference side by side, uint8 RGB."""
+    panels = [
+        displayable(picture.image),
+        colour_mask(picture.y_true, num_classes),
+        colour_mask(picture.y_pred, num_classes),
+        difference(picture),
+    ]
+    gap = np.full((panels[0].shape[0], 4, 3), 255, np.uint8)
+    parts = [part for panel in panels for part in (panel, gap)]
+    return np.concatenate(parts[:-1], axis=1)
+
+
+def shrunk(pixels: np.ndarray, most: int) -> np.ndarray:
+    """Returns an image of at most so many pixels a side: means of whole squares.
+
+    Args:
+        pixels: uint8 (height, width, 3).
+        most: of the longer side.
+    """
+    factor = -(-max(pixels.shape[:2]) // most)
+    if factor == 1:
+        return pixels
+    rest = [(0, -size % factor) for size in pixels.shape[:2]]
+    whole = np.pad(pixels, [*rest, (0, 0)], mode="edge")
+    height, width = (size // factor for size in whole.shape[:2])
+    squares = whole.reshape(height, factor, width, factor, 3)
+    return squares.mean(axis=(1, 3)).astype(np.uint8)

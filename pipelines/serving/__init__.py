@@ -1,0 +1,1 @@
+"""serve: starts TensorFlow Serving, or the development server."""

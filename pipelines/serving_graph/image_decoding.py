@@ -1,0 +1,106 @@
+"""PNG and JPEG files to pixels, as TensorFlow operations: what a server is sent.
+
+Kind, size and channels are read from the first bytes and checked before anything is
+decoded, so that a small file that promises a huge image costs no memory.
+"""
+
+import tensorflow as tf
+
+from pipelines.serving_graph.request_checks import check_size
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
+# Where a PNG's header (ISO/IEC 15948, 11.2.2) has width and height, four bytes each,
+# and the bits of a sample.
+PNG_SIZE_BYTE, PNG_BIT_DEPTH_BYTE = 16, 24
+
+
+def decode_image(data: tf.Tensor, channels: int, pixel_limit: int) -> tf.Tensor:
+    """Decodes a PNG or JPEG as `pipelines.images.read_image` does.
+
+    Args:
+        data: string (), the file.
+        channels: that the model takes; an alpha channel beyond them is dropped.
+        pixel_limit: the most pixels of an image.
+
+    Returns:
+        uint16 (height, width, channels), values as in the file: 0 to 255 or 65535.
+    """
+    is_png, is_jpeg = _is_png(data), _is_jpeg(data)
+    known = tf.debugging.Assert(
+        is_png | is_jpeg,
+        ["Expected a PNG or JPEG file, got other bytes:", tf.strings.length(data)],
+    )
+    with tf.control_dependencies([known]):
+        height, width = tf.cond(
+            is_png, lambda: _png_size(data), lambda: _jpeg_size(data)
+        )
+    with tf.control_dependencies([check_size(height, width, pixel_limit)]):
+        image = tf.cond(is_png, lambda: _decode_png(data), lambda: _decode_jpeg(data))
+    found = tf.shape(image)[2]
+    fits = tf.equal(found, channels)
+    if channels in (1, 3):
+        fits |= tf.equal(found, channels + 1)
+    right = tf.debugging.Assert(
+        fits, [f"The model takes images of {channels} channels, got", found]
+    )
+    with tf.control_dependencies([right]):
+        return tf.ensure_shape(image[..., :channels], (None, None, channels))
+
+
+def largest_value(data: tf.Tensor) -> tf.Tensor:
+    """Returns the largest value that a pixel of a PNG or JPEG can have, float32 ()."""
+    return tf.where(_is_png(data) & _has_16_bits(data), 65535.0, 255.0)
+
+
+def _is_png(data: tf.Tensor) -> tf.Tensor:
+    return tf.equal(tf.strings.substr(data, 0, 8), PNG_SIGNATURE)
+
+
+def _is_jpeg(data: tf.Tensor) -> tf.Tensor:
+    return tf.equal(tf.strings.substr(data, 0, 3), JPEG_SIGNATURE)
+
+
+def _png_header(data: tf.Tensor) -> tf.Tensor:
+    """Returns the numbers of a PNG's first bytes, int64."""
+    # Padded: a file cut off in its header must fail with words of the image.
+    length = PNG_BIT_DEPTH_BYTE + 1
+    header = tf.strings.substr(data, 0, length)
+    header = tf.strings.substr(tf.strings.join([header, "\0" * length]), 0, length)
+    return tf.cast(tf.io.decode_raw(header, tf.uint8), tf.int64)
+
+
+def _png_size(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    size = tf.reshape(_png_header(data)[PNG_SIZE_BYTE : PNG_SIZE_BYTE + 8], [2, 4])
+    places = tf.constant([2**24, 2**16, 2**8, 1], tf.int64)
+    width, height = tf.unstack(tf.reduce_sum(size * places, axis=1))
+    return height, width
+
+
+def _jpeg_size(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    shape = tf.image.extract_jpeg_shape(data)
+    # The decoder would make some RGB of the inks of a CMYK file.
+    known = tf.debugging.Assert(
+        tf.equal(shape[2], 1) | tf.equal(shape[2], 3),
+        ["A JPEG must be grey or RGB, got channels:", shape[2]],
+    )
+    with tf.control_dependencies([known]):
+        return tf.cast(shape[0], tf.int64), tf.cast(shape[1], tf.int64)
+
+
+def _has_16_bits(data: tf.Tensor) -> tf.Tensor:
+    return tf.equal(_png_header(data)[PNG_BIT_DEPTH_BYTE], 16)
+
+
+def _decode_png(data: tf.Tensor) -> tf.Tensor:
+    # Decoding 8 bits as 16 would multiply the values by 257.
+    return tf.cond(
+        _has_16_bits(data),
+        lambda: tf.io.decode_png(data, dtype=tf.uint16),
+        lambda: tf.cast(tf.io.decode_png(data, dtype=tf.uint8), tf.uint16),
+    )
+
+
+def _decode_jpeg(data: tf.Tensor) -> tf.Tensor:
+    image = tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE")
+    return tf.cast(image, tf.uint16)

@@ -1,0 +1,177 @@
+"""Which image a tile shows, and where: a function of the tile's number and seed."""
+
+import dataclasses
+import fractions
+import math
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.dataset import Dataset
+from pipelines.images import ArrayCache
+from pipelines.tiles.positions import sample_positions
+
+# Instead of a slot: the tile is centred on a pixel of a rarer class.
+RARE = -1
+NUM_WORDS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a tile lies.
+
+    Attributes:
+        index: of the image.
+        top: row of the mask tile's first pixel; negative in images smaller than it.
+        left: its column.
+    """
+
+    index: int
+    top: int
+    left: int
+
+
+class Places:
+    """Places of all tiles of a data set.
+
+    Regular tiles go through slots: as many for each image as tiles cover it, so that
+    large images are seen more often, in an order of its own in each epoch. They are
+    centred on any pixel of their image. A share of the tiles is centred on a pixel of
+    a class that is not the most frequent one: first the class is drawn, then one of all
+    its pixels. Tiles are then shifted into their image.
+
+    Args:
+        dataset: checked pairs.
+        size: height and width of the mask tile.
+        seed: of orders and places.
+        rare_share: of the tiles centred on a rarer class, 0 to 1; of no effect where
+            only one class occurs.
+        cache: of decoded masks.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        size: int,
+        seed: int,
+        rare_share: float = 0.0,
+        cache: ArrayCache | None = None,
+    ) -> None:
+        self._dataset, self._size, self._seed = dataset, size, seed
+        self._cache = cache
+        slots = [
+            math.ceil(facts.height / size) * math.ceil(facts.width / size)
+            for facts in dataset.facts
+        ]
+        self._slots_until = np.cumsum(slots)
+        # Pixels of each rarer class in the images up to each one.
+        self._pixels_until = _pixels_of_rarer_classes(dataset.class_counts())
+        if not self._pixels_until:
+            rare_share = 0.0
+        # A ratio of whole numbers, so that tiles are counted exactly.
+        self._share = fractions.Fraction(rare_share).limit_denominator(1000)
+        self._positions: dict[int, dict[int, np.ndarray]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def num_slots(self) -> int:
+        """Regular tiles of an epoch."""
+        return int(self._slots_until[-1])
+
+    def slot_of(self, number: tf.Tensor) -> tf.Tensor:
+        """Returns the slot of a tile, or RARE.
+
+        Regular tiles are counted without the rare ones, so that every epoch of them has
+        each slot once.
+
+        Args:
+            number: of the tile, int64 ().
+
+        Returns:
+            int64 ().
+        """
+        rare_before = self._rare_before(number)
+        regular = number - rare_before
+        epoch = tf.cast(regular // self.num_slots, tf.int32)
+        slot = tf.random.experimental.index_shuffle(
+            regular % self.num_slots,
+            tf.stack([self._seed, epoch]),
+            tf.constant(self.num_slots - 1, tf.int64),
+        )
+        is_rare = self._rare_before(number + 1) > rare_before
+        return tf.where(is_rare, tf.constant(RARE, tf.int64), slot)
+
+    def _rare_before(self, number: tf.Tensor) -> tf.Tensor:
+        return number * self._share.numerator // self._share.denominator
+
+    def place(self, slot: int, words: Sequence[int]) -> Place:
+        """Returns where a tile lies.
+
+        Args:
+            slot: of the tile, or RARE.
+            words: NUM_WORDS random numbers of 63 bits.
+        """
+        if slot == RARE:
+            index, (row, column) = self._rare_pixel(*words[:3])
+        else:
+            index = int(np.searchsorted(self._slots_until, slot, side="right"))
+            row, column = words[0], words[1]
+        facts = self._dataset.facts[index]
+        sides = ((row, facts.height, words[2]), (column, facts.width, words[3]))
+        top, left = (
+            _start(centre % side, side, self._size, word)
+            for centre, side, word in sides
+        )
+        return Place(index, top, left)
+
+    def _rare_pixel(
+        self, class_word: int, pixel_word: int, position_word: int
+    ) -> tuple[int, np.ndarray]:
+        """Returns the index of an image and (row, column) of a pixel in it."""
+        classes = list(self._pixels_until)
+        class_id = classes[class_word % len(classes)]
+        pixels_until = self._pixels_until[class_id]
+        pixel = pixel_word % int(pixels_until[-1])
+        index = int(np.searchsorted(pixels_until, pixel, side="right"))
+        positions = self._positions_in(index)[class_id]
+        return index, positions[position_word % len(positions)]
+
+    def _positions_in(self, index: int) -> dict[int, np.ndarray]:
+        """Returns the sample of positions in an image, drawn when first needed."""
+        found = self._positions.get(index)
+        if found is None:
+            # One pass at a time: two of the same image would be one too many.
+            with self._lock:
+                found = self._positions.get(index) or self._sample(index)
+                self._positions[index] = found
+        return found
+
+    def _sample(self, index: int) -> dict[int, np.ndarray]:
+        counts = {
+            class_id: int(np.diff(pixels_until, prepend=0)[index])
+            for class_id, pixels_until in self._pixels_until.items()
+        }
+        present = {class_id: count for class_id, count in counts.items() if count}
+        with self._dataset.open_mask(index, self._cache) as mask:
+            return sample_positions(mask, present, seed=(self._seed, index))
+
+
+def _pixels_of_rarer_classes(counts: np.ndarray) -> dict[int, np.ndarray]:
+    """Returns the cumulated counts over images, of all classes but the largest."""
+    totals = counts.sum(axis=0)
+    rarer = [
+        int(class_id)
+        for class_id in np.flatnonzero(totals)
+        if class_id != np.argmax(totals)
+    ]
+    return {class_id: np.cumsum(counts[:, class_id]) for class_id in rarer}
+
+
+def _start(centre: int, side: int, size: int, word: int) -> int:
+    """Returns where a tile begins along a side of the image."""
+    if side > size:
+        return int(min(max(centre - size // 2, 0), side - size))
+    # The whole side is seen; where in the tile is drawn.
+    return -int(word % (size - side + 1))

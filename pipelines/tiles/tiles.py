@@ -1,0 +1,198 @@
+"""The tile stream: a tf.data.Dataset in which tile i depends on (seed, i) alone.
+
+There is no shuffle buffer and no Python state: the stream is the same with any number
+of parallel calls, can begin at any tile, and can be split over workers.
+
+    from pipelines import tiles
+    dataset = tiles.training_tiles("images", "masks", tile_size=256, batch_size=8)
+"""
+
+import dataclasses
+import functools
+import tempfile
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_unet import geometry
+from pipelines import augment, scaling
+from pipelines.augment import draws
+from pipelines.config import StreamConfig, TilesConfig
+from pipelines.dataset import Dataset, load_dataset
+from pipelines.dataset.mask_values import IGNORED
+from pipelines.images import ArrayCache
+from pipelines.tiles.pixel_weights import PixelWeights, pixel_weights
+from pipelines.tiles.places import Places
+from pipelines.tiles.tile_windows import TileWindows
+
+NO_AUGMENTATION = StreamConfig(
+    flips=False, quarter_turns=False, elastic=0, brightness=0, contrast=0, rare_share=0
+)
+# Of the cache that a stream of its own makes.
+CACHE_BYTES = 10 * 2**30
+
+
+@dataclasses.dataclass(frozen=True)
+class TileShape:
+    """Sizes of a training tile: pixels of a side.
+
+    Attributes:
+        image_size: of the image tile, the net's input.
+        mask_size: of the mask tile, the net's output: its centre.
+    """
+
+    image_size: int
+    mask_size: int
+
+
+def tile_shape(tile_size: int, depth: int, variant: str) -> TileShape:
+    """Returns the sizes of a tile, for a net and its input size.
+
+    Raises:
+        ValueError: the net does not take tiles of this size.
+    """
+    geometry.check_input_size("tile_size", tile_size, depth, variant)
+    return TileShape(tile_size, geometry.output_size(tile_size, depth, variant))
+
+
+def training_tiles(images: str, masks: str, **settings: Any) -> tf.data.Dataset:
+    """Returns an endless stream of training tiles from image files.
+
+    The images are checked first. What is decoded or computed once is kept in a
+    temporary folder that goes with the process.
+
+    Args:
+        images: a file, a folder, a glob or a multi-page TIFF.
+        masks: of the same stems.
+        settings: fields of `pipelines.config.TilesConfig`, such as tile_size,
+            batch_size, seed, elastic or weight_map.
+
+    Returns:
+        Dataset of (image, mask) or (image, mask, weight), as of `tile_stream`.
+
+    Raises:
+        ValueError: a setting is out of range, or a file is wrong; names it.
+    """
+    config = TilesConfig(images=images, masks=masks, **settings)
+    shape = tile_shape(config.tile_size, config.depth, config.variant)
+    cache = ArrayCache(_temporary_folder().name, CACHE_BYTES)
+    return tile_stream(
+        load_dataset(config, cache=cache),
+        shape,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        config=config,
+        cache=cache,
+    )
+
+
+@functools.cache
+def _temporary_folder() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="keras_unet_")
+
+
+def tile_stream(
+    dataset: Dataset,
+    shape: TileShape,
+    *,
+    batch_size: int,
+    seed: int = 0,
+    config: StreamConfig = NO_AUGMENTATION,
+    start: int = 0,
+    num_tiles: int | None = None,
+    worker: int = 0,
+    num_workers: int = 1,
+    cache: ArrayCache | None = None,
+) -> tf.data.Dataset:
+    """Streams batches of random tiles.
+
+    Every epoch visits each image once for each tile that its area holds, in an order of
+    its own; see `Places`.
+
+    Args:
+        dataset: checked pairs.
+        shape: sizes of image and mask tile.
+        batch_size: tiles of a batch.
+        seed: of places and changes.
+        config: changes, share of rarer classes and weights; none by default.
+        start: number of the first tile, in the stream of all workers.
+        num_tiles: where the stream ends, counted from tile 0; endless by default.
+        worker: number of this worker, from 0 on.
+        num_workers: worker k has the tiles whose number is k modulo `num_workers`.
+        cache: of decoded images and weight maps; without one they are kept in memory.
+
+    Returns:
+        Dataset of (image, mask), or (image, mask, weight) when there is something to
+        weigh: float32 (batch, image_size, image_size, channels), scaled as the data set
+        says; class ids (batch, mask_size, mask_size, 1), float32 for two classes, int32
+        for more, 0 where pixels are ignored; float32 (batch, mask_size, mask_size, 1).
+
+    Raises:
+        ValueError: class weights do not fit the classes.
+    """
+    weights = pixel_weights(dataset, config)
+    window_size = shape.image_size + 2 * augment.halo(config, shape.image_size)
+    places = Places(dataset, shape.mask_size, seed, config.rare_share, cache)
+    sigma = None if weights is None else weights.sigma
+    windows = TileWindows(dataset, places, window_size, shape.mask_size, sigma, cache)
+    changes = _Changes(dataset, shape, window_size, config, weights)
+
+    def tile(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        place_seed, change_seed = draws.split(tf.stack([seed, number]), 2)
+        window = windows.window(places.slot_of(number), place_seed)
+        return changes.tile(*window, change_seed)
+
+    first = start + (worker - start) % num_workers
+    end = np.iinfo(np.int64).max if num_tiles is None else num_tiles
+    stream = tf.data.Dataset.range(first, end, num_workers)
+    # Numbers, not images, enter the parallel map; its order is kept.
+    stream = stream.map(tile, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    # One batch shape, so that the training step is traced once.
+    stream = stream.batch(batch_size, drop_remainder=True)
+    return stream.prefetch(tf.data.AUTOTUNE)
+
+
+class _Changes:
+    """Makes tiles of windows: TensorFlow operations only."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        shape: TileShape,
+        window_size: int,
+        config: StreamConfig,
+        weights: PixelWeights | None,
+    ) -> None:
+        self._shape, self._window_size = shape, window_size
+        self._config, self._weights = config, weights
+        self._means = tf.constant([facts.mean for facts in dataset.facts], tf.float32)
+        self._stds = tf.constant([facts.std for facts in dataset.facts], tf.float32)
+        self._dtype = tf.float32 if dataset.coding.num_classes == 2 else tf.int32
+
+    def tile(
+        self,
+        index: tf.Tensor,
+        image: tf.Tensor,
+        mask: tf.Tensor,
+        closeness: tf.Tensor | None,
+        seed: tf.Tensor,
+    ) -> tuple[tf.Tensor, ...]:
+        """Returns (image, mask) or (image, mask, weight) of one tile."""
+        place_seed, intensity_seed = draws.split(seed, 2)
+        size, mask_size = self._shape.image_size, self._shape.mask_size
+        places = augment.tile_places(place_seed, self._config, size, self._window_size)
+        image = augment.sample_bilinear(image, places)
+        image = scaling.scale(image, self._means[index], self._stds[index])
+        image = augment.change_intensity(image, intensity_seed, self._config)
+        cut = (size - mask_size) // 2
+        centre = places[:, cut : cut + mask_size, cut : cut + mask_size]
+        mask = augment.sample_nearest(mask, centre)
+        if self._weights is None:
+            return image, tf.cast(mask, self._dtype)
+        if closeness is not None:
+            closeness = augment.sample_bilinear(closeness, centre)
+        weight = self._weights.of_tile(index, mask, closeness)
+        # Losses know no ignored class: such a pixel is of class 0 and weighs nothing.
+        mask = tf.where(mask == IGNORED, tf.zeros_like(mask), mask)
+        return image, tf.cast(mask, self._dtype), weight

@@ -1,0 +1,205 @@
+"""What happens beside the training steps: validation, log, progress.
+
+The whole training is one Keras epoch over the endless tile stream: images are drawn by
+place, so a pass over them marks nothing.
+"""
+
+import csv
+import io
+import logging
+import math
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from pipelines import scores
+from pipelines.images.writing import write_bytes_atomically
+from pipelines.report.pictures import comparison
+from pipelines.training.budget import Budget
+from pipelines.validation import Validation
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = (
+    "step",
+    "minutes",
+    "learning_rate",
+    "loss",
+    "val_loss",
+    "val_mean_iou",
+    "val_pixel_error",
+)
+
+
+class Validator(keras.callbacks.Callback):
+    """Validates at even shares of the budget, logs, and reports each new best.
+
+    Args:
+        budget: what is used so far; must come before this callback.
+        validations: how many over the whole budget; the last is at its end.
+        validate: scores the net as it is.
+        on_best: called when the validation loss is the lowest so far.
+        run_dir: for history.csv and logs/.
+
+    Attributes:
+        history: a row for each validation.
+        best: the best validation of this process; None if it is of an earlier one.
+        best_loss: the lowest validation loss; infinite before the first.
+        done_at: step of the last validation of this process.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        validations: int,
+        validate: Callable[[], Validation],
+        on_best: Callable[[int, Validation], None],
+        run_dir: pathlib.Path,
+    ) -> None:
+        super().__init__()
+        self.budget = budget
+        self.validations = validations
+        self.history: list[dict[str, float]] = []
+        self.best: Validation | None = None
+        self.best_loss = math.inf
+        self.done_at: int | None = None
+        self._shares_done = 0
+        self._validate = validate
+        self._on_best = on_best
+        self._path = run_dir / "history.csv"
+        self._writer = tf.summary.create_file_writer(str(run_dir / "logs"))
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Validates if it is time."""
+        due = math.floor(self.budget.used * self.validations + 1e-9)
+        if self.model.stop_training:
+            due = self.validations
+        # The clock goes on after Budget looked: the last one waits for the stop.
+        elif due == self.validations:
+            due -= 1
+        if due > self._shares_done:
+            # Not one more: a slow step of a time budget may span several shares.
+            self._shares_done = due
+            self._run(self.budget.mean_loss)
+            self.budget.forget_losses()
+            self.done_at = self.budget.step
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Closes the log."""
+        self._writer.close()
+
+    @property
+    def finished(self) -> bool:
+        """The last validation is done."""
+        return self._shares_done >= self.validations
+
+    def progress(self) -> dict[str, Any]:
+        """Returns what was validated; what `go_on` takes."""
+        return {
+            "shares_done": self._shares_done,
+            "history": self.history,
+            "best_loss": self.best_loss,
+        }
+
+    def go_on(self, progress: dict[str, Any]) -> None:
+        """Goes on after the validations of an interrupted training."""
+        self._shares_done = progress["shares_done"]
+        self.history = list(progress["history"])
+        self.best_loss = progress["best_loss"]
+        if self.history:
+            # Rows of validations after the checkpoint are to be made again.
+            self._write_history()
+
+    def _run(self, loss: float) -> None:
+        result = self._validate()
+        row = {
+            "step": self.budget.step,
+            "minutes": round(self.budget.seconds / 60, 3),
+            "learning_rate": self.budget.learning_rate,
+            "loss": loss,
+            "val_loss": result.loss,
+            "val_mean_iou": scores.mean_iou(result.confusion),
+            "val_pixel_error": scores.pixel_error(result.confusion),
+        }
+        self.history.append(row)
+        self._log(row, result)
+        # Not a number is never the best, not even as the first.
+        if result.loss < self.best_loss:
+            self.best, self.best_loss = result, result.loss
+            self._on_best(self.budget.step, result)
+
+    def _write_history(self) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.history)
+        write_bytes_atomically(self._path, text.getvalue().encode())
+
+    def _log(self, row: dict[str, float], result: Validation) -> None:
+        self._write_history()
+        step = int(row["step"])
+        with self._writer.as_default():
+            for name in COLUMNS[2:]:
+                tf.summary.scalar(name, row[name], step)
+            for picture in result.pictures:
+                image = comparison(picture, len(result.confusion))
+                tf.summary.image(picture.name, image[np.newaxis], step)
+        self._writer.flush()
+
+
+class Progress(keras.callbacks.Callback):
+    """A progress bar over the budget; off a terminal a line for each validation."""
+
+    def __init__(self, budget: Budget, validator: Validator) -> None:
+        super().__init__()
+        self._budget = budget
+        self._validator = validator
+        self._logged = 0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Shows the bar."""
+        timed = self._budget.total_seconds is not None
+        total = round(self._budget.total_seconds or self._budget.total_steps or 0)
+        self._logged = len(self._validator.history)
+        self._bar = tqdm.tqdm(
+            total=total,
+            initial=math.floor(self._budget.used * total),
+            desc="Training",
+            unit="s" if timed else "step",
+            disable=None,
+        )
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Moves the bar."""
+        total = self._bar.total or 0
+        self._bar.update(math.floor(self._budget.used * total) - self._bar.n)
+        if self._bar.disable:
+            self._log_validation()
+        loss = (logs or {})["loss"]
+        shown = {"step": self._budget.step, "loss": f"{loss:.4f}"}
+        if self._validator.history:
+            last = self._validator.history[-1]
+            shown["val_loss"] = f"{last['val_loss']:.4f}"
+            shown["val_iou"] = f"{last['val_mean_iou']:.4f}"
+        self._bar.set_postfix(shown)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Leaves the bar as it is."""
+        self._bar.close()
+
+    def _log_validation(self) -> None:
+        rows = self._validator.history
+        if len(rows) > self._logged:
+            self._logged = len(rows)
+            logger.info(
+                "%3.0f %%, step %d, %.1f minutes: loss %.4f, validation loss %.4f, "
+                "mean IoU %.4f",
+                100 * self._budget.used,
+                *(rows[-1][name] for name in ("step", "minutes", "loss")),
+                *(rows[-1][name] for name in ("val_loss", "val_mean_iou")),
+            )

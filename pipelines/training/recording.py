@@ -1,0 +1,163 @@
+"""The best model of a training and what is known of it, kept in the run folder."""
+
+import dataclasses
+import logging
+import os
+import pathlib
+import shutil
+from typing import Any
+
+import keras
+
+import keras_unet
+from pipelines import report, run_folder, scores
+from pipelines.config import FitConfig
+from pipelines.overlap_tile import Net
+from pipelines.scores.image_scores import extremes
+from pipelines.training import precision
+from pipelines.training.callbacks import Validator
+from pipelines.training.run_plan import RunPlan
+from pipelines.validation import Validation, pictures_of, validate
+
+logger = logging.getLogger(__name__)
+
+NUM_PICTURES = 4
+# Of the worst held-out images in the report, and of the best.
+NUM_EXTREMES = 2
+
+
+class Recorder:
+    """Validates, and keeps the best model with its record.
+
+    Each best model is first a file of its own in checkpoint/, so that an older
+    checkpoint finds the one that belongs to it.
+
+    Args:
+        path: the run folder.
+        config: of the run.
+        plan: of the run.
+    """
+
+    def __init__(self, path: pathlib.Path, config: FitConfig, plan: RunPlan) -> None:
+        self.path = path
+        self._plan = plan
+        # Validated, saved and served in float32: the same numbers on every machine,
+        # and nothing that a machine without bfloat16 instructions computes slowly.
+        with precision.policy("float32"):
+            self._model = keras_unet.build_unet(**plan.network)
+        self._net = Net(self._model)
+        self.record = run_folder.RunRecord(
+            settings=dataclasses.asdict(plan.settled(config)),
+            network=plan.network,
+            classes=plan.class_names,
+            mask_coding=dataclasses.asdict(plan.training_set.coding),
+            scaling=plan.training_set.scaling,
+            threshold=None,
+            precision={"training": plan.precision, "model": "float32"},
+            data={
+                "training": plan.training_set.describe(),
+                "validation": plan.validation_set.describe(),
+            },
+            best={},
+            versions=run_folder.versions(),
+        )
+
+    def validate(self, model: keras.Model) -> Validation:
+        """Scores the model as it is now on the held-out images."""
+        self._model.set_weights(model.get_weights())
+        return self._validation(self._plan.loss, threshold=None)
+
+    def save_best(self, step: int, result: Validation) -> None:
+        """Writes the model last validated, with its record.
+
+        Raises:
+            ValueError: the disk is full or cannot be written to.
+        """
+        best = {
+            "by": "validation loss",
+            "step": step,
+            "val_loss": result.loss,
+            "val_mean_iou": scores.mean_iou(result.confusion),
+            "val_pixel_error": scores.pixel_error(result.confusion),
+        }
+        self.record = dataclasses.replace(
+            self.record, threshold=result.threshold, best=best
+        )
+        try:
+            run_folder.save_model(self._best_model(), self._model)
+            run_folder.publish(self.path, self._best_model(), self.record)
+        except OSError as error:
+            raise ValueError(
+                f"{self.path}: the best model, of step {step}, cannot be written "
+                f"({error.strerror or error}). Free some space and go on with --resume."
+            ) from error
+
+    def progress(self) -> dict[str, Any]:
+        """Returns what is known of the best model; what `go_on` takes."""
+        return {"threshold": self.record.threshold, "best": self.record.best}
+
+    def go_on(self, progress: dict[str, Any]) -> None:
+        """Takes up the best model of a checkpoint.
+
+        A kill may have left a later one, whose step is to be done again.
+        """
+        self.record = dataclasses.replace(self.record, **progress)
+        if self.record.best:
+            run_folder.publish(self.path, self._best_model(), self.record)
+        else:
+            forget(self.path)
+
+    def tidy(self) -> None:
+        """Removes the best models that no checkpoint needs any more."""
+        kept = self._best_model() if self.record.best else None
+        for other in (self.path / run_folder.CHECKPOINT).glob("*.keras"):
+            if other != kept:
+                other.unlink()
+
+    def give_up(self) -> None:
+        """Says what is left of a training that was stopped or failed."""
+        folder = self.path / run_folder.CHECKPOINT
+        if any(folder.glob("step_*")) or self.record.best:
+            step = self.record.best.get("step")
+            best = "no model yet" if step is None else f"the best model, of step {step}"
+            logger.info("%s holds %s. Go on with --resume.", self.path, best)
+        else:
+            shutil.rmtree(self.path)
+            logger.info("No model was saved; %s is removed.", self.path)
+
+    def write_report(self, validator: Validator) -> None:
+        """Writes report.html, with the best and the worst of the held-out images."""
+        # That last validated may not be the best.
+        self._model.set_weights(run_folder.load(str(self.path)).model.get_weights())
+        held_out, threshold = self._plan.validation_set, self.record.threshold
+        # The best may have been validated before the run was interrupted.
+        found = validator.best or self._validation(None, threshold)
+        notes = extremes(found.images, NUM_EXTREMES)
+        report.write_report(
+            self.path / run_folder.REPORT,
+            title=f"Run {self.path.name}",
+            record=self.record,
+            history=validator.history,
+            pictures=list(pictures_of(self._net, held_out, notes, threshold)),
+            validation=found,
+        )
+
+    def _validation(self, loss: Any, threshold: float | None) -> Validation:
+        return validate(
+            self._net,
+            self._plan.validation_set,
+            loss=loss,
+            threshold=threshold,
+            num_pictures=NUM_PICTURES,
+        )
+
+    def _best_model(self) -> pathlib.Path:
+        name = f"best_{self.record.best['step']:09}.keras"
+        return self.path / run_folder.CHECKPOINT / name
+
+
+def forget(path: pathlib.Path) -> None:
+    """Removes model, record and history of steps that are to be done again."""
+    for name in (run_folder.MODEL, run_folder.RECORD, run_folder.HISTORY):
+        if os.path.lexists(path / name):
+            os.unlink(path / name)

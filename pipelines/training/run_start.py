@@ -1,0 +1,182 @@
+"""Where a training starts: in a new run folder, or where an interrupted one was."""
+
+import dataclasses
+import json
+import logging
+import os
+import pathlib
+import shutil
+from typing import Any
+
+from pipelines import run_folder
+from pipelines.config import FitConfig
+from pipelines.images.writing import write_bytes_atomically
+from pipelines.training import checkpoint
+from pipelines.training.run_plan import RunPlan
+
+logger = logging.getLogger(__name__)
+
+STATE = "run.json"
+# What may differ when a run goes on: it changes no number.
+FREE = ("resume", "run_dir", "checkpoint_minutes", "cache_gigabytes")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunState:
+    """What `--resume` must find unchanged.
+
+    Attributes:
+        settings: every setting of the run, the open ones as they were decided.
+        data: fingerprints of training and validation images.
+        versions: of Python and packages.
+        finished: the run has come to its end.
+    """
+
+    settings: dict[str, Any]
+    data: dict[str, str]
+    versions: dict[str, str]
+    finished: bool = False
+
+
+def check_place(config: FitConfig) -> RunState | None:
+    """Checks the run folder before the data are read.
+
+    Returns:
+        The state of the run that is to go on; None for a new one.
+
+    Raises:
+        ValueError: a new run would overwrite something, or there is no run to go on
+            with, or it had other settings.
+    """
+    path = pathlib.Path(config.run_dir)
+    state = _load(path)
+    if not config.resume:
+        if path.exists() or path.is_symlink():
+            can_go_on = state is not None and not state.finished
+            more = ", or go on with it by --resume" if can_go_on else ""
+            raise ValueError(
+                f"{config.run_dir} exists already. Name another run_dir, or remove it"
+                f"{more}: a run is never overwritten."
+            )
+        return None
+    if state is None:
+        missing = "holds no run" if path.exists() else "does not exist"
+        raise ValueError(
+            f"{config.run_dir} {missing}, so there is nothing to resume. Leave out "
+            "--resume to begin a run there."
+        )
+    _check_same(config, state, open_ones=False)
+    return state
+
+
+def check_same_plan(config: FitConfig, plan: RunPlan, state: RunState) -> None:
+    """Raises ValueError if a run would go on with other settings or other data."""
+    _check_same(plan.settled(config), state, open_ones=True)
+    for name, fingerprint in fingerprints(plan).items():
+        if fingerprint != state.data.get(name):
+            raise ValueError(
+                f"The {name} images or masks are not those that {config.run_dir} was "
+                "begun with (their fingerprints differ). Restore them, or fit into "
+                "another run_dir."
+            )
+    for package, version in run_folder.versions().items():
+        if version != state.versions.get(package):
+            logger.warning(
+                "%s was begun with %s %s, this is %s: numbers may differ a little.",
+                config.run_dir,
+                package,
+                state.versions.get(package),
+                version,
+            )
+
+
+def begin(config: FitConfig, plan: RunPlan) -> pathlib.Path:
+    """Makes the folder of a new run, which appears with its state in it.
+
+    Raises:
+        ValueError: it cannot be made there.
+    """
+    path = pathlib.Path(config.run_dir)
+    settings = dataclasses.asdict(plan.settled(config))
+    state = RunState(settings, fingerprints(plan), run_folder.versions())
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        (partial / run_folder.CHECKPOINT).mkdir(parents=True)
+        _save(partial, state)
+        os.rename(partial, path)
+    except OSError as error:
+        raise ValueError(
+            f"{config.run_dir}: the folder cannot be made ({error.strerror}). Name a "
+            "run_dir in a folder that you may write to."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return path
+
+
+def newest_checkpoint(config: FitConfig) -> checkpoint.Checkpoint | None:
+    """Returns where an interrupted run goes on, and says so; None for its start.
+
+    Removes what a kill has left half-written.
+    """
+    path = pathlib.Path(config.run_dir)
+    run_folder.remove_halves(path)
+    found = checkpoint.read_latest(path / run_folder.CHECKPOINT)
+    if found is None:
+        logger.info("%s has no checkpoint yet: it starts at step 0.", path)
+    else:
+        logger.info("Going on with %s after step %d.", path, found.step)
+    return found
+
+
+def finish(path: pathlib.Path) -> None:
+    """Notes that a run is finished, and removes what only `--resume` needs."""
+    state = _load(path)
+    if state is not None:
+        _save(path, dataclasses.replace(state, finished=True))
+    folder = path / run_folder.CHECKPOINT
+    checkpoint.remove_all(folder)
+    for model in folder.glob("*.keras"):
+        model.unlink()
+
+
+def fingerprints(plan: RunPlan) -> dict[str, str]:
+    """Returns the fingerprints of training and validation images."""
+    return {
+        "training": plan.training_set.fingerprint,
+        "validation": plan.validation_set.fingerprint,
+    }
+
+
+def _check_same(config: FitConfig, state: RunState, *, open_ones: bool) -> None:
+    """Raises ValueError for the first setting that differs.
+
+    Args:
+        config: settings as given, or as they were decided.
+        state: of the run.
+        open_ones: compares those without a value too, once all are decided.
+    """
+    for name, value in dataclasses.asdict(config).items():
+        before = state.settings.get(name)
+        is_open = value is None or (name == "precision" and value == "auto")
+        # JSON has lists for tuples.
+        same = json.dumps(value) == json.dumps(before)
+        if name not in FREE and not same and (open_ones or not is_open):
+            raise ValueError(
+                f"{name} is {value!r}, but {config.run_dir} was begun with {before!r}. "
+                "Resume a run with the settings it has, or fit into another run_dir."
+            )
+
+
+def _load(path: pathlib.Path) -> RunState | None:
+    """Returns None where there is no state that can be read."""
+    try:
+        text = (path / run_folder.CHECKPOINT / STATE).read_text()
+        return RunState(**json.loads(text))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _save(path: pathlib.Path, state: RunState) -> None:
+    text = json.dumps(dataclasses.asdict(state), indent=2)
+    write_bytes_atomically(path / run_folder.CHECKPOINT / STATE, f"{text}\n".encode())

@@ -1,0 +1,186 @@
+"""fit: from image and mask files to a run folder."""
+
+import dataclasses
+import logging
+import pathlib
+import shutil
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_unet
+from pipelines import run_folder, tiles
+from pipelines.config import FitConfig
+from pipelines.tiles.stream_errors import readable
+from pipelines.training import objectives, precision, run_start
+from pipelines.training.budget import Budget
+from pipelines.training.callbacks import Progress, Validator
+from pipelines.training.checkpoint import Checkpoint
+from pipelines.training.checkpointing import Checkpointer
+from pipelines.training.recording import Recorder, forget
+from pipelines.training.run_plan import RunPlan, decoded_images, plan_run
+from pipelines.training.starting_weights import (
+    check_starting_weights,
+    load_starting_weights,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class FitResult:
+    """What a finished run came to.
+
+    Attributes:
+        run_dir: its folder.
+        steps: training steps done.
+        best: step, validation loss, mean IoU and pixel error of the saved model.
+        threshold: on P(foreground); None from three classes on.
+    """
+
+    run_dir: str
+    steps: int
+    best: dict[str, float]
+    threshold: float | None
+
+    def __str__(self) -> str:
+        """Returns the result in words."""
+        chosen = "" if self.threshold is None else f", threshold {self.threshold:g}"
+        return (
+            f"{self.steps} steps; best at step {self.best['step']}: validation loss "
+            f"{self.best['val_loss']:.4f}, mean IoU {self.best['val_mean_iou']:.4f}, "
+            f"pixel error {self.best['val_pixel_error']:.4f}{chosen}.\n"
+            f"Run: {self.run_dir} (model.keras, config.json, history.csv, report.html)"
+        )
+
+
+def fit(config: FitConfig) -> FitResult:
+    """Trains a U-Net on image and mask files and leaves a run folder.
+
+    All data and settings are checked before the folder is made. With `resume` an
+    interrupted run goes on from its newest checkpoint as if nothing had happened: the
+    same tiles, schedule, dropout masks and optimizer state. A finished run is left as
+    it is.
+
+    Args:
+        config: every setting; see `FitConfig`.
+
+    Raises:
+        ValueError: data or settings do not fit (nothing is written), or training
+            diverged, or the disk is full (the run folder holds the best model and the
+            last checkpoint so far, or is removed if there is none).
+    """
+    state = run_start.check_place(config)
+    if state is not None and state.finished:
+        logger.info("%s is finished already; nothing is done.", config.run_dir)
+        return _finished(config)
+    plan = plan_run(config)
+    found = None
+    if state is not None:
+        run_start.check_same_plan(config, plan, state)
+        found = run_start.newest_checkpoint(config)
+    # A checkpoint has its own weights: the other run may be gone since.
+    init_from = config.init_from if found is None else None
+    if init_from is not None:
+        check_starting_weights(plan.network, init_from)
+    keras.utils.set_random_seed(config.seed)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    model = _compiled_model(config, plan)
+    if init_from is not None:
+        load_starting_weights(model, init_from)
+    logger.info(
+        "Training on %d images, validating on %d, in %s.",
+        len(plan.training_set.pairs),
+        len(plan.validation_set.pairs),
+        plan.precision,
+    )
+    if state is None:
+        run_start.begin(config, plan)
+    return _train(config, plan, model, found)
+
+
+def _train(
+    config: FitConfig,
+    plan: RunPlan,
+    model: keras.Model,
+    found: Checkpoint | None,
+) -> FitResult:
+    """Trains in its run folder, from the start or from a checkpoint."""
+    path = pathlib.Path(config.run_dir)
+    # Not the plan's rate: the optimizer's path may have set another.
+    rate = float(np.asarray(model.optimizer.learning_rate))
+    budget = Budget(rate, plan.steps, plan.minutes)
+    recorder = Recorder(path, config, plan)
+    validator = Validator(
+        budget,
+        config.validations,
+        lambda: recorder.validate(model),
+        recorder.save_best,
+        path,
+    )
+    checkpointer = Checkpointer(
+        path / run_folder.CHECKPOINT,
+        config.checkpoint_minutes,
+        budget,
+        validator,
+        recorder,
+    )
+    if found is None:
+        forget(path)
+    else:
+        checkpointer.go_on(model, found)
+    callbacks = [budget, validator, Progress(budget, validator), checkpointer]
+    try:
+        if not validator.finished:
+            stream = tiles.tile_stream(
+                plan.training_set,
+                plan.tile_shape,
+                batch_size=plan.batch_size,
+                seed=config.seed,
+                config=config,
+                start=budget.step * plan.batch_size,
+                cache=decoded_images(config),
+            )
+            # The stream is shuffled by its own numbers; Keras cannot shuffle a Dataset.
+            model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
+    except BaseException as error:
+        recorder.give_up()
+        if isinstance(error, tf.errors.OpError):
+            raise readable(error) from error
+        raise
+    return _finish(path, budget.step, recorder, validator)
+
+
+def _finish(
+    path: pathlib.Path, step: int, recorder: Recorder, validator: Validator
+) -> FitResult:
+    """Writes the report and notes the end; removes a run that came to nothing."""
+    if not recorder.record.best:
+        # Going on would come to the same end at once.
+        shutil.rmtree(path)
+        raise ValueError(
+            "The validation loss was never a finite number, so no model is saved. "
+            "Lower learning_rate, or set precision to float32."
+        )
+    recorder.write_report(validator)
+    run_start.finish(path)
+    record = recorder.record
+    return FitResult(str(path), step, record.best, record.threshold)
+
+
+def _compiled_model(config: FitConfig, plan: RunPlan) -> keras.Model:
+    with precision.policy(plan.precision):
+        optimizer = objectives.make_optimizer(config, plan.learning_rate)
+        model = keras_unet.build_unet(**plan.network)
+        model.compile(optimizer=optimizer, loss=plan.loss)
+    return model
+
+
+def _finished(config: FitConfig) -> FitResult:
+    record = run_folder.load_record(pathlib.Path(config.run_dir))
+    history = run_folder.load_history(pathlib.Path(config.run_dir))
+    return FitResult(
+        config.run_dir, int(history[-1]["step"]), record.best, record.threshold
+    )

@@ -1,0 +1,155 @@
+import io
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from pipelines.checking.checking import check
+from pipelines.config import CheckConfig
+from pipelines.images import writing
+
+
+@pytest.fixture
+def write(tmp_path, random):
+    """Writes a mask and an image of noise, or a given one."""
+
+    def write(name, mask, image=None, folder=""):
+        mask = np.array(mask, "uint8")
+        if image is None:
+            image = random.integers(0, 256, mask.shape).astype("uint8")
+        writing.write_pages(tmp_path / f"{folder}images" / name, [image])
+        writing.write_pages(tmp_path / f"{folder}masks" / name, [mask])
+
+    return write
+
+
+@pytest.fixture
+def config(tmp_path):
+    def config(**settings):
+        return CheckConfig(
+            images=tmp_path / "images", masks=tmp_path / "masks", **settings
+        )
+
+    return config
+
+
+def codes(report):
+    return [finding.code for finding in report.findings]
+
+
+HALF = [[0] * 6 + [255] * 6]
+
+
+def test_a_sound_set_has_no_findings(write, config):
+    for number in range(6):
+        write(f"{number}.png", HALF)
+    report = check(config())
+    assert report.findings == ()
+    assert (report.images, report.held_out, report.empty_masks) == (6, 1, 0)
+    assert report.mask_kind == "binary"
+    assert [one.share for one in report.classes] == [0.5, 0.5]
+
+
+def test_classes_that_are_nowhere_have_a_share_of_0_and_a_warning(write, config):
+    for name in "ab":
+        write(f"{name}.png", [[0, 0, 1, 3]])
+    report = check(config(mask_kind="classes"))
+    assert [one.share for one in report.classes] == [0.5, 0.25, 0, 0.25]
+    assert codes(report) == ["absent-class"]
+
+
+def test_a_set_that_cannot_be_trained_on_is_refused_with_its_report(write, config):
+    write("a.png", [[0, 0, 0, 0]])
+    write("b.png", [[0, 0, 0, 0]])
+    with pytest.raises(ValueError, match="all mask pixels have one value") as error:
+        check(config())
+    report = error.value.report
+    assert report.images == 2 and report.empty_masks == 2
+
+
+def test_the_json_file_is_written_for_sound_and_for_bad_sets(write, config, tmp_path):
+    for name in "ab":
+        write(f"{name}.png", HALF)
+    path = tmp_path / "new" / "found.json"
+    check(config(json=path))
+    assert json.loads(path.read_text())["images"] == 2
+    (tmp_path / "masks" / "a.png").unlink()
+    with pytest.raises(ValueError):
+        check(config(json=path))
+    assert json.loads(path.read_text())["findings"][0]["code"] == "no-mask"
+
+
+def test_a_single_image_can_be_checked_but_not_split(write, config):
+    write("a.png", HALF)
+    assert codes(check(config())) == ["split"]
+
+
+def test_stems_to_hold_out_that_do_not_exist_are_refused(write, config):
+    for name in "ab":
+        write(f"{name}.png", HALF)
+    with pytest.raises(ValueError, match="no image is called c"):
+        check(config(validation_stems=("c",)))
+
+
+# Leaks, in the split that fit would make.
+
+
+def test_held_out_images_that_are_trained_on_are_told(write, config, random):
+    image = random.integers(0, 256, (1, 12)).astype("uint8")
+    for number in range(6):
+        write(f"{number}.png", HALF, image if number in (0, 4) else None)
+    # Of six every fifth is held out: 4.png.
+    report = check(config())
+    assert codes(report) == ["duplicate", "leak"]
+    assert report.findings[1].file.endswith("images/4.png")
+    assert "images/0.png" in report.findings[1].message
+    report = check(config(validation_stems=("1",)))
+    assert codes(report) == ["duplicate"]
+
+
+def test_validation_images_of_their_own_are_checked_and_compared(
+    write, config, tmp_path, random
+):
+    image = random.integers(0, 256, (1, 12)).astype("uint8")
+    write("a.png", HALF, image)
+    write("b.png", HALF)
+    write("x.png", HALF, image, folder="held_")
+    write("y.png", HALF, folder="held_")
+    report = check(
+        config(
+            validation_images=tmp_path / "held_images",
+            validation_masks=tmp_path / "held_masks",
+        )
+    )
+    assert report.held_out == 2
+    assert codes(report) == ["leak"]
+    assert report.findings[0].file.endswith("held_images/x.png")
+
+
+def test_a_set_with_unreadable_files_is_not_split(write, config, tmp_path):
+    for number in range(6):
+        write(f"{number}.png", HALF)
+    (tmp_path / "images" / "0.png").write_bytes(b"")
+    with pytest.raises(ValueError) as error:
+        check(config())
+    assert (error.value.report.held_out, error.value.report.unreadable) == (0, 1)
+
+
+# The preview.
+
+
+def test_a_preview_is_written_as_png(write, config, tmp_path):
+    for name in "ab":
+        write(f"{name}.png", HALF * 12)
+    path = tmp_path / "new" / "tiles.png"
+    check(config(preview=path, tile_size=8))
+    with PIL.Image.open(io.BytesIO(path.read_bytes())) as image:
+        assert (image.format, image.mode) == ("PNG", "RGB")
+
+
+def test_a_bad_set_has_no_preview(write, config, tmp_path):
+    write("a.png", [[0, 0]])
+    with pytest.raises(ValueError):
+        check(config(preview=tmp_path / "tiles.png"))
+    assert not (tmp_path / "tiles.png").exists()

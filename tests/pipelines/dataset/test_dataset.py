@@ -1,0 +1,288 @@
+import dataclasses
+import logging
+
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+
+from pipelines.config import DataConfig
+from pipelines.dataset import dataset
+from pipelines.dataset.mask_values import IGNORED
+from pipelines.images import writing
+
+MASK = np.array([[0, 255, 255], [0, 0, 255]], "uint8")
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes an image and its mask."""
+
+    def write(name, image=None, mask=MASK):
+        image = np.arange(6, dtype="uint8").reshape(2, 3) if image is None else image
+        for folder, pixels in (("images", image), ("masks", mask)):
+            writing.write_pages(tmp_path / folder / name, [pixels])
+
+    return write
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(mask_kind="auto", **settings):
+        scaling = settings.pop("scaling", None)
+        return dataset.load_dataset(
+            DataConfig(
+                images=str(tmp_path / "images"),
+                masks=str(tmp_path / "masks"),
+                mask_kind=mask_kind,
+                **settings,
+            ),
+            scaling=scaling,
+        )
+
+    return load
+
+
+@pytest.fixture
+def twelve(write, load):
+    for number in range(12):
+        write(f"{number:02}.png")
+    return load()
+
+
+def stems(part):
+    return [pair.image.stem for pair in part.pairs]
+
+
+# Facts.
+
+
+def test_one_read_tells_all_facts(write, load):
+    image = np.zeros((2, 3, 3), "uint16")
+    image[0, 0] = (600, 6, 0)
+    write("a.png", image)
+    facts = load().facts[0]
+    assert (facts.height, facts.width, facts.channels) == (2, 3, 3)
+    assert facts.dtype == "uint16"
+    assert facts.mask_counts == {0: 3, 255: 3}
+    assert facts.mean == pytest.approx((100, 1, 0))
+    # One of six pixels is 600 (6): s.d. 600 (6) sqrt(5) / 6; 1 where all are the same.
+    assert facts.std == pytest.approx((100 * 5**0.5, 5**0.5, 1))
+
+
+def test_images_and_masks_are_read_back_by_number(write, load):
+    write("a.png")
+    write("b.png", np.full((2, 3), 9, "uint8"), 255 - MASK)
+    loaded = load()
+    assert (loaded.image(1) == 9).all() and loaded.image(1).shape == (2, 3, 1)
+    np.testing.assert_array_equal(loaded.mask(1), [[1, 0, 0], [1, 1, 0]])
+    assert loaded.classes_found == {0, 1}
+    assert loaded.class_names == ["background", "foreground"]
+
+
+@pytest.mark.parametrize(("channels", "taken"), [(2, 1), (4, 3)])
+def test_the_alpha_of_a_png_does_not_count(write, load, channels, taken):
+    image = np.arange(6 * channels, dtype="uint8").reshape(2, 3, channels)
+    write("a.png", image)
+    loaded = load()
+    assert loaded.channels == len(loaded.facts[0].mean) == taken
+    np.testing.assert_array_equal(loaded.image(0), image[..., :taken])
+
+
+def test_grey_with_and_without_alpha_are_one_kind(write, load):
+    write("a.png", np.zeros((2, 3, 2), "uint8"))
+    write("b.png", np.zeros((2, 3), "uint8"))
+    assert load().channels == 1
+
+
+def test_classes_are_named_by_their_ids(write, load):
+    write("a.png", mask=np.array([[0, 1, 3], [0, 0, 0]], "uint8"))
+    loaded = load("classes")
+    assert loaded.class_names == ["class 0", "class 1", "class 2", "class 3"]
+    assert loaded.classes_found == {0, 1, 3}
+
+
+def test_sizes_may_differ_between_pairs(write, load):
+    write("a.png")
+    write("b.png", np.zeros((4, 5), "uint8"), np.zeros((4, 5), "uint8"))
+    assert [facts.height for facts in load().facts] == [2, 4]
+
+
+def test_the_fingerprint_changes_with_any_pixel_and_not_with_the_file(write, load):
+    write("a.png")
+    before = load().fingerprint
+    write("a.png")
+    assert load().fingerprint == before
+    changed = MASK.copy()
+    changed[0, 0] = 255
+    write("a.png", mask=changed)
+    assert load().fingerprint != before
+
+
+def test_pixels_are_scaled_as_the_settings_say(write, load):
+    write("a.png")
+    assert load().scaling == "per_image"
+    by_type = load(scaling="dtype")
+    assert by_type.scaling == "dtype"
+    assert (by_type.facts[0].mean, by_type.facts[0].std) == ((0,), (255,))
+
+
+def test_ignored_pixels_are_marked_and_not_counted(write, load):
+    write("a.png", mask=np.array([[0, 255, 9], [9, 9, 255]], "uint8"))
+    loaded = load(ignore_value=9)
+    np.testing.assert_array_equal(
+        loaded.mask(0), [[0, 1, IGNORED], [IGNORED, IGNORED, 1]]
+    )
+    np.testing.assert_array_equal(loaded.class_counts(), [[1, 2]])
+    assert loaded.classes_found == {0, 1}
+
+
+def test_masks_in_colour_are_read_by_the_table(write, load):
+    colours = np.zeros((2, 3, 3), "uint8")
+    colours[0, 0], colours[1, 1] = (255, 0, 0), (0, 0, 255)
+    write("a.png", mask=colours)
+    loaded = load(class_colours=("000000", "0000FF", "FF0000"))
+    np.testing.assert_array_equal(loaded.mask(0), [[2, 0, 0], [0, 1, 0]])
+    with loaded.open_labels(0) as labels:
+        assert labels.channels == 3
+
+
+def test_every_kind_of_mask_is_said(write, load, caplog):
+    write("a.png")
+    with caplog.at_level(logging.INFO):
+        load()
+    assert "Masks are binary, foreground 255." in caplog.text
+
+
+# Refusals.
+
+
+def test_the_first_fault_is_told_with_the_number_of_the_others(write, load, tmp_path):
+    for name in "abc":
+        write(f"{name}.png")
+        (tmp_path / "images" / f"{name}.png").write_bytes(b"")
+    with pytest.raises(
+        ValueError, match=r"a\.png: .* And 2 more errors: keras-unet ch"
+    ):
+        load()
+
+
+def test_warnings_are_logged_a_few_of_a_kind(write, load, caplog):
+    for name in "abcdef":
+        write(f"{name}.png")
+    load()
+    assert caplog.text.count("has the same pixels as") == 3
+    assert "and 2 more of duplicate" in caplog.text
+
+
+def test_images_on_both_sides_of_the_split_are_logged(twelve, caplog):
+    kept, held_out = dataset.split(twelve, ())
+    dataset.warn_of_leaks(kept, held_out)
+    assert caplog.text.count("is held out for validation and has the same") == 2
+
+
+def test_a_mask_of_another_size_is_named_with_both_sizes(write, load):
+    write("a.png", np.zeros((3, 2), "uint8"))
+    with pytest.raises(ValueError, match=r"masks/a\.png.*2x3.*images/a\.png is 3x2"):
+        load()
+
+
+def test_an_image_of_other_channels_is_named_with_the_first(write, load):
+    write("a.png")
+    write("b.png", np.zeros((2, 3, 3), "uint8"))
+    with pytest.raises(ValueError, match=r"b\.png: 3 channels, but .*a\.png has 1"):
+        load()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_an_image_with_a_value_that_is_no_number_is_named(write, load, value):
+    image = np.zeros((2, 3), "float32")
+    image[1, 2] = value
+    write("a.tif", image)
+    with pytest.raises(ValueError, match=r"images/a\.tif: holds 1 NaN or infinite"):
+        load()
+
+
+def test_a_damaged_image_is_named(write, load, tmp_path):
+    write("a.png")
+    (tmp_path / "images" / "a.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"images/a\.png: cannot be read as PNG"):
+        load()
+
+
+def test_a_mask_with_grey_levels_is_named(write, load):
+    write("a.png")
+    write("b.png", mask=np.array([[0, 255, 130], [0, 0, 255]], "uint8"))
+    with pytest.raises(ValueError, match=r"masks/b\.png: has 3 values \(0, 130, 255\)"):
+        load()
+
+
+def test_a_palette_mask_counts_its_indices(write, load, tmp_path):
+    write("a.png")
+    palette = PIL.Image.fromarray(np.array([[0, 1, 2], [0, 0, 0]], "uint8"))
+    palette.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    palette.save(tmp_path / "masks" / "a.png")
+    assert load("classes").facts[0].mask_counts == {0: 4, 1: 1, 2: 1}
+
+
+# The split.
+
+
+def test_every_fifth_pair_is_held_out(twelve):
+    kept, held_out = dataset.split(twelve, ())
+    assert stems(held_out) == ["04", "09"]
+    assert stems(kept) == [f"{n:02}" for n in range(12) if n not in (4, 9)]
+    assert len(kept.facts) == 10 and kept.coding == twelve.coding
+
+
+def test_of_fewer_than_five_pairs_the_last_is_held_out(twelve):
+    kept, held_out = dataset.split(twelve.subset([0, 1, 2]), ())
+    assert (stems(kept), stems(held_out)) == (["00", "01"], ["02"])
+
+
+def test_stems_that_are_named_are_held_out(twelve):
+    kept, held_out = dataset.split(twelve, ("07", "02", "07"))
+    assert stems(held_out) == ["02", "07"]
+    assert len(kept.pairs) == 10
+
+
+def test_an_unknown_stem_is_named_with_those_there_are(twelve):
+    with pytest.raises(ValueError, match=r"no image is called 2, x; there are 00, 01"):
+        dataset.split(twelve, ("2", "x", "02"))
+
+
+@pytest.mark.parametrize(("indices", "stems"), [([0], ()), ([0, 1], ("00", "01"))])
+def test_nothing_left_to_train_on_is_refused(twelve, indices, stems):
+    with pytest.raises(ValueError, match=rf"{len(indices)} of {len(indices)} images"):
+        dataset.split(twelve.subset(indices), stems)
+
+
+def test_pages_are_held_out_by_number_in_every_stack(tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        for name in ("a.tif", "b.tif"):
+            pages = np.zeros((5, 2, 6), "uint8")
+            tifffile.imwrite(tmp_path / folder / name, pages)
+    loaded = dataset.load_dataset(
+        DataConfig(
+            images=str(tmp_path / "images"),
+            masks=str(tmp_path / "masks"),
+            mask_kind="auto",
+        )
+    )
+    _, held_out = dataset.split(loaded, ("3",))
+    assert [pair.image.key for pair in held_out.pairs] == ["a:3", "b:3"]
+
+
+def test_a_run_keeps_names_and_fingerprint(twelve):
+    part = twelve.subset([3])
+    described = part.describe()
+    assert described["images"] == [str(part.pairs[0].image.path)]
+    assert described["pixel_types"] == {"uint8": 1}
+    assert len(described["fingerprint"]) == 32
+
+
+def test_facts_are_plain_numbers(twelve):
+    facts = dataclasses.asdict(twelve.facts[0])
+    assert type(facts["mean"][0]) is float
+    assert {type(n) for item in facts["mask_counts"].items() for n in item} == {int}

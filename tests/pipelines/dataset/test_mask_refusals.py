@@ -1,0 +1,45 @@
+import pytest
+
+from pipelines.dataset import mask_refusals
+from pipelines.dataset.mask_values import MaskValues
+
+
+def test_ids_without_a_gap_ask_for_the_kind():
+    found = mask_refusals.too_many_values(MaskValues("a", {0: 9, 1: 4, 2: 4}), "auto")
+    assert found.code == "ambiguous"
+    assert "which could be classes or instances" in str(found)
+
+
+@pytest.mark.parametrize(("extra", "hinted"), [({}, True), ({3: 1, 9: 1}, False)])
+def test_few_grey_levels_may_be_ids_or_a_mark(extra, hinted):
+    mask = MaskValues("a", {0: 90, 255: 40, 128: 1} | extra)
+    found = mask_refusals.too_many_values(mask, "auto")
+    assert found.code == "grey-levels"
+    assert ("ignore_value" in str(found)) == hinted
+
+
+def test_colours_are_listed_the_most_frequent_first():
+    counts = {0x0000FF: 2, 0xFF0000: 9, 0: 2}
+    assert mask_refusals.listed_colours(counts) == "FF0000, 000000, 0000FF"
+
+
+def test_a_list_of_colours_has_an_end():
+    text = mask_refusals.listed_colours(dict.fromkeys(range(30), 1))
+    assert text.endswith("000017, and 6 more")
+
+
+def test_a_colour_beside_the_table_may_be_one_to_ignore():
+    mask = MaskValues("a", {0: 5, 0xFFFFFF: 2})
+    found = str(mask_refusals.other_colours(mask, {0xFFFFFF: 2}))
+    assert found.startswith(
+        "a: 2 pixels have a colour that is not in class_colours: FFF"
+    )
+    assert found.endswith("or say ignore_value 16777215 to leave its pixels out.")
+    assert "ignore" not in str(mask_refusals.other_colours(mask, {1: 2, 2: 9}))
+
+
+def test_instances_that_look_like_something_else_are_a_warning():
+    smooth = MaskValues("a", {0: 800, 255: 150, 3: 5, 128: 3})
+    assert "rather a smoothed mask" in str(mask_refusals.no_instances(smooth))
+    grain = MaskValues("a", dict.fromkeys(range(0, 60, 2), 5), runs=140)
+    assert "rather an image" in str(mask_refusals.no_instances(grain))

@@ -1,0 +1,215 @@
+import json
+import re
+import shutil
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from pipelines import evaluate, predict, scores
+from pipelines.config import EvaluateConfig, PredictConfig
+from pipelines.dataset import Dataset
+from pipelines.evaluation import evaluation
+from pipelines.images import ImageEntry, read_mask
+
+KEYS = {
+    "classes",
+    "mean_iou",
+    "pixel_error",
+    "v_rand",
+    "v_info",
+    "rand_error",
+    "warping_error",
+    "average_precision",
+    "threshold",
+    "images",
+    "hausdorff_unit",
+    "threshold_from",
+    "warnings",
+}
+CLASS_KEYS = {
+    "name",
+    "iou",
+    "dice",
+    "precision",
+    "recall",
+    "boundary_f1",
+    "hausdorff95",
+}
+
+
+@pytest.fixture
+def config(run, discs):
+    def make(**changes):
+        settings = {
+            "model": str(run),
+            "images": str(discs / "images"),
+            "masks": str(discs / "masks"),
+        }
+        return EvaluateConfig(**settings | changes)
+
+    return make
+
+
+def refuse_constant(name):
+    raise AssertionError(f"{name} is not JSON")
+
+
+def test_the_json_file_has_exactly_the_promised_keys(config, tmp_path):
+    path = tmp_path / "new" / "scores.json"
+    evaluation = evaluate(config(json=str(path)))
+    found = json.loads(path.read_text(), parse_constant=refuse_constant)
+    assert set(found) == KEYS
+    assert [row["name"] for row in found["classes"]] == ["background", "foreground"]
+    assert all(set(row) == CLASS_KEYS for row in found["classes"])
+    assert found["images"] == 5
+    numbers = [found[name] for name in ("v_rand", "v_info", "warping_error")]
+    numbers += [row[name] for row in found["classes"] for name in CLASS_KEYS - {"name"}]
+    assert all(isinstance(number, float) for number in numbers)
+    assert list(found["average_precision"])[0] == "0.5"
+    assert (found["threshold_from"], found["hausdorff_unit"]) == ("run", "pixels")
+    assert found == json.loads(evaluation.to_json())
+
+
+def test_scores_are_those_of_the_masks_that_predict_writes(
+    config, run, discs, tmp_path
+):
+    paths = predict(
+        PredictConfig(model=str(run), images=str(discs / "images"), out=str(tmp_path))
+    )
+    confusion = np.zeros((2, 2), int)
+    for path in paths:
+        y_true = read_mask(ImageEntry(discs / "masks" / path.name)) // 255
+        confusion += scores.confusion_matrix(
+            y_true, read_mask(ImageEntry(path)) // 255, 2
+        )
+    evaluation = evaluate(config())
+    assert evaluation.mean_iou == pytest.approx(scores.mean_iou(confusion))
+    assert evaluation.pixel_error == pytest.approx(scores.pixel_error(confusion))
+    expected = scores.class_scores(confusion)
+    for index, row in enumerate(evaluation.classes):
+        for name in ("iou", "dice", "precision", "recall"):
+            value = getattr(expected, name)[index]
+            found = np.nan if row[name] is None else row[name]
+            np.testing.assert_allclose(found, value)
+
+
+def test_a_class_that_does_not_occur_is_null_and_shown_as_a_dash(
+    random_net, save_run, config, discs, tmp_path
+):
+    run = save_run(tmp_path / "run", random_net(num_classes=4))
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for path in (discs / "images").iterdir():
+        PIL.Image.fromarray(np.ones((40, 56), np.uint8)).save(masks / path.name)
+    evaluation = evaluate(config(model=str(run), masks=str(masks)))
+    names = [row["name"] for row in evaluation.classes]
+    assert names == ["class 0", "class 1", "class 2", "class 3"]
+    assert evaluation.threshold is None
+    recalls = [row["recall"] for row in evaluation.classes]
+    assert recalls[0] is recalls[2] is recalls[3] is None
+    assert recalls[1] is not None
+    assert " - " in str(evaluation).replace("\n", " ")
+    json.loads(evaluation.to_json(), parse_constant=refuse_constant)
+
+
+def test_the_result_is_a_readable_table(config):
+    text = str(evaluate(config()))
+    lines = text.splitlines()
+    assert lines[0].split()[:3] == ["class", "IoU", "Dice"]
+    assert lines[1].split()[0] == "background"
+    assert len(lines[1].split()) == 1 + 6
+    assert "Hausdorff distances in pixels" in text
+    for name in ("V_rand", "V_info", "warping error", "average precision at 0.5"):
+        assert f"\n{name}  " in text
+    assert "5 images, threshold" in lines[-1] and lines[-1].endswith("(run)")
+    assert max(map(len, lines)) <= 88
+
+
+def test_more_classes_than_the_model_knows_are_refused(config, discs, tmp_path):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for path in (discs / "images").iterdir():
+        ids = np.arange(40 * 56).reshape(40, 56) % 3
+        PIL.Image.fromarray(ids.astype(np.uint8)).save(masks / path.name)
+    with pytest.raises(ValueError, match="3 classes, but the model knows 2"):
+        evaluate(config(masks=str(masks), mask_kind="classes"))
+
+
+def test_images_of_other_channels_are_refused(config, discs, tmp_path):
+    for name, masks in (("images", False), ("masks", True)):
+        (tmp_path / name).mkdir()
+        pixels = np.zeros((8, 8) if masks else (8, 8, 3), np.uint8)
+        pixels[2:4] = 255
+        PIL.Image.fromarray(pixels).save(tmp_path / name / "a.png")
+    images, masks = str(tmp_path / "images"), str(tmp_path / "masks")
+    with pytest.raises(ValueError, match="3 channels, but the model takes 1"):
+        evaluate(config(images=images, masks=masks))
+
+
+def test_a_folder_that_is_no_run_is_refused(config, tmp_path):
+    with pytest.raises(ValueError, match="no run folder: config.json is missing"):
+        evaluate(config(model=str(tmp_path)))
+
+
+def test_a_report_is_written_with_the_worst_and_the_best_images(config, tmp_path):
+    page = tmp_path / "new" / "scores.html"
+    found = evaluate(config(report=str(page)))
+    text = page.read_text(encoding="utf-8")
+    assert f"<b>{found.mean_iou:.4f}</b>mean IoU" in text
+    assert (
+        len(re.findall("<b>cell_[0-4]</b>: (?:2nd )?(?:worst|best), mean", text)) == 4
+    )
+    assert "The run was trained on 4 of these 5 images" in text
+    # Curves of probabilities, and of the training of the run.
+    assert text.count("<svg") == 4
+
+
+def test_images_that_the_run_was_trained_on_are_said(config, discs, caplog, tmp_path):
+    # By its pixels, under any name and with any mask.
+    for name, number in (("images", 2), ("masks", 3)):
+        (tmp_path / name).mkdir()
+        path = discs / name / f"cell_{number}.png"
+        shutil.copy(path, tmp_path / name / "renamed.png")
+    images, masks = str(tmp_path / "images"), str(tmp_path / "masks")
+    found = evaluate(config(images=images, masks=masks, scores="quick"))
+    assert found.warnings[0].startswith("The run was trained on 1 of these 1 images")
+    assert found.warnings[0] in caplog.text
+
+
+def test_a_threshold_chosen_on_validation_images_is_said_to_be(config, discs, caplog):
+    caplog.set_level("INFO")
+    one = {name: str(discs / name / "cell_0.png") for name in ("images", "masks")}
+    found = evaluate(config(threshold="auto", scores="quick", **one))
+    assert found.threshold_from == "validation images"
+    assert (
+        "chosen on the validation images of the run (1), which are not scored"
+        in caplog.text
+    )
+    assert found.v_rand is found.warping_error is None
+    assert found.average_precision is not None
+
+
+def test_a_given_threshold_is_used(config):
+    low, high = (evaluate(config(threshold=at, scores="quick")) for at in (0.01, 0.99))
+    assert (low.threshold, low.threshold_from) == (0.01, "given")
+    assert low.classes[1]["recall"] > high.classes[1]["recall"]
+
+
+def test_images_are_scored_one_by_one(config, monkeypatch):
+    """No image is read before the one before it is scored."""
+    events = []
+    add, read = evaluation.SetScores.add, Dataset.image
+
+    def scored(self, one):
+        events.append("scored")
+        add(self, one)
+
+    def opened(self, index):
+        events.append("read")
+        return read(self, index)
+
+    monkeypatch.setattr(evaluation.SetScores, "add", scored)
+    monkeypatch.setattr(Dataset, "image", opened)
+    evaluate(config(scores="quick"))
+    assert events == ["read", "scored"] * 5

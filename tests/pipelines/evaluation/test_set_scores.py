@@ -1,0 +1,167 @@
+import dataclasses
+import math
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from pipelines.config import DataConfig
+from pipelines.dataset import Dataset, load_dataset
+from pipelines.dataset.inspection import ImageFacts
+from pipelines.dataset.mask_values import IGNORED, MaskCoding
+from pipelines.evaluation.set_scores import SetScores, defined, pixel_sizes, tolerance
+from pipelines.validation import Segmented
+
+FACTS = ImageFacts(
+    height=12,
+    width=21,
+    channels=1,
+    dtype="uint8",
+    mean=(0.0,),
+    std=(1.0,),
+    mask_counts={0: 1, 255: 1},
+    digest="a",
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(discs):
+    return load_dataset(
+        DataConfig(images=str(discs / "images"), masks=str(discs / "masks"))
+    )
+
+
+def segmented(dataset, index, shift=0):
+    """What a net that is right, or off by some pixels, puts out."""
+    y_true = dataset.mask(index)
+    probability = np.roll(y_true, shift, axis=1).astype(np.float32)[..., None]
+    scored = np.ones(y_true.shape, bool)
+    image = dataset.image(index)
+    logits = probability * 8 - 4
+    return Segmented(index, str(index), image, y_true, logits, probability, scored)
+
+
+def test_the_truth_scores_best_everywhere(dataset):
+    found = SetScores(dataset, 2, 0.5)
+    for index in range(2):
+        found.add(segmented(dataset, index))
+    result = found.result()
+    assert result.boundary_f1 == [1, 1]
+    assert result.hausdorff95 == [0, 0]
+    assert (result.v_rand, result.v_info) == pytest.approx((1, 1))
+    assert (result.rand_error, result.warping_error) == pytest.approx((0, 0))
+    assert set(result.average_precision.values()) == {1.0}
+
+
+def test_a_shift_shows_in_the_distance(dataset):
+    found = SetScores(dataset, 2, 0.5, quick=True)
+    found.add(segmented(dataset, 0, shift=3))
+    result = found.result()
+    assert 2 <= result.hausdorff95[1] <= 3
+    assert result.v_rand is result.warping_error is None
+
+
+def test_three_classes_have_no_scores_of_objects(dataset):
+    result = SetScores(dataset, 3, None).result()
+    assert result.average_precision is result.v_rand is None
+    assert result.boundary_f1 == [None] * 3
+
+
+def test_distances_are_in_the_unit_that_all_images_have(dataset):
+    facts = dataset.facts[:2]
+    assert pixel_sizes(facts) == ([(1.0, 1.0)] * 2, "pixels")
+    sized = [dataclasses.replace(one, pixel_size=(0.5, 0.25, "µm")) for one in facts]
+    assert pixel_sizes(sized) == ([(0.5, 0.25)] * 2, "µm")
+    assert pixel_sizes([sized[0], facts[1]])[1] == "pixels"
+
+
+def test_a_tolerance_in_pixels_is_a_length():
+    assert tolerance((1.0, 1.0)) == pytest.approx(2.0, rel=1e-5)
+    assert tolerance((0.5, 2.0)) == pytest.approx(2.0, rel=1e-5)
+
+
+def test_what_is_no_number_is_none():
+    assert (defined(math.nan), defined(0.5)) == (None, 0.5)
+
+
+def net_output(y_true, foreground):
+    """An image whose prediction is `foreground`, all pixels scored."""
+    probability = foreground.astype(np.float32)[..., None]
+    scored = y_true != IGNORED
+    image = np.zeros((*y_true.shape, 1), np.uint8)
+    return Segmented(0, "a", image, y_true, probability, probability, scored)
+
+
+@pytest.fixture
+def touching(tmp_path):
+    """A set of one image: two objects with a side in common, ids 7 and 9."""
+    ids = np.zeros((12, 20), np.uint16)
+    ids[2:10, 2:10], ids[2:10, 10:18] = 7, 9
+    for name, pixels in (("images", ids % 5), ("masks", ids)):
+        (tmp_path / name).mkdir()
+        PIL.Image.fromarray(pixels).save(tmp_path / name / "a.png")
+
+    def load(kind="instances", **changes):
+        images, masks = str(tmp_path / "images"), str(tmp_path / "masks")
+        return load_dataset(
+            DataConfig(images=images, masks=masks, mask_kind=kind, **changes)
+        )
+
+    return load
+
+
+def test_objects_of_instance_masks_are_told_apart_by_their_ids(touching):
+    dataset = touching()
+    y_true = dataset.mask(0)
+    apart = y_true.astype(bool)
+    apart[:, 10] = False
+    for foreground, expected in ((apart, 1.0), (y_true, 0.0)):
+        found = SetScores(dataset, 2, 0.5, quick=True)
+        found.add(net_output(y_true, foreground))
+        # 56 of 64 pixels of the second object; joined, half of 128.
+        assert found.result().average_precision["0.6"] == expected
+
+
+def test_ignored_objects_are_none(touching):
+    dataset = touching(ignore_value=9)
+    y_true = dataset.mask(0)
+    found = SetScores(dataset, 2, 0.5)
+    found.add(net_output(y_true, y_true == 1))
+    result = found.result()
+    assert result.average_precision["0.9"] == 1.0
+    assert (result.boundary_f1[1], result.v_rand) == (1.0, 1.0)
+
+
+def test_the_inside_may_be_the_background():
+    # Two cells with a membrane, which the net finds but for a gap.
+    y_true = np.zeros((12, 21), np.uint8)
+    y_true[:, 10] = 1
+    membrane = y_true.astype(bool)
+    membrane[5] = False
+    dataset = Dataset((), (FACTS,), MaskCoding("binary", 255, 2))
+    cells, membranes = (
+        SetScores(dataset, 2, 0.5, inside=inside)
+        for inside in ("background", "foreground")
+    )
+    for found in (cells, membranes):
+        found.add(net_output(y_true, membrane))
+    # The gap merges the cells, and cuts the membrane in two.
+    assert cells.result().v_rand < 0.7
+    assert cells.result().average_precision["0.5"] == 0
+    assert cells.result().warping_error == pytest.approx(1 / y_true.size)
+    assert membranes.result().v_rand == pytest.approx(1, abs=0.5)
+    assert membranes.result().v_rand != cells.result().v_rand
+
+
+def test_distances_are_in_units_and_the_tolerance_stays_in_pixels():
+    y_true, y_pred = np.zeros((2, 20, 30), np.uint8)
+    y_true[:, 10:], y_pred[:, 12:] = 1, 1
+    sized = dataclasses.replace(FACTS, pixel_size=(0.3, 0.3, "µm"))
+    dataset = Dataset((), (sized,), MaskCoding("binary", 255, 2))
+    found = SetScores(dataset, 2, 0.5, quick=True)
+    found.add(net_output(y_true, y_pred))
+    result = found.result()
+    assert result.hausdorff95 == pytest.approx([0.6, 0.6])
+    assert result.hausdorff_unit == "µm"
+    # Two pixels are just within the tolerance.
+    assert result.boundary_f1 == [1, 1]

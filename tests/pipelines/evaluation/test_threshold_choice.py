@@ -1,0 +1,74 @@
+import dataclasses
+
+import pytest
+
+from pipelines import run_folder
+from pipelines.config import DataConfig
+from pipelines.dataset import load_dataset
+from pipelines.evaluation.threshold_choice import (
+    Threshold,
+    choose_threshold,
+    validation_set,
+)
+from pipelines.overlap_tile import Net
+
+
+@pytest.fixture(scope="module")
+def loaded(run):
+    return run_folder.load(str(run))
+
+
+@pytest.fixture(scope="module")
+def net(loaded):
+    return Net(loaded.model)
+
+
+@pytest.fixture(scope="module")
+def dataset(discs):
+    return load_dataset(
+        DataConfig(images=str(discs / "images"), masks=str(discs / "masks"))
+    )
+
+
+def test_by_default_it_is_that_of_the_run(loaded, net, dataset):
+    found = choose_threshold(None, loaded.record, net, dataset)
+    assert found == Threshold(loaded.record.threshold, "run")
+    assert str(found).endswith(", of the run")
+
+
+def test_a_number_is_taken_as_it_is(loaded, net, dataset):
+    found = choose_threshold(0.25, loaded.record, net, dataset)
+    assert (found, str(found)) == (Threshold(0.25, "given"), "0.25, given")
+
+
+def test_auto_chooses_on_the_validation_images_alone(loaded, net, dataset, caplog):
+    caplog.set_level("INFO")
+    found = choose_threshold("auto", loaded.record, net, dataset.subset([0]))
+    # fit has chosen it on the same image.
+    assert found == Threshold(loaded.record.threshold, "validation images")
+    assert "chosen on the validation images of the run (1)" in caplog.text
+
+
+def test_auto_never_chooses_on_images_that_are_scored(loaded, net, dataset):
+    with pytest.raises(ValueError, match="all validation images .* to be scored"):
+        choose_threshold("auto", loaded.record, net, dataset)
+
+
+def test_the_validation_images_are_those_that_fit_held_out(loaded):
+    names = [pair.image.key for pair in validation_set(loaded.record).pairs]
+    assert names == ["cell_4"]
+
+
+def test_images_that_have_changed_since_are_refused(loaded):
+    data = dict(loaded.record.data, validation={"fingerprint": "other"})
+    changed = dataclasses.replace(loaded.record, data=data)
+    with pytest.raises(ValueError, match="have changed since fit"):
+        validation_set(changed)
+
+
+def test_a_net_of_three_classes_has_no_threshold(loaded, random_net, dataset):
+    net = Net(random_net(num_classes=3))
+    record = dataclasses.replace(loaded.record, threshold=None)
+    assert choose_threshold(None, record, net, dataset) == Threshold(None, None)
+    with pytest.raises(ValueError, match="tells 3 classes apart"):
+        choose_threshold(0.5, record, net, dataset)

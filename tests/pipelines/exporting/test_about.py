@@ -1,0 +1,80 @@
+import json
+
+import pytest
+
+from pipelines import run_folder
+from pipelines.exporting.about import about
+from pipelines.serving_graph.served_net import ServedNet
+
+
+def record(classes, scaling="per_image"):
+    return run_folder.RunRecord(
+        settings={},
+        network={},
+        classes=classes,
+        mask_coding={},
+        scaling=scaling,
+        threshold=0.25,
+        precision={},
+        data={"training": {"fingerprint": "abc"}},
+        best={},
+        versions={"keras": "then"},
+    )
+
+
+def net(variant="padded", num_channels=1, pixel_type=None):
+    return ServedNet(
+        tile_logits=lambda tiles: tiles,
+        depth=4,
+        variant=variant,
+        channels=3,
+        num_channels=num_channels,
+        threshold=0.25,
+        pixel_limit=1000,
+        pixel_type=pixel_type,
+    )
+
+
+def test_an_export_says_what_a_client_has_to_know():
+    text = about(
+        record(["background", "Zellkörper"]), net(), folded=True, golden=["pixels/one"]
+    )
+    assert text.isascii()
+    found = json.loads(text)
+    assert found["versions"] == run_folder.versions()
+    del found["versions"]
+    assert found == {
+        "format": 1,
+        "classes": ["background", "Zellkörper"],
+        "mask_values": {"0": "background", "255": "Zellkörper"},
+        "channels": 3,
+        "probability_channels": 1,
+        "scaling": "per_image",
+        "pixel_type": None,
+        "threshold": 0.25,
+        "variant": "padded",
+        "depth": 4,
+        "context": 92,
+        "largest_core": 512,
+        "alignment": 16,
+        "margin_before": 96,
+        "margin_after": 96,
+        "pixel_limit": 1000,
+        "precision": "float32",
+        "batch_norm_folded": True,
+        "training": {"fingerprint": "abc", "versions": {"keras": "then"}},
+        "golden": ["pixels/one"],
+    }
+
+
+def test_three_classes_are_values_of_the_mask():
+    classes = ["sky", "sea", "land"]
+    found = json.loads(about(record(classes), net(), folded=False, golden=[]))
+    assert found["mask_values"] == {"0": "sky", "1": "sea", "2": "land"}
+
+
+@pytest.mark.parametrize(("variant", "after"), [("padded", 96), ("paper", 96)])
+def test_margins_are_those_of_regions(variant, after):
+    classes = ["background", "foreground"]
+    text = about(record(classes), net(variant), folded=False, golden=[])
+    assert json.loads(text)["margin_after"] == after

@@ -1,0 +1,27 @@
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from pipelines.exporting.example_requests import ExampleRequest
+from pipelines.exporting.warm_up import FILE, write_warm_up
+
+
+def test_requests_are_records_that_tensorflow_serving_reads(tmp_path):
+    files = np.empty(1, object)
+    files[:] = [b"\x89PNG"]
+    numbers = np.arange(6, dtype=np.uint8).reshape(1, 3, 2, 1)
+    requests = [
+        ExampleRequest("pixels/one", "pixels", {"pixels": numbers}),
+        ExampleRequest("image_bytes/one", "image_bytes", {"image_bytes": files}),
+    ]
+    write_warm_up(tmp_path, requests)
+    records = list(tf.data.TFRecordDataset(str(tmp_path / FILE)).as_numpy_iterator())
+    logs = [prediction_log_pb2.PredictionLog.FromString(one) for one in records]
+    assert [log.WhichOneof("log_type") for log in logs] == ["predict_log"] * 2
+    first, second = (log.predict_log.request for log in logs)
+    assert first.model_spec.signature_name == "pixels"
+    found = tf.make_ndarray(first.inputs["pixels"])
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, numbers)
+    assert tf.make_ndarray(second.inputs["image_bytes"]).tolist() == [b"\x89PNG"]
+    assert FILE.as_posix() == "assets.extra/tf_serving_warmup_requests"

@@ -1,0 +1,50 @@
+from unittest import mock
+
+import hypothesis
+import numpy as np
+from hypothesis import strategies
+from hypothesis.extra import numpy as arrays
+from scipy import ndimage
+
+from pipelines.images.layout import ImageLayout, ImageToWrite
+from pipelines.prediction import instance_windows
+
+
+def to_write(mask, height, width):
+    windows = (
+        (top, left, mask[top : top + height, left : left + width, np.newaxis])
+        for top in range(0, mask.shape[0], height)
+        for left in range(0, mask.shape[1], width)
+    )
+    return ImageToWrite(ImageLayout(*mask.shape, 1, mask.dtype), windows)
+
+
+def numbered(mask, height, width):
+    found = instance_windows.instance_windows(to_write(mask, height, width))
+    return np.concatenate([pixels for _, _, pixels in found])[..., 0]
+
+
+@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.given(
+    mask=arrays.arrays(
+        np.uint8,
+        arrays.array_shapes(min_dims=2, max_dims=2, max_side=24),
+        elements=strategies.sampled_from([0, 255]),
+    ),
+    height=strategies.integers(1, 24),
+    width=strategies.integers(1, 24),
+    band_rows=strategies.integers(1, 9),
+)
+def test_numbers_are_those_of_the_whole_mask(mask, height, width, band_rows):
+    with mock.patch.object(instance_windows, "BAND_ROWS", band_rows):
+        found = numbered(mask, height, width)
+    assert found.dtype == np.uint32
+    np.testing.assert_array_equal(found, ndimage.label(mask)[0])
+
+
+def test_an_object_through_all_bands_is_one():
+    mask = np.zeros((300, 9), np.uint8)
+    mask[:, 2] = mask[:, 6] = 255
+    mask[299] = 255
+    # Both columns meet in the last row.
+    np.testing.assert_array_equal(numbered(mask, 32, 4), mask // 255)

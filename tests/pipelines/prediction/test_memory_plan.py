@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from pipelines.images.layout import ImageLayout
+from pipelines.overlap_tile import Net
+from pipelines.prediction.memory_plan import MemoryModel, largest_plan, resident_bytes
+
+MEGABYTE = 10**6
+
+
+@pytest.fixture(scope="module")
+def net(random_net):
+    return Net(random_net("padded", 2))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return MemoryModel(500 * MEGABYTE, base_filters=64, channels=1, num_channels=2)
+
+
+def layout(height, width):
+    return ImageLayout(height, width, 1, np.dtype(np.uint8))
+
+
+def planned(net, model, megabytes, height=20000, width=20000, **settings):
+    output = layout(height, width)
+    plan, tile_pass = largest_plan(net, model, output, megabytes * MEGABYTE, **settings)
+    return plan, settings.get("held", 0) + model.peak(tile_pass, plan, output)
+
+
+@pytest.mark.parametrize("megabytes", [800, 1500, 4000])
+def test_the_plan_stays_within_the_bound_and_uses_most_of_it(net, model, megabytes):
+    _, peak = planned(net, model, megabytes)
+    # Tiles share the image evenly, so they are a little smaller than would fit.
+    assert 0.85 * megabytes * MEGABYTE < peak <= megabytes * MEGABYTE
+
+
+def test_an_image_that_fits_is_one_tile(net, model):
+    assert planned(net, model, 1500, 600, 500)[0].num_tiles == 1
+    assert planned(net, model, 1500, 600, 5000)[0].num_tiles > 1
+
+
+def test_more_memory_gives_larger_tiles(net, model):
+    plans = [planned(net, model, megabytes)[0] for megabytes in (800, 1000, 2000)]
+    pixels = [plan.input_pixels for plan in plans]
+    assert pixels == sorted(pixels) and pixels[0] < pixels[-1]
+
+
+def test_what_the_image_holds_is_left_to_it(net, model):
+    plan, peak = planned(net, model, 1000, held=200 * MEGABYTE)
+    assert peak <= 1000 * MEGABYTE
+    assert plan.input_pixels < planned(net, model, 1000)[0].input_pixels
+
+
+def test_flips_count_the_wider_windows(net, model):
+    plan, peak = planned(net, model, 800, 20001, 20001, flips=True)
+    assert peak <= 800 * MEGABYTE
+    assert plan.num_tiles > 1
+
+
+def test_too_little_memory_names_the_least_that_works(net, model):
+    with pytest.raises(ValueError, match="memory is 100MB.* at least") as error:
+        planned(net, model, 100)
+    least = int(str(error.value).split("at least ")[1].split("MB")[0])
+    assert planned(net, model, least)[0].num_tiles > 1
+    with pytest.raises(ValueError, match="at least"):
+        planned(net, model, least - 2)
+
+
+def test_the_process_holds_what_it_makes():
+    before = resident_bytes()
+    held = np.ones(64 * 2**20, np.uint8)
+    grown = resident_bytes() - before
+    assert 0.8 * held.nbytes < grown < 1.5 * held.nbytes
+
+
+def test_the_warm_net_is_measured(net):
+    model = MemoryModel.of_warm(net)
+    assert model.resident > 100 * MEGABYTE
+    assert (model.base_filters, model.channels, model.num_channels) == (2, 1, 1)
+
+
+def test_the_default_is_1500_mb_or_a_little_beyond_what_the_process_holds():
+    fresh = MemoryModel(700 * 10**6, 16, 1, 1)
+    assert fresh.default_budget == 1500 * 10**6
+    trained = MemoryModel(2000 * 10**6, 16, 1, 1)
+    assert trained.default_budget == 2500 * 10**6

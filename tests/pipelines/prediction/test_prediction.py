@@ -1,0 +1,426 @@
+import errno
+
+import imagecodecs
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+from scipy import ndimage
+
+from pipelines import decision, predict, scaling
+from pipelines.config import PredictConfig
+from pipelines.images import ImageEntry, PixelSize, open_image, read_image
+from pipelines.overlap_tile import Net
+from pipelines.prediction import image_prediction
+from pipelines.prediction.memory_plan import MemoryModel
+from pipelines.prediction.output_values import OutputValues
+
+
+@pytest.fixture(scope="module")
+def nets(random_net, save_run, tmp_path_factory):
+    """Makes (run folder, net) with random weights, once for each kind."""
+    made = {}
+
+    def make(channels=1, num_classes=1):
+        key = (channels, num_classes)
+        if key not in made:
+            model = random_net("padded", 1, channels, num_classes)
+            path = tmp_path_factory.mktemp("runs") / "run"
+            made[key] = save_run(path, model, threshold=0.45), Net(model)
+        return made[key]
+
+    return make
+
+
+def predicted(run, images, out, **settings):
+    return predict(
+        PredictConfig(model=str(run), images=str(images), out=str(out), **settings)
+    )
+
+
+def expected_mask(net, image):
+    if image.ndim == 2:
+        image = image[..., np.newaxis]
+    probability = net.probability(np.asarray(scaling.scale_image(image)))
+    return np.asarray(decision.mask_from_probability(probability, 0.45))
+
+
+def visible(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name[0] != ".")
+
+
+def grey(random, height=12, width=17, dtype=np.uint8):
+    return random.integers(0, np.iinfo(dtype).max, (height, width), dtype)
+
+
+def test_masks_are_named_like_their_images_and_as_large(nets, random, tmp_path):
+    run, net = nets()
+    images = tmp_path / "images"
+    images.mkdir()
+    arrays = {"b.png": grey(random), "a.jpg": grey(random, 1, 30)}
+    for name, array in arrays.items():
+        PIL.Image.fromarray(array).save(images / name)
+    arrays["c.tif"] = grey(random, 9, 1, np.uint16)
+    tifffile.imwrite(images / "c.tif", arrays["c.tif"])
+    paths = predicted(run, images, tmp_path / "new" / "out")
+    assert [path.name for path in paths] == ["a.png", "b.png", "c.tif"]
+    assert visible(tmp_path / "new" / "out") == [path.name for path in paths]
+    for path, name in zip(paths, sorted(arrays), strict=True):
+        image = read_image(ImageEntry(images / name))
+        mask = read_image(ImageEntry(path))
+        assert mask.dtype == np.uint8
+        np.testing.assert_array_equal(mask[..., 0], expected_mask(net, image))
+
+
+def test_a_stack_gives_a_stack(nets, random, tmp_path):
+    run, net = nets()
+    stack = np.stack([grey(random, dtype=np.uint16) for _ in range(3)])
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    paths = predicted(run, tmp_path / "stack.tif", tmp_path / "out")
+    assert paths == [tmp_path / "out" / "stack.tif"]
+    with tifffile.TiffFile(paths[0]) as tiff:
+        assert len(tiff.pages) == 3
+        masks = [page.asarray() for page in tiff.pages]
+    for image, mask in zip(stack, masks, strict=True):
+        np.testing.assert_array_equal(mask, expected_mask(net, image))
+
+
+@pytest.mark.parametrize("num_classes", [1, 2])
+def test_probability_is_uint16_of_the_foreground(nets, random, tmp_path, num_classes):
+    run, net = nets(num_classes=num_classes)
+    image = grey(random)
+    PIL.Image.fromarray(image).save(tmp_path / "a.png")
+    [path] = predicted(run, tmp_path / "a.png", tmp_path / "out", output="probability")
+    assert path.name == "a.png"
+    found = imagecodecs.png_decode(path.read_bytes())
+    assert found.dtype == np.uint16
+    scaled = np.asarray(scaling.scale_image(image[..., np.newaxis]))
+    expected = net.probability(scaled)[..., -1] * 65535
+    np.testing.assert_allclose(found, expected, atol=0.51)
+
+
+def test_several_classes_give_ids_and_probabilities_of_each(nets, random, tmp_path):
+    run, net = nets(num_classes=3)
+    image = grey(random)
+    PIL.Image.fromarray(image).save(tmp_path / "a.png")
+    scaled = np.asarray(scaling.scale_image(image[..., np.newaxis]))
+    probability = net.probability(scaled)
+    [path] = predicted(run, tmp_path / "a.png", tmp_path / "ids")
+    found = read_image(ImageEntry(path))[..., 0]
+    np.testing.assert_array_equal(found, probability.argmax(axis=-1))
+    [path] = predicted(
+        run, tmp_path / "a.png", tmp_path / "chances", output="probability"
+    )
+    assert path.name == "a.tif"
+    found = read_image(ImageEntry(path))
+    assert (found.dtype, found.shape) == (np.uint16, (12, 17, 3))
+    np.testing.assert_allclose(found, probability * 65535, atol=0.51)
+
+
+def test_one_image_may_be_written_to_a_named_file(nets, random, tmp_path):
+    run, _ = nets()
+    PIL.Image.fromarray(grey(random)).save(tmp_path / "a.png")
+    target = tmp_path / "made" / "mask.tif"
+    assert predicted(run, tmp_path / "a.png", target) == [target]
+    assert tifffile.imread(target).shape == (12, 17)
+
+
+def test_alpha_is_left_out(nets, random, tmp_path):
+    run, net = nets(channels=3)
+    image = random.integers(0, 256, (12, 17, 4), dtype=np.uint8)
+    PIL.Image.fromarray(image).save(tmp_path / "a.png")
+    [path] = predicted(run, tmp_path / "a.png", tmp_path / "out")
+    found = read_image(ImageEntry(path))[..., 0]
+    np.testing.assert_array_equal(found, expected_mask(net, image[..., :3]))
+
+
+@pytest.mark.parametrize("out", [".", "a.png"])
+def test_an_input_is_never_overwritten(nets, random, tmp_path, out):
+    run, _ = nets()
+    PIL.Image.fromarray(grey(random)).save(tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    with pytest.raises(ValueError, match="a.png is an input"):
+        predicted(run, tmp_path / "a.png", tmp_path / out)
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
+def test_two_images_of_one_name_are_refused_before_any_work(nets, random, tmp_path):
+    run, _ = nets()
+    for name in ("a.png", "a.jpg"):
+        PIL.Image.fromarray(grey(random)).save(tmp_path / name)
+    with pytest.raises(ValueError, match=r"a\.jpg and .*a\.png would both be written"):
+        predicted(run, tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_channels_name_the_file(nets, random, tmp_path):
+    run, _ = nets()
+    image = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    PIL.Image.fromarray(image).save(tmp_path / "colour.png")
+    with pytest.raises(ValueError, match=r"colour\.png: 1 channels expected, got 3"):
+        predicted(run, tmp_path / "colour.png", tmp_path / "out")
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_pixels_that_are_not_finite_name_the_file(nets, tmp_path, value):
+    run, _ = nets()
+    image = np.zeros((8, 8), np.float32)
+    image[3, 3] = value
+    tifffile.imwrite(tmp_path / "hole.tif", image)
+    with pytest.raises(ValueError, match=r"hole\.tif: holds NaN or infinite"):
+        predicted(run, tmp_path / "hole.tif", tmp_path / "out")
+
+
+def test_the_others_are_done_where_one_is_damaged(nets, random, tmp_path):
+    run, _ = nets()
+    for name in ("a.png", "c.png"):
+        PIL.Image.fromarray(grey(random)).save(tmp_path / name)
+    (tmp_path / "b.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"b\.png: cannot be read as PNG"):
+        predicted(run, tmp_path, tmp_path / "out")
+    assert visible(tmp_path / "out") == ["a.png", "c.png"]
+
+
+def test_a_summary_names_every_image_that_failed(nets, random, tmp_path, caplog):
+    run, _ = nets()
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"no image")
+    PIL.Image.fromarray(grey(random)).save(tmp_path / "c.png")
+    colour = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    PIL.Image.fromarray(colour).save(tmp_path / "d.png")
+    (tmp_path / "e.tif").write_bytes(b"II*\0 no more")
+    with pytest.raises(ValueError, match="4 of 5 files failed") as error:
+        predicted(run, tmp_path, tmp_path / "out")
+    expected = ("a.png: cannot", "b.png: cannot", "d.png: 1 channels", "e.tif: cannot")
+    for name in expected:
+        assert name in str(error.value)
+    assert visible(tmp_path / "out") == ["c.png"]
+
+
+def test_resume_leaves_out_what_is_done(nets, random, tmp_path):
+    run, _ = nets()
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    for name in ("a", "b", "c"):
+        PIL.Image.fromarray(grey(random)).save(images / f"{name}.png")
+    paths = predicted(run, images, out)
+    times = {path.name: path.stat().st_mtime_ns for path in paths}
+    paths[0].unlink()
+    PIL.Image.fromarray(grey(random, 9, 9)).save(images / "b.png")
+    assert predicted(run, images, out, resume=True) == paths
+    again = {path.name for path in paths if path.stat().st_mtime_ns != times[path.name]}
+    assert again == {"a.png", "b.png"}
+    assert read_image(ImageEntry(out / "b.png")).shape == (9, 9, 1)
+    # Other settings, other files.
+    times = {path.name: path.stat().st_mtime_ns for path in paths}
+    predicted(run, images, out, resume=True, output="probability")
+    assert all(path.stat().st_mtime_ns != times[path.name] for path in paths)
+
+
+def test_a_run_that_is_killed_leaves_nothing_that_looks_finished(
+    nets, random, tmp_path, monkeypatch
+):
+    run, _ = nets()
+    tifffile.imwrite(tmp_path / "a.tif", grey(random, 40, 40))
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(OutputValues, "encode", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        predicted(run, tmp_path / "a.tif", tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_image_that_changes_meanwhile_is_not_written(
+    nets, random, tmp_path, monkeypatch
+):
+    run, _ = nets()
+    for name in ("a.png", "b.png"):
+        PIL.Image.fromarray(grey(random)).save(tmp_path / name)
+    encode = OutputValues.encode
+
+    def slow(values, probability):
+        PIL.Image.fromarray(grey(random, 40, 3)).save(tmp_path / "b.png")
+        return encode(values, probability)
+
+    monkeypatch.setattr(OutputValues, "encode", slow)
+    with pytest.raises(ValueError, match=r"b\.png: the file has changed while"):
+        predicted(run, tmp_path, tmp_path / "out")
+    assert visible(tmp_path / "out") == ["a.png"]
+
+
+def test_a_full_disk_is_one_sentence(nets, random, tmp_path, monkeypatch):
+    run, _ = nets()
+    tifffile.imwrite(tmp_path / "a.tif", grey(random))
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tifffile.TiffWriter, "write", full)
+    message = r"out/a\.tif: cannot be written \(No space left.*Make room, and"
+    with pytest.raises(ValueError, match=message):
+        predicted(run, tmp_path / "a.tif", tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_written_to_is_found_at_once(nets, random, tmp_path):
+    run, _ = nets()
+    PIL.Image.fromarray(grey(random)).save(tmp_path / "a.png")
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"file/out: cannot be written to \(Not a dir"):
+        predicted(run, tmp_path / "a.png", tmp_path / "file" / "out")
+
+
+def test_tiles_give_the_same_file_as_one_piece(nets, random, tmp_path, monkeypatch):
+    run, net = nets()
+    image = grey(random, 700, 90)
+    tifffile.imwrite(tmp_path / "a.tif", image, tile=(64, 64))
+    resident = MemoryModel.of_warm(net).resident
+    monkeypatch.setattr(MemoryModel, "of_warm", lambda net: fixed(net, resident))
+    [whole] = predicted(run, tmp_path / "a.tif", tmp_path / "whole", memory="10GB")
+    planned = []
+    largest_plan = image_prediction.largest_plan
+
+    def spy(*args, **settings):
+        planned.append(largest_plan(*args, **settings))
+        return planned[-1]
+
+    monkeypatch.setattr(image_prediction, "largest_plan", spy)
+    least = -(-(resident + 122 * 10**6) // 10**6)
+    [tiled] = predicted(run, tmp_path / "a.tif", tmp_path / "t", memory=f"{least}MB")
+    assert planned[0][0].num_tiles > 1
+    np.testing.assert_array_equal(tifffile.imread(tiled), tifffile.imread(whole))
+
+
+def fixed(net, resident):
+    return MemoryModel(resident, net.base_filters, net.channels, net.num_channels)
+
+
+def test_too_little_memory_says_what_would_do(nets, random, tmp_path):
+    run, _ = nets()
+    PIL.Image.fromarray(grey(random)).save(tmp_path / "a.png")
+    message = r"a\.png: memory is 100MB, but this net takes at least \d+MB"
+    with pytest.raises(ValueError, match=message):
+        predicted(run, tmp_path / "a.png", tmp_path / "out", memory="100MB")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_probabilities_have_a_stated_scale(nets, random, tmp_path, dtype):
+    run, net = nets()
+    image = grey(random)
+    PIL.Image.fromarray(image).save(tmp_path / "a.png")
+    [path] = predicted(
+        run,
+        tmp_path / "a.png",
+        tmp_path / "out",
+        output="probability",
+        probability_dtype=dtype,
+    )
+    assert path.suffix == (".tif" if dtype == "float32" else ".png")
+    found = read_image(ImageEntry(path))[..., 0]
+    scale = {"uint8": 255, "uint16": 65535, "float32": 1}[dtype]
+    scaled = np.asarray(scaling.scale_image(image[..., np.newaxis]))
+    expected = net.probability(scaled)[..., -1] * scale
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, atol=1e-6 if scale == 1 else 0.51)
+
+
+def test_flips_give_another_mask_of_the_same_kind(nets, random, tmp_path):
+    run, _ = nets()
+    PIL.Image.fromarray(grey(random, 21, 34)).save(tmp_path / "a.png")
+    found = []
+    for flips in (False, True):
+        [path] = predicted(
+            run,
+            tmp_path / "a.png",
+            tmp_path / str(flips),
+            flips=flips,
+            output="probability",
+        )
+        found.append(read_image(ImageEntry(path)).astype(int))
+    assert found[0].shape == found[1].shape
+    assert np.abs(found[0] - found[1]).max() > 100
+
+
+def test_zarr_comes_out_as_zarr_with_its_pixel_size(nets, random, tmp_path):
+    run, _ = nets()
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        grey(random, 40, 30),
+        metadata={
+            "axes": "YX",
+            "PhysicalSizeX": 0.25,
+            "PhysicalSizeXUnit": "\u00b5m",
+            "PhysicalSizeY": 0.5,
+            "PhysicalSizeYUnit": "\u00b5m",
+        },
+    )
+    [tiff] = predicted(run, tmp_path / "a.ome.tif", tmp_path / "out")
+    [store] = predicted(run, tmp_path / "a.ome.tif", tmp_path / "out", format="zarr")
+    assert (tiff.name, store.name) == ("a.ome.tif", "a.ome.zarr")
+    for path in (tiff, store):
+        with open_image(ImageEntry(path)) as mask:
+            assert mask.pixel_size == PixelSize(0.5, 0.25, "\u00b5m")
+            assert (mask.height, mask.width) == (40, 30)
+    np.testing.assert_array_equal(
+        read_image(ImageEntry(tiff)), read_image(ImageEntry(store))
+    )
+
+
+def test_a_geotiff_keeps_its_place(nets, random, tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    run, net = nets()
+    image = grey(random, 40, 30)
+    transform = rasterio.Affine(0.5, 0, 500000, 0, -0.5, 5400000)
+    with rasterio.open(
+        tmp_path / "a.tif",
+        "w",
+        driver="GTiff",
+        height=40,
+        width=30,
+        count=1,
+        dtype="uint8",
+        crs="EPSG:32633",
+        transform=transform,
+    ) as dataset:
+        dataset.write(image, 1)
+    [path] = predicted(run, tmp_path / "a.tif", tmp_path / "out", pyramid=True)
+    with rasterio.open(path) as dataset:
+        assert (dataset.crs.to_epsg(), dataset.transform) == (32633, transform)
+        np.testing.assert_array_equal(dataset.read(1), expected_mask(net, image))
+
+
+def test_bfloat16_is_near_and_is_recorded(nets, random, tmp_path):
+    run, _ = nets()
+    PIL.Image.fromarray(grey(random)).save(tmp_path / "a.png")
+    settings = {"output": "probability", "probability_dtype": "float32"}
+    found = []
+    for precision in ("float32", "bfloat16"):
+        [path] = predicted(
+            run,
+            tmp_path / "a.png",
+            tmp_path / "out",
+            precision=precision,
+            resume=True,
+            **settings,
+        )
+        found.append(read_image(ImageEntry(path)))
+    assert 0 < np.abs(found[0] - found[1]).max() < 0.06
+
+
+def test_instances_are_the_numbered_objects_of_the_mask(nets, random, tmp_path):
+    run, net = nets()
+    image = grey(random, 70, 30)
+    PIL.Image.fromarray(image).save(tmp_path / "a.png")
+    [path] = predicted(run, tmp_path / "a.png", tmp_path / "out", output="instances")
+    assert path.name == "a.tif"
+    found = read_image(ImageEntry(path))[..., 0]
+    assert found.dtype == np.uint32 and found.max() > 1
+    np.testing.assert_array_equal(found, ndimage.label(expected_mask(net, image))[0])
+
+
+def test_a_constant_image_gives_a_mask(nets, tmp_path):
+    run, _ = nets()
+    PIL.Image.fromarray(np.full((8, 8), 77, np.uint8)).save(tmp_path / "a.png")
+    [path] = predicted(run, tmp_path / "a.png", tmp_path / "out")
+    assert set(np.unique(read_image(ImageEntry(path)))) <= {0, 255}

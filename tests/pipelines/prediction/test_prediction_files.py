@@ -1,0 +1,124 @@
+import dataclasses
+import pathlib
+
+import numpy as np
+import pytest
+
+from pipelines.images import ImageEntry
+from pipelines.images.layout import ImageLayout
+from pipelines.prediction.prediction_files import (
+    RECORD,
+    DoneFiles,
+    OutputFile,
+    check_writable,
+    plan_files,
+)
+
+
+def entries(*names):
+    return [ImageEntry(pathlib.Path(name)) for name in names]
+
+
+def named(out, *names, image_format="auto", png_fits=True):
+    files = plan_files(entries(*names), str(out), image_format, png_fits)
+    return [file.path.name for file in files]
+
+
+NAMES = ("a.png", "b.jpg", "c.tif", "d.ome.tiff", "e.npy", "f.ome.zarr", "g.zarr")
+
+
+def test_the_kind_of_file_is_that_of_the_input_where_it_can(tmp_path):
+    expected = ["a.png", "b.png", "c.tif", "d.ome.tif"]
+    expected += ["e.png", "f.ome.zarr", "g.ome.zarr"]
+    assert named(tmp_path, *NAMES) == expected
+
+
+def test_what_a_png_cannot_hold_is_a_tiff(tmp_path):
+    assert named(tmp_path, "a.png", "b.jpg", png_fits=False) == ["a.tif", "b.tif"]
+
+
+@pytest.mark.parametrize(
+    ("image_format", "suffix"), [("tiff", ".tif"), ("zarr", ".ome.zarr")]
+)
+def test_one_format_for_all(tmp_path, image_format, suffix):
+    found = named(tmp_path, "a.png", "b.tif", image_format=image_format)
+    assert found == [f"a{suffix}", f"b{suffix}"]
+
+
+def test_pages_share_a_file(tmp_path):
+    stack = [ImageEntry(pathlib.Path("a.npy"), page) for page in range(3)]
+    (file,) = plan_files(stack, str(tmp_path), "auto", True)
+    assert file.path == tmp_path / "a.tif"
+    assert file.entries == tuple(stack)
+    assert file.inputs == [pathlib.Path("a.npy")]
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.tif", "x.zarr"])
+def test_a_file_may_be_named(tmp_path, name):
+    (file,) = plan_files(entries("a.jpg"), str(tmp_path / name), "auto", True)
+    assert file.path == tmp_path / name
+    assert file.chosen
+
+
+def test_a_name_and_a_format_that_differ_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"x\.png: its name says .* format tiff"):
+        plan_files(entries("a.jpg"), str(tmp_path / "x.png"), "tiff", True)
+
+
+def test_a_png_that_cannot_be_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"a\.tif: format png holds one image of one"):
+        plan_files(entries("a.tif"), str(tmp_path), "png", False)
+
+
+def test_only_a_zarr_is_replaced_by_a_zarr(tmp_path):
+    target = tmp_path / "a.zarr"
+    target.mkdir()
+    with pytest.raises(ValueError, match=r"a\.zarr is a folder, but no Zarr"):
+        plan_files(entries("a.jpg"), str(target), "auto", True)
+    (target / "zarr.json").touch()
+    assert named(target, "a.jpg") == ["a.zarr"]
+
+
+def test_too_large_for_a_png_is_a_tiff_unless_chosen():
+    small = ImageLayout(8000, 8000, 1, np.dtype(np.uint8))
+    large = dataclasses.replace(small, width=8001)
+    file = OutputFile(pathlib.Path("a.png"), tuple(entries("a.jpg")), chosen=False)
+    assert file.fitting(small) is file
+    assert file.fitting(large).path == pathlib.Path("a.tif")
+    with pytest.raises(ValueError, match=r"a\.png: .* up to 64 megapixels.*\.tif"):
+        dataclasses.replace(file, chosen=True).fitting(large)
+
+
+def test_a_folder_is_made_or_refused(tmp_path):
+    check_writable(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="file/b: cannot be written to"):
+        check_writable(tmp_path / "file" / "b")
+
+
+def test_done_is_the_same_input_with_the_same_settings(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"image")
+    (tmp_path / "a.png").write_bytes(b"mask")
+    (file,) = plan_files(
+        [ImageEntry(tmp_path / "a.jpg")], str(tmp_path / "a.png"), "auto", True
+    )
+    done = DoneFiles(["mask"])
+    assert done.find(file) is None
+    done.mark(file, done.key(file), file.path)
+    # A killed process may leave half a line.
+    with (tmp_path / RECORD).open("a") as record:
+        record.write('{"file": "a.')
+    assert DoneFiles(["mask"]).find(file) == file.path
+    assert DoneFiles(["probability"]).find(file) is None
+    (tmp_path / "a.jpg").write_bytes(b"another")
+    assert DoneFiles(["mask"]).find(file) is None
+
+
+def test_what_was_removed_is_not_done(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"image")
+    file = OutputFile(tmp_path / "a.png", (ImageEntry(tmp_path / "a.jpg"),), False)
+    DoneFiles([]).mark(file, DoneFiles([]).key(file), tmp_path / "a.tif")
+    assert DoneFiles([]).find(file) is None
+    (tmp_path / "a.tif").touch()
+    assert DoneFiles([]).find(file) == tmp_path / "a.tif"

@@ -1,0 +1,100 @@
+import os
+import pathlib
+
+import pytest
+
+from pipelines.serving import serving_commands
+from pipelines.serving.serving_commands import (
+    MONITORING_FILE,
+    Source,
+    development_command,
+    docker_command,
+    program_command,
+)
+
+FOLDER = pathlib.Path("/models here/my unet")
+ONE = Source("my unet", (FOLDER,))
+FILE = pathlib.Path("/etc/models.config")
+SEVERAL = Source("a", (pathlib.Path("/m/a"), pathlib.Path("/m/b")), FILE)
+SETTINGS = (
+    "--grpc_max_threads=64",
+    "--rest_api_timeout_in_ms=600000",
+    "--enable_grpc_healthcheck_service=true",
+)
+
+
+@pytest.fixture(autouse=True)
+def image(monkeypatch):
+    monkeypatch.setenv(serving_commands.IMAGE_VARIABLE, "mine:1")
+
+
+def test_command_of_the_program():
+    assert program_command("/bin/server", ONE, 8501, 8500) == (
+        "/bin/server",
+        "--port=8500",
+        "--rest_api_port=8501",
+        "--model_name=my unet",
+        f"--model_base_path={FOLDER}",
+        *SETTINGS,
+        f"--monitoring_config_file={MONITORING_FILE}",
+    )
+
+
+def test_command_of_docker():
+    assert docker_command("docker", ONE, "127.0.0.1", 8501, 8500) == (
+        "docker",
+        "run",
+        "--rm",
+        "--init",
+        "-p=127.0.0.1:8501:8501",
+        "-p=127.0.0.1:8500:8500",
+        f"-v={MONITORING_FILE}:/etc/tensorflow_serving/monitoring.config:ro",
+        f"-v={FOLDER}:/models/my unet:ro",
+        "-e=MODEL_NAME=my unet",
+        "mine:1",
+        *SETTINGS,
+        "--monitoring_config_file=/etc/tensorflow_serving/monitoring.config",
+    )
+
+
+def test_command_of_the_development_server():
+    assert development_command("python", ONE, "127.0.0.1", 8501, 8500) == (
+        "python",
+        "-m",
+        "pipelines.dev_server",
+        f"--model={FOLDER}",
+        "--host=127.0.0.1",
+        "--rest-port=8501",
+        "--grpc-port=8500",
+        "--enable-grpc-healthcheck-service",
+    )
+
+
+def test_configuration_file_takes_the_place_of_the_folder():
+    flags = (
+        f"--model_config_file={FILE}",
+        "--model_config_file_poll_wait_seconds=1",
+        "--allow_version_labels_for_unavailable_models=true",
+    )
+    command = program_command("server", SEVERAL, 1, 2)
+    assert command[3:6] == flags
+    assert not any("model_name" in word for word in command)
+    command = docker_command("docker", SEVERAL, "::1", 1, 2)
+    assert command[4:6] == ("-p=[::1]:1:8501", "-p=[::1]:2:8500")
+    # Every folder is found in the container under its own name.
+    for path in ("/etc", "/m/a", "/m/b"):
+        assert f"-v={path}:{path}:ro" in command
+    assert command[command.index("mine:1") + 1 :][:3] == flags
+
+
+def test_no_command_batches():
+    for command in (
+        program_command("server", ONE, 1, 2),
+        docker_command("docker", ONE, "127.0.0.1", 1, 2),
+    ):
+        assert not any("batching" in word for word in command)
+
+
+def test_monitoring_is_in_the_package():
+    assert os.path.isfile(MONITORING_FILE)
+    assert "/monitoring/prometheus/metrics" in MONITORING_FILE.read_text()

@@ -1,0 +1,168 @@
+import collections
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.tiles.places import NUM_WORDS, RARE, Place, Places
+
+
+class Masks:
+    """What `Places` takes of a data set: masks of class ids in memory."""
+
+    def __init__(self, *masks, num_classes=3):
+        self.masks, self.num_classes = masks, num_classes
+        self.passes = collections.Counter()
+
+    @property
+    def facts(self):
+        return [Size(*mask.shape) for mask in self.masks]
+
+    def class_counts(self):
+        return np.stack(
+            [
+                np.bincount(mask[mask < 255], minlength=self.num_classes)
+                for mask in self.masks
+            ]
+        )
+
+    def open_mask(self, index, cache):
+        from pipelines.images import ArrayImage
+
+        self.passes[index] += 1
+        return ArrayImage(self.masks[index][..., np.newaxis], f"mask {index}")
+
+
+Size = collections.namedtuple("Size", "height width")
+
+
+def slots_of(places, count, start=0):
+    numbers = tf.range(start, start + count, dtype=tf.int64)
+    return [int(places.slot_of(number)) for number in numbers]
+
+
+def words(random):
+    return random.integers(0, 2**63 - 1, NUM_WORDS).tolist()
+
+
+def two_images():
+    first, second = np.zeros((40, 30), np.uint8), np.zeros((64, 64), np.uint8)
+    first[5, 7] = 1
+    second[:2] = 2
+    second[63, 63] = 1
+    return Masks(first, second)
+
+
+@pytest.mark.parametrize("share", [0, 1 / 3, 0.25, 0.5, 0.9])
+def test_regular_tiles_go_through_every_slot_once_an_epoch(share):
+    # Tiles of 16 pixels: 3 x 2 and 4 x 4 of them cover the images.
+    places = Places(two_images(), 16, seed=3, rare_share=share)
+    assert places.num_slots == 22
+    slots = slots_of(places, 250)
+    regular = [slot for slot in slots if slot != RARE]
+    assert len(regular) == pytest.approx(250 * (1 - share), abs=1)
+    epochs = [tuple(regular[i : i + 22]) for i in range(0, len(regular) - 21, 22)]
+    assert all(sorted(epoch) == list(range(22)) for epoch in epochs)
+    assert len(set(epochs)) == len(epochs)
+
+
+def test_every_third_tile_is_a_rare_one():
+    slots = slots_of(Places(two_images(), 16, seed=0, rare_share=1 / 3), 12)
+    assert [slot == RARE for slot in slots] == [False, False, True] * 4
+
+
+def test_tiles_far_into_a_training_are_still_counted_exactly():
+    places = Places(two_images(), 16, seed=0, rare_share=1 / 3)
+    slots = slots_of(places, 33, start=3 * 22 * 10**9)
+    regular = [slot for slot in slots if slot != RARE]
+    assert sorted(regular) == list(range(22))
+
+
+def test_all_tiles_are_rare_where_the_share_is_all():
+    assert set(slots_of(Places(two_images(), 16, 0, rare_share=1.0), 9)) == {RARE}
+
+
+def test_with_one_class_all_tiles_are_regular():
+    masks = Masks(np.full((20, 20), 2, np.uint8))
+    places = Places(masks, 16, seed=0, rare_share=1 / 3)
+    assert RARE not in slots_of(places, 9)
+
+
+def test_a_rare_tile_holds_a_pixel_of_a_rarer_class(random):
+    masks = two_images()
+    places = Places(masks, 16, seed=0, rare_share=1 / 3)
+    seen = collections.Counter()
+    for _ in range(400):
+        place = places.place(RARE, words(random))
+        mask = masks.masks[place.index]
+        assert 0 <= place.top <= mask.shape[0] - 16
+        assert 0 <= place.left <= mask.shape[1] - 16
+        tile = mask[place.top : place.top + 16, place.left : place.left + 16]
+        assert tile.any()
+        seen[place.index, tuple(np.unique(tile))] += 1
+    # Half of them on class 2, half on class 1: on either of its two pixels.
+    assert seen[1, (0, 2)] == pytest.approx(200, abs=50)
+    assert seen[0, (0, 1)] == pytest.approx(100, abs=40)
+    assert seen[1, (0, 1)] == pytest.approx(100, abs=40)
+    # The pixel at the image's edge is at the tile's edge.
+    assert places.place(RARE, [0, 1, 0, 0]) == Place(1, 48, 48)
+
+
+def test_a_rare_pixel_inside_is_in_the_middle_of_its_tile():
+    mask = np.zeros((101, 101), np.uint8)
+    mask[50, 60] = 1
+    places = Places(Masks(mask), 10, seed=0, rare_share=1.0)
+    assert places.place(RARE, [0, 0, 0, 0]) == Place(0, 45, 55)
+
+
+def test_each_mask_is_read_once_at_most_and_only_where_needed(random):
+    masks = Masks(*[two_images().masks[0]] * 3)
+    places = Places(masks, 16, seed=0, rare_share=1.0)
+    assert not masks.passes
+    for _ in range(40):
+        places.place(RARE, words(random))
+    assert masks.passes == {0: 1, 1: 1, 2: 1}
+
+
+def test_ignored_pixels_are_no_rare_class(random):
+    mask = np.zeros((40, 40), np.uint8)
+    mask[0] = 255
+    mask[20, 20] = 1
+    places = Places(Masks(mask), 8, seed=0, rare_share=1.0)
+    tops = {places.place(RARE, words(random)).top for _ in range(30)}
+    assert tops == {16}
+
+
+def visits(side, size, count=4000):
+    masks = Masks(np.zeros((side, side), np.uint8))
+    places = Places(masks, size, seed=0)
+    random = np.random.default_rng(0)
+    seen = np.zeros(side)
+    for _ in range(count):
+        top = places.place(0, words(random)).top
+        assert 0 <= top <= side - size
+        seen[top : top + size] += 1
+    return seen / count
+
+
+def test_pixels_at_the_border_get_their_share():
+    # A tile centred on any pixel, shifted into the image: the first pixel is seen when
+    # the centre is among the first half tile (16 pixels and the one after it of 101).
+    seen = visits(side=101, size=32)
+    assert seen[0] == pytest.approx(17 / 101, abs=0.03)
+    assert seen[50] == pytest.approx(32 / 101, abs=0.03)
+    # Offsets drawn evenly would show it once in 70 tiles.
+    assert seen.min() > 5 / 70
+
+
+def test_images_smaller_than_a_tile_lie_anywhere_in_it(random):
+    places = Places(Masks(np.zeros((3, 8), np.uint8)), 8, seed=0)
+    found = [places.place(0, words(random)) for _ in range(200)]
+    assert {place.top for place in found} == set(range(-5, 1))
+    assert {place.left for place in found} == {0}
+
+
+def test_the_slot_decides_on_the_image(random):
+    places = Places(two_images(), 16, seed=0)
+    indices = [places.place(slot, words(random)).index for slot in range(22)]
+    assert indices == [0] * 6 + [1] * 16

@@ -1,0 +1,158 @@
+import csv
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from pipelines.training import callbacks
+from pipelines.training.budget import Budget
+from pipelines.training.callbacks import Progress, Validator
+from pipelines.validation import Picture, Validation
+
+
+def validation(loss=0.5):
+    return Validation(loss, 0.4, np.array([[6, 1], [1, 2]]), [])
+
+
+@pytest.fixture
+def made_validator(tmp_path):
+    def make(budget, validations, validate=validation, on_best=lambda *_: None):
+        return Validator(budget, validations, validate, on_best, tmp_path)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("steps", "validations", "at"),
+    [
+        (10, 5, [2, 4, 6, 8, 10]),
+        (10, 1, [10]),
+        (7, 3, [3, 5, 7]),
+        # No more than one after each step.
+        (2, 10, [1, 2]),
+        (1, 1, [1]),
+    ],
+)
+def test_validations_are_spread_evenly_and_the_last_is_at_the_end(
+    run_callbacks, made_validator, steps, validations, at
+):
+    budget = Budget(0.1, steps, None)
+    validator = made_validator(budget, validations)
+    run_callbacks([budget, validator], 100)
+    assert [row["step"] for row in validator.history] == at
+
+
+def test_the_last_validation_of_a_time_budget_comes_after_the_last_step(
+    run_callbacks, made_validator, clock
+):
+    budget = Budget(0.1, None, 1)
+
+    class Slow(keras.callbacks.Callback):
+        """Time passes between what the two others see."""
+
+        def on_train_batch_end(self, batch, logs=None):
+            clock.now += 20
+
+    validator = made_validator(budget, 4)
+    run_callbacks([budget, Slow(), validator], 100)
+    assert budget.step == validator.history[-1]["step"]
+    assert len(validator.history) <= 4
+
+
+def test_the_model_with_the_lowest_loss_is_the_best(run_callbacks, made_validator):
+    losses = iter([0.9, math.nan, 0.5, 0.7, 0.4])
+    best = []
+    budget = Budget(0.1, 5, None)
+    validator = made_validator(
+        budget,
+        5,
+        lambda: validation(next(losses)),
+        lambda step, result: best.append((step, result.loss)),
+    )
+    run_callbacks([budget, validator], 100)
+    assert best == [(1, 0.9), (3, 0.5), (5, 0.4)]
+    assert validator.best.loss == 0.4
+
+
+def test_a_loss_that_is_no_number_is_never_the_best(run_callbacks, made_validator):
+    losses = iter([math.nan, 0.8])
+    budget = Budget(0.1, 2, None)
+    validator = made_validator(budget, 2, lambda: validation(next(losses)))
+    run_callbacks([budget, validator], 100)
+    assert validator.best.loss == 0.8
+
+
+def test_each_validation_is_a_row_of_the_history(
+    run_callbacks, made_validator, tmp_path
+):
+    budget = Budget(0.1, 4, None)
+    validator = made_validator(budget, 2)
+    run_callbacks([budget, validator], 100, loss=0.75)
+    with (tmp_path / "history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == callbacks.COLUMNS
+    assert [int(row["step"]) for row in rows] == [2, 4]
+    assert float(rows[0]["loss"]) == 0.75
+    # Rows of confusion 6 1 and 1 2: IoU 6/8 and 2/4, error 2/10.
+    assert float(rows[0]["val_mean_iou"]) == pytest.approx(0.625)
+    assert float(rows[0]["val_pixel_error"]) == pytest.approx(0.2)
+    assert float(rows[0]["learning_rate"]) == pytest.approx(0.1 * 0.5**0.9)
+
+
+def test_tensorboard_finds_scalars_and_pictures(
+    run_callbacks, made_validator, tmp_path
+):
+    event_accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator",
+        reason="TensorBoard is not installed",
+    )
+    shown = Picture(
+        "a <b> & c:3",
+        np.zeros((4, 4, 1)),
+        np.eye(4, dtype=np.uint8),
+        np.eye(4, dtype=np.uint8),
+    )
+    result = Validation(0.5, 0.4, np.array([[6, 1], [1, 2]]), [shown])
+    budget = Budget(0.1, 2, None)
+    run_callbacks([budget, made_validator(budget, 2, lambda: result)], 100)
+    events = event_accumulator.EventAccumulator(
+        str(tmp_path / "logs"), size_guidance={"tensors": 0}
+    )
+    events.Reload()
+    tags = events.Tags()["tensors"]
+    assert set(callbacks.COLUMNS[2:]) <= set(tags)
+    assert "a <b> & c:3" in tags
+    assert [event.step for event in events.Tensors("val_loss")] == [1, 2]
+    width, height, png = events.Tensors("a <b> & c:3")[0].tensor_proto.string_val
+    assert (width, height) == (b"28", b"4")
+    assert png.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("steps", "minutes"), [(3, None), (None, 1)])
+def test_progress_is_quiet_without_a_terminal(
+    run_callbacks, made_validator, clock, capsys, steps, minutes
+):
+    budget = Budget(0.1, steps, minutes)
+    validator = made_validator(budget, 3)
+
+    def half_a_minute(number):
+        clock.now += 30
+
+    run_callbacks([budget, validator, Progress(budget, validator)], 9, half_a_minute)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_counts_to_its_total_on_a_terminal(
+    run_callbacks, made_validator, monkeypatch, capsys
+):
+    tqdm = callbacks.tqdm.tqdm
+    monkeypatch.setattr(
+        callbacks.tqdm, "tqdm", lambda **settings: tqdm(**settings | {"disable": False})
+    )
+    budget = Budget(0.1, 3, None)
+    validator = made_validator(budget, 1)
+    run_callbacks([budget, validator, Progress(budget, validator)], 9)
+    shown = capsys.readouterr().err
+    assert "3/3" in shown
+    assert "loss=1.0000" in shown

@@ -1,0 +1,98 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import keras_unet
+from pipelines import run_folder
+from pipelines.training import recording
+from pipelines.training.recording import Recorder
+from pipelines.training.run_plan import plan_run
+from pipelines.validation import Validation
+
+
+@pytest.fixture
+def recorder(fit_config, tmp_path):
+    config = fit_config(tmp_path / "run", base_filters=2, depth=1)
+    plan = plan_run(config)
+    (tmp_path / "run" / "checkpoint").mkdir(parents=True)
+    return Recorder(tmp_path / "run", config, plan)
+
+
+def result(loss, threshold=0.4):
+    return Validation(loss, threshold, np.array([[6, 1], [1, 2]]), [])
+
+
+def names(recorder):
+    return sorted(path.name for path in recorder.path.rglob("*.keras"))
+
+
+def test_the_best_model_has_its_record_and_a_file_of_its_own(recorder):
+    recorder.save_best(3, result(0.5))
+    assert names(recorder) == ["best_000000003.keras", "model.keras"]
+    record = run_folder.load_record(recorder.path)
+    # JSON has lists for tuples.
+    kept = json.loads(json.dumps(dataclasses.asdict(recorder.record)))
+    assert dataclasses.asdict(record) == kept
+    assert (record.threshold, record.best["step"]) == (0.4, 3)
+    assert record.best["val_pixel_error"] == pytest.approx(0.2)
+
+
+def test_older_best_models_are_kept_until_a_checkpoint_needs_them_no_more(recorder):
+    recorder.save_best(3, result(0.5))
+    recorder.save_best(5, result(0.4))
+    assert names(recorder)[:2] == ["best_000000003.keras", "best_000000005.keras"]
+    recorder.tidy()
+    assert names(recorder) == ["best_000000005.keras", "model.keras"]
+
+
+def test_a_best_model_later_than_the_checkpoint_is_put_back(recorder):
+    recorder.save_best(3, result(0.5, threshold=0.3))
+    kept = recorder.progress()
+    before = (recorder.path / "model.keras").read_bytes()
+    recorder.save_best(5, result(0.4, threshold=0.6))
+    recorder.go_on(kept)
+    assert (recorder.path / "model.keras").read_bytes() == before
+    assert run_folder.load_record(recorder.path).threshold == 0.3
+
+
+def test_without_a_best_model_in_the_checkpoint_there_is_none(recorder):
+    kept = recorder.progress()
+    recorder.save_best(5, result(0.4))
+    (recorder.path / "history.csv").write_text("step\n5\n")
+    recorder.go_on(kept)
+    assert not (recorder.path / "model.keras").exists()
+    assert not (recorder.path / "config.json").exists()
+
+
+def test_a_disk_that_takes_no_more_is_one_sentence(recorder, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(recording.run_folder, "save_model", full)
+    with pytest.raises(ValueError, match="of step 5, cannot be written .No space left"):
+        recorder.save_best(5, result(0.4))
+
+
+def test_what_holds_nothing_is_removed_and_the_rest_is_kept(recorder, caplog):
+    caplog.set_level("INFO")
+    recorder.save_best(5, result(0.4))
+    recorder.give_up()
+    assert "holds the best model, of step 5. Go on with --resume" in caplog.text
+    assert recorder.path.exists()
+
+
+def test_an_empty_run_is_removed(recorder):
+    recorder.give_up()
+    assert not recorder.path.exists()
+
+
+def test_the_model_is_validated_as_it_is_now(recorder):
+    model = keras_unet.build_unet(base_filters=2, depth=1, activation=None)
+    first = recorder.validate(model)
+    model.set_weights([weight * 0 for weight in model.get_weights()])
+    second = recorder.validate(model)
+    # Logits of 0: log 2 at every pixel.
+    assert second.loss == pytest.approx(np.log(2), abs=1e-5)
+    assert first.loss != second.loss

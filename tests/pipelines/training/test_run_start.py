@@ -1,0 +1,155 @@
+import dataclasses
+import json
+
+import pytest
+
+from pipelines.training import checkpoint, run_start
+from pipelines.training.checkpoint import Checkpoint
+from pipelines.training.run_plan import plan_run
+
+
+@pytest.fixture
+def config(fit_config, tmp_path):
+    return fit_config(tmp_path / "run")
+
+
+@pytest.fixture
+def resumed(config):
+    return dataclasses.replace(config, resume=True)
+
+
+@pytest.fixture
+def begun(config):
+    """The folder of a run that has begun, and its plan."""
+    plan = plan_run(config)
+    return run_start.begin(config, plan), plan
+
+
+def test_a_new_run_needs_a_new_folder(config, tmp_path):
+    assert run_start.check_place(config) is None
+    (tmp_path / "run").mkdir()
+    with pytest.raises(ValueError, match="run exists already") as error:
+        run_start.check_place(config)
+    assert "--resume" not in str(error.value)
+
+
+def test_an_interrupted_run_is_offered_to_be_resumed(config, begun):
+    with pytest.raises(ValueError, match="exists already.*go on with it by --resume"):
+        run_start.check_place(config)
+
+
+def test_what_is_no_run_cannot_be_resumed(resumed, tmp_path):
+    with pytest.raises(ValueError, match="run does not exist, so there is nothing"):
+        run_start.check_place(resumed)
+    (tmp_path / "run").mkdir()
+    with pytest.raises(ValueError, match="run holds no run, so there is nothing"):
+        run_start.check_place(resumed)
+
+
+def test_a_run_is_resumed_with_the_settings_it_has(resumed, begun):
+    assert not run_start.check_place(resumed).finished
+    free = dataclasses.replace(resumed, checkpoint_minutes=7, cache_gigabytes=0)
+    assert run_start.check_place(free) is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"steps": 5}, "steps is 5, but .*run was begun with 4"),
+        ({"seed": 1}, "seed is 1, .* with 0"),
+        ({"elastic": 3.0}, "elastic is 3.0, .* with 10.0"),
+        ({"precision": "bfloat16"}, "precision is 'bfloat16', .* with 'float32'"),
+        ({"validation_stems": ("cell_1",)}, "validation_stems is .* with"),
+    ],
+)
+def test_other_settings_are_refused_by_name_and_both_values(
+    resumed, begun, changes, words
+):
+    with pytest.raises(ValueError, match=words):
+        run_start.check_place(dataclasses.replace(resumed, **changes))
+
+
+def test_settings_left_open_match_what_was_decided(resumed, begun):
+    left_open = dataclasses.replace(
+        resumed, tile_size=None, batch_size=None, precision="auto"
+    )
+    assert run_start.check_place(left_open) is not None
+
+
+def test_a_setting_that_is_left_out_now_is_refused(fit_config, tmp_path):
+    config = fit_config(tmp_path / "run", loss="keras.losses:BinaryFocalCrossentropy")
+    run_start.begin(config, plan_run(config))
+    without = dataclasses.replace(config, loss=None, resume=True)
+    state = run_start.check_place(without)
+    with pytest.raises(ValueError, match="loss is None, but .*BinaryFocal"):
+        run_start.check_same_plan(without, plan_run(without), state)
+
+
+def test_what_a_kill_left_half_written_is_removed(resumed, begun):
+    path, _ = begun
+    halves = [".7.part.model.keras", ".history.csv.7.part", "checkpoint/.7.part.keras"]
+    for name in halves:
+        (path / name).write_bytes(b"half")
+    run_start.newest_checkpoint(resumed)
+    left = [file.name for file in path.rglob("*") if file.is_file()]
+    assert left == ["run.json"]
+
+
+def test_other_images_are_refused(resumed, begun):
+    path, plan = begun
+    state = run_start.check_place(resumed)
+    run_start.check_same_plan(resumed, plan, state)
+    fewer = dataclasses.replace(plan, training_set=plan.training_set.subset([0]))
+    with pytest.raises(ValueError, match="The training images or masks are not those"):
+        run_start.check_same_plan(resumed, fewer, state)
+
+
+def test_other_versions_are_told(resumed, begun, caplog):
+    path, plan = begun
+    file = path / "checkpoint" / "run.json"
+    state = json.loads(file.read_text())
+    state["versions"]["tensorflow"] = "1.0"
+    file.write_text(json.dumps(state))
+    run_start.check_same_plan(resumed, plan, run_start.check_place(resumed))
+    assert "was begun with tensorflow 1.0" in caplog.text
+
+
+def test_without_a_checkpoint_a_run_starts_at_step_0_and_says_so(
+    resumed, begun, caplog
+):
+    caplog.set_level("INFO")
+    assert run_start.newest_checkpoint(resumed) is None
+    assert "starts at step 0" in caplog.text
+
+
+def test_the_newest_checkpoint_is_taken(resumed, begun):
+    path, _ = begun
+    checkpoint.write(path / "checkpoint", Checkpoint(3, {}, {}))
+    assert run_start.newest_checkpoint(resumed).step == 3
+
+
+def test_a_finished_run_keeps_only_its_mark(resumed, config, begun):
+    path, _ = begun
+    checkpoint.write(path / "checkpoint", Checkpoint(3, {}, {}))
+    (path / "checkpoint" / "best_000000003.keras").write_bytes(b"")
+    run_start.finish(path)
+    assert [file.name for file in (path / "checkpoint").iterdir()] == ["run.json"]
+    assert run_start.check_place(resumed).finished
+    with pytest.raises(ValueError, match="exists already") as error:
+        run_start.check_place(config)
+    assert "--resume" not in str(error.value)
+
+
+def test_a_dangling_link_is_refused_too(config, tmp_path):
+    (tmp_path / "run").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="run exists already"):
+        run_start.check_place(config)
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error(config, tmp_path):
+    plan = plan_run(config)
+    (tmp_path / "file").write_text("no folder")
+    inside = dataclasses.replace(config, run_dir=str(tmp_path / "file" / "run"))
+    with pytest.raises(ValueError, match="file/run: the folder cannot be made"):
+        run_start.begin(inside, plan)
+    assert (tmp_path / "file").read_text() == "no folder"

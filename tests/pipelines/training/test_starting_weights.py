@@ -1,0 +1,106 @@
+import dataclasses
+import json
+import logging
+
+import keras
+import numpy as np
+import pytest
+
+import keras_unet
+from pipelines import run_folder
+from pipelines.training.starting_weights import (
+    check_starting_weights,
+    load_starting_weights,
+)
+
+# Keras reads its variables in a way that NumPy 2 asks it to change.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)
+
+NETWORK = {
+    "variant": "padded",
+    "input_shape": (None, None, 1),
+    "base_filters": 2,
+    "depth": 1,
+    "num_classes": 1,
+    "batch_norm": True,
+    "dropout": 0.0,
+    "activation": None,
+}
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """A run folder with the model and the record of NETWORK."""
+    path = tmp_path_factory.mktemp("runs") / "other"
+    path.mkdir()
+    keras.utils.set_random_seed(1)
+    keras_unet.build_unet(**NETWORK).save(path / run_folder.MODEL)
+    fields = {field.name: {} for field in dataclasses.fields(run_folder.RunRecord)}
+    record = fields | {"network": NETWORK}
+    (path / run_folder.RECORD).write_text(json.dumps(record))
+    return path
+
+
+def build(**changes):
+    keras.utils.set_random_seed(2)
+    return keras_unet.build_unet(**NETWORK | changes)
+
+
+def assert_equal(found, expected):
+    for one, another in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, another)
+
+
+def test_all_weights_are_copied(other):
+    model = build(dropout=0.3)
+    assert load_starting_weights(model, str(other)) == []
+    assert_equal(model.get_weights(), run_folder.load(str(other)).model.get_weights())
+
+
+def test_logits_of_other_classes_stay_fresh_and_a_line_says_so(other, caplog):
+    model = build(num_classes=3)
+    fresh = model.get_layer("logits").get_weights()
+    with caplog.at_level(logging.INFO):
+        assert load_starting_weights(model, str(other)) == ["logits"]
+    assert "Layer logits has another number of channels" in caplog.text
+    assert_equal(model.get_layer("logits").get_weights(), fresh)
+    source = run_folder.load(str(other)).model
+    assert_equal(model.get_weights()[:-2], source.get_weights()[:-2])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"variant": "paper"}, "has variant=padded, this one variant=paper"),
+        ({"depth": 2}, "has depth=1, this one depth=2.* Set depth=1, or leave init_"),
+        ({"base_filters": 4}, "has base_filters=2, this one base_filters=4"),
+        ({"batch_norm": False}, "has batch_norm=True, this one batch_norm=False"),
+        ({"input_shape": (None, None, 3)}, "images of 1 channels, this one of 3"),
+    ],
+)
+def test_another_network_is_refused_by_the_setting_that_differs(other, changes, words):
+    with pytest.raises(ValueError, match=words):
+        check_starting_weights(NETWORK | changes, str(other))
+    model = build(**changes)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=words):
+        load_starting_weights(model, str(other))
+    assert_equal(model.get_weights(), before)
+
+
+def test_classes_and_dropout_may_differ_by_the_record(other):
+    check_starting_weights(NETWORK | {"num_classes": 5, "dropout": 0.5}, str(other))
+
+
+def test_a_record_beside_the_model_of_another_network_is_noticed(other, tmp_path):
+    (tmp_path / run_folder.RECORD).write_bytes((other / "config.json").read_bytes())
+    build(base_filters=3).save(tmp_path / run_folder.MODEL)
+    with pytest.raises(ValueError, match="layer 'encoder_0_conv_0' has weights of"):
+        load_starting_weights(build(), str(tmp_path))
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no run folder: config.json is missing"):
+        check_starting_weights(NETWORK, str(tmp_path))
