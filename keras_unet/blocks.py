@@ -47,7 +47,7 @@ def conv_block(
             name=f"{name}_conv_{index}",
         )(features)
         if batch_norm:
-            features = keras.layers.BatchNormalization(
+            features = layers.FusedBatchNormalization(
                 # Keras's 0.99 would leave the statistics behind in a run of few
                 # hundred steps; a tile has pixels enough for a faster average.
                 momentum=0.9,

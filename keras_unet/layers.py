@@ -7,6 +7,9 @@ import keras
 import tensorflow as tf
 
 from keras_unet import geometry
+from keras_unet.fused_normalization import FusedBatchNormalization
+
+__all__ = ["FusedBatchNormalization", "InputSizeCheck", "SeededDropout"]
 
 
 @keras.saving.register_keras_serializable(package="keras_unet")

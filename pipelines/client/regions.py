@@ -129,7 +129,7 @@ def _probability(
     std: np.ndarray,
 ) -> np.ndarray:
     """The probability of a region, float32 (height, width, channels)."""
-    from pipelines.images.mirroring import mirrored_window
+    from pipelines.mirroring import mirrored_window
 
     # The last rows and columns go beyond the image, where it is mirrored: the answer is
     # for whole cells of the net's pooling grid.

@@ -20,11 +20,12 @@ import tqdm
 
 from pipelines.client.about import About, ask_about, string_array
 from pipelines.client.addresses import parse_addresses
+from pipelines.client.connecting import connect
 from pipelines.client.golden import GoldenReport, check_golden
 from pipelines.client.in_order import in_order
 from pipelines.client.pool import ServerPool
 from pipelines.client.regions import mask_windows, plan_regions
-from pipelines.client.server import connect, only
+from pipelines.client.server import only
 from pipelines.config import SegmentConfig
 from pipelines.images import ImageEntry, WindowedImage, find_images, open_image
 from pipelines.images.finding import TIFF_SUFFIXES

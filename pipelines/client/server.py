@@ -52,25 +52,6 @@ class Server(Protocol):
         """Ends the connections."""
 
 
-def connect(address: Address, timeout: float) -> Server:
-    """Returns the client of an address; nothing is sent yet.
-
-    Args:
-        address: of a model.
-        timeout: seconds that each request has.
-
-    Raises:
-        ValueError: it is a gRPC address and the packages for that are missing.
-    """
-    if address.is_grpc:
-        from pipelines.client.grpc_server import GrpcServer
-
-        return GrpcServer(address, timeout)
-    from pipelines.client.rest import RestServer
-
-    return RestServer(address, timeout)
-
-
 def check_available(server: Server) -> None:
     """Raises ServerFailure unless a version answers.
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pipelines import scaling
 from pipelines.images import ArrayImage
-from pipelines.images.mirroring import mirrored_window
+from pipelines.mirroring import mirrored_window
 from pipelines.serving_graph.served_net import ServedNet
 from pipelines.serving_graph.tiled_graph import margins
 

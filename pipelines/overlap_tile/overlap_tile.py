@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras_unet import geometry
 from pipelines import decision, scaling
 from pipelines.images import ArrayImage
-from pipelines.images.mirroring import mirrored_window
+from pipelines.mirroring import mirrored_window
 
 # With its margins 704 pixels at depth 4: about 127 MB for each feature map of a net
 # with 64 base filters, and most images of 512 pixels go in one piece.

@@ -9,7 +9,7 @@ import numpy as np
 from keras_unet import geometry
 from pipelines.images import WindowedImage
 from pipelines.images.layout import Window
-from pipelines.images.mirroring import mirrored_window
+from pipelines.mirroring import mirrored_window
 from pipelines.overlap_tile.background import ahead
 from pipelines.overlap_tile.overlap_tile import Net, TilePlan
 

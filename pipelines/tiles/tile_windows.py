@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from pipelines.dataset import Dataset
 from pipelines.images import ArrayCache, WindowedImage
-from pipelines.images.mirroring import mirrored_window
+from pipelines.mirroring import mirrored_window
 from pipelines.tiles.border_maps import open_closeness
 from pipelines.tiles.places import NUM_WORDS, Places
 

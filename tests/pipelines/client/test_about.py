@@ -4,9 +4,9 @@ import pytest
 
 from pipelines.client.about import About, ask_about, string_array
 from pipelines.client.addresses import parse_addresses
+from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
-from pipelines.client.server import connect
 
 
 def test_model_tells_what_the_client_needs(rest_url, grpc_url, limit):

@@ -8,10 +8,10 @@ import PIL.Image
 import pytest
 
 from pipelines.client.addresses import parse_addresses
+from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.golden import FILE, check_golden, compare, decoded
 from pipelines.client.pool import ServerPool
-from pipelines.client.server import connect
 
 
 def tensor(array, **more):

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from pipelines.client.about import About
 from pipelines.client.addresses import parse_addresses
+from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
 from pipelines.client.regions import Region, mask_windows, plan_regions
-from pipelines.client.server import connect
 from pipelines.images import ArrayImage
 
 ABOUT = About(

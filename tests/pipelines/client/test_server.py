@@ -1,25 +1,13 @@
 import numpy as np
 import pytest
 
-from pipelines.client.addresses import parse_addresses
 from pipelines.client.failures import ServerFailure
-from pipelines.client.grpc_server import GrpcServer
-from pipelines.client.rest import RestServer
 from pipelines.client.server import (
     VersionState,
     check_available,
-    connect,
     only,
     way_out,
 )
-
-
-def test_address_chooses_the_transport(rest_url, grpc_url):
-    for url, kind in ((rest_url, RestServer), (grpc_url, GrpcServer)):
-        server = connect(*parse_addresses(url), 30.0)
-        assert isinstance(server, kind)
-        check_available(server)
-        server.close()
 
 
 def test_no_available_version_is_told_with_the_states(fake_server, monkeypatch):

@@ -6,7 +6,7 @@ import tensorflow as tf
 from pipelines import decision, scaling
 from pipelines.exporting.serving_signatures import make_signatures
 from pipelines.images import ArrayImage, ImageEntry, match_channels, read_image
-from pipelines.images.mirroring import mirrored_window
+from pipelines.mirroring import mirrored_window
 from pipelines.overlap_tile import Net, net_geometry
 from pipelines.serving_graph.served_net import ServedNet
 from pipelines.serving_graph.serving_graph import ServingGraph

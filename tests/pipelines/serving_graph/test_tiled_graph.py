@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pipelines import scaling
 from pipelines.images import ArrayImage
-from pipelines.images.mirroring import mirrored_window as mirrored_array
+from pipelines.mirroring import mirrored_window as mirrored_array
 from pipelines.overlap_tile import Net
 from pipelines.serving_graph.tiled_graph import (
     Decision,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from keras_unet import geometry
 from pipelines.images import ArrayImage
-from pipelines.images.mirroring import mirrored_window
+from pipelines.mirroring import mirrored_window
 
 
 @settings(max_examples=200, deadline=None)
