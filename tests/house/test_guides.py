@@ -49,7 +49,7 @@ def test_the_command_lines_run(folder, monkeypatch, capsys):
 
 
 def test_every_code_of_a_finding_is_explained():
-    sources = pathlib.Path(cli.__file__).parent.glob("*.py")
+    sources = pathlib.Path(cli.__file__).parent.rglob("*.py")
     text = "".join(path.read_text() for path in sources)
     codes = re.findall(r"findings\.(?:error|warning)\(\s*\"([a-z-]+)\"", text)
     codes += re.findall(r"return (?:error|warning)\(\s*\"([a-z-]+)\"", text)

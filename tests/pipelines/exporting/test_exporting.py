@@ -24,7 +24,7 @@ from pipelines.exporting.publishing import HIGHEST
 from pipelines.images import ImageEntry, read_mask
 from pipelines.overlap_tile import Net
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 SIGNATURES = (
     *("serving_default", "pixels", "pixels_uint16", "region", "about"),
     *("image_bytes", "probability_bytes"),

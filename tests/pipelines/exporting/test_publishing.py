@@ -11,7 +11,7 @@ import pytest
 from pipelines.exporting import publishing
 from pipelines.exporting.publishing import publish
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 HIGHEST = publishing.HIGHEST
 # Several files, so that a version can be half there.
 NUM_FILES = 20
