@@ -15,6 +15,7 @@ __all__ = [
     "describe",
     "drawing",
     "geometry",
+    "guard",
     "layers",
     "losses",
     "metrics",

@@ -92,6 +92,7 @@ def demo(config: DemoConfig) -> DemoResult:
             run_dir=str(run),
             validation_stems=tuple(_stem(frame) for frame in HELD_OUT),
             tile_size=192,
+            batch_size=8,
             steps=config.steps,
             validations=6,
             seed=0,

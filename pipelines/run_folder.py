@@ -46,6 +46,7 @@ class RunRecord:
         best: step, validation loss and scores of the saved model ("by validation
             loss").
         versions: of Python and packages.
+        choices: the settings that `fit` decided: name, value and reason.
     """
 
     settings: dict[str, Any]
@@ -58,6 +59,7 @@ class RunRecord:
     data: dict[str, Any]
     best: dict[str, Any]
     versions: dict[str, str]
+    choices: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     @property
     def coding(self) -> MaskCoding:

@@ -75,6 +75,8 @@ class Validation:
         threshold: on P(foreground); None from three classes on.
         confusion: int64 (num_classes, num_classes), truth by prediction.
         pictures: the first few images.
+        spread: the largest probability less the smallest, of the class for which they
+            differ most; 0 for an output that is the same everywhere.
         images: scores of each image, in the order of the data set.
         thresholds: counts at all thresholds; None from three classes on.
         reliability: of P(foreground), or from three classes on of the probability of
@@ -85,6 +87,7 @@ class Validation:
     threshold: float | None
     confusion: np.ndarray
     pictures: list[Picture]
+    spread: float = 1.0
     images: list[ImageScore] = dataclasses.field(default_factory=list)
     thresholds: scores.ThresholdCounts | None = None
     reliability: scores.ReliabilityCounts | None = None
@@ -130,6 +133,7 @@ def validate(
         threshold=threshold,
         confusion=tally.confusion(threshold),
         pictures=[one.picture(threshold) for one in kept],
+        spread=tally.spread,
         images=tally.images(threshold),
         thresholds=tally.thresholds,
         reliability=tally.reliability,
@@ -172,10 +176,18 @@ class _Tally:
         binary = num_classes == 2
         self.thresholds = scores.ThresholdCounts() if binary else None
         self.reliability = scores.ReliabilityCounts()
+        self._lowest, self._highest = np.float32(np.inf), np.float32(-np.inf)
+
+    @property
+    def spread(self) -> float:
+        """The range of the probabilities of the class for which it is widest."""
+        return float(np.max(self._highest - self._lowest))
 
     def add(self, one: Segmented) -> None:
         """Adds an image."""
         y_true, probability = one.y_true[one.scored], one.probability[one.scored]
+        self._lowest = np.minimum(self._lowest, probability.min(0, initial=np.inf))
+        self._highest = np.maximum(self._highest, probability.max(0, initial=-np.inf))
         if self.thresholds is None:
             said = probability.max(axis=-1)
             came_true = probability.argmax(axis=-1) == y_true

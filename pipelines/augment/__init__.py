@@ -7,12 +7,17 @@ pixel values are in `intensity`.
 
 from pipelines.augment.coordinates import halo, tile_places
 from pipelines.augment.intensity import change_intensity
-from pipelines.augment.sampling import sample_bilinear, sample_nearest
+from pipelines.augment.sampling import (
+    sample_bilinear,
+    sample_nearest,
+    sample_windows,
+)
 
 __all__ = [
     "change_intensity",
     "halo",
     "sample_bilinear",
     "sample_nearest",
+    "sample_windows",
     "tile_places",
 ]

@@ -7,6 +7,32 @@ import tensorflow as tf
 
 
 @tf.function(jit_compile=True)
+def sample_windows(
+    image: tf.Tensor,
+    mask: tf.Tensor,
+    weight: tf.Tensor | None,
+    places: tf.Tensor,
+    margin: int = 0,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+    """Reads the windows of a tile at the same places, compiled as one.
+
+    Args:
+        image: (n, n, channels), read between its pixels.
+        mask: (n, n, 1), read at the nearest pixel.
+        weight: (n, n, 1), read between its pixels; or None.
+        places: as in `sample_bilinear`.
+        margin: pixels at each side of `places` that mask and weight leave out.
+
+    Returns:
+        The three tiles, as `sample_bilinear` and `sample_nearest` return them.
+    """
+    _, height, width = places.shape
+    centre = places[:, margin : height - margin, margin : width - margin]
+    smooth = None if weight is None else sample_bilinear(weight, centre)
+    return sample_bilinear(image, places), sample_nearest(mask, centre), smooth
+
+
+@tf.function(jit_compile=True)
 def sample_bilinear(window: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     """Reads a window between its pixels.
 

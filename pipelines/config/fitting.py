@@ -24,13 +24,22 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     """Settings of `fit`."""
 
     run_dir: str = setting(..., "folder to write the run to; must not exist yet")
-    # Fits a few CPU minutes; build_unet's 64 takes 16 times as long a step.
-    base_filters: int = setting(16, "channels of the first stage")
+    plan_only: bool = setting(
+        False, "say what fit would do, from the data and the settings, and stop"
+    )
+    base_filters: int | None = setting(
+        None, "channels of the first stage; by default by time and machine"
+    )
+    depth: int | None = setting(
+        None, "number of poolings, 1 to 6; by default by tile and size of objects"
+    )
     tile_size: int | None = setting(
-        None, "pixels of a training tile's side; by default 256 (paper: 572)"
+        None,
+        "pixels of a training tile's side; by default 256, less for small images "
+        "(paper: 572)",
     )
     batch_size: int | None = setting(
-        None, "tiles a step; by default 8 (paper: 1, as in the paper)"
+        None, "tiles a step; by default 8 of 256 pixels (paper: 1, as in the paper)"
     )
     steps: int | None = setting(None, "training steps")
     minutes: float | None = setting(
@@ -48,6 +57,10 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     )
     optimizer: str = setting(
         "keras.optimizers:Adam", "import path MODULE:NAME[:key=value,...]"
+    )
+    averaging: float = setting(
+        0.1,
+        "latest share of the steps whose weights are averaged into the model; 0: none",
     )
     precision: Precision = setting(
         "auto", "of training; auto is bfloat16 where the processor has it"
@@ -80,10 +93,13 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
         check_named(self, "run_dir")
         check_named_if_given(self, "init_from")
         check_choice(self, "precision", Precision)
-        for name in ("tile_size", "batch_size", "steps", "validations"):
+        for name in ("base_filters", "tile_size", "batch_size", "steps"):
             check_range(self, name, 1)
+        check_range(self, "depth", 1, 6)
+        check_range(self, "validations", 1)
         check_range(self, "minutes", 0.001)
         check_range(self, "learning_rate", 1e-12)
+        check_range(self, "averaging", 0, 1)
         check_range(self, "seed", 0, 2**31 - 1)
         check_range(self, "checkpoint_minutes", 0)
         check_range(self, "cache_gigabytes", 0)

@@ -11,11 +11,9 @@ Variant = Literal["padded", "paper"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
-    """The arguments of `keras_unet.build_unet` that are settings."""
+    """The arguments of `keras_unet.build_unet` that are settings, but its size."""
 
     variant: Variant = setting("padded", "the padded net, or the 2015 paper's")
-    base_filters: int = setting(64, "channels of the first stage")
-    depth: int = setting(4, "number of poolings, 1 to 6")
     num_classes: int | None = setting(
         None, "channels out; by default from the masks (paper: at least 2)"
     )
@@ -29,7 +27,5 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
         check_choice(self, "variant", Variant)
-        check_range(self, "base_filters", 1)
-        check_range(self, "depth", 1, 6)
         check_range(self, "num_classes", 1)
         check_range(self, "dropout", 0, 0.99)

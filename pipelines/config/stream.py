@@ -100,8 +100,10 @@ class StreamConfig(AugmentConfig, WeightConfig):
         "per_image",
         "of pixel values: by each image's mean and s.d., or by the range of its type",
     )
-    rare_share: float = setting(
-        1 / 3, "share of the tiles centred on a pixel of a rarer class"
+    rare_share: float | None = setting(
+        None,
+        "share of the tiles centred on a pixel of a rarer class; by default a third, "
+        "or none where the rarest class has a fifth of the pixels",
     )
 
     def __post_init__(self) -> None:

@@ -40,6 +40,9 @@ class EvaluateConfig(DataConfig):
         "the class of objects; background where the masks mark what lies between them, "
         "such as membranes",
     )
+    flips: bool = setting(
+        False, "average over the 8 flips and quarter turns, as predict --flips does"
+    )
     scores: Scores = setting(
         "all", "quick leaves out the scores of the ISBI 2012 challenge, which are slow"
     )
@@ -173,6 +176,8 @@ class SegmentConfig:
 class DescribeConfig(NetworkConfig):
     """Settings of `describe`."""
 
+    base_filters: int = setting(64, "channels of the first stage")
+    depth: int = setting(4, "number of poolings, 1 to 6")
     num_classes: int | None = setting(None, "channels out; by default 1 (paper: 2)")
     height: int | None = setting(None, "of the input; by default 572, or 512 padded")
     width: int | None = setting(None, "of the input; by default its height")
@@ -182,6 +187,8 @@ class DescribeConfig(NetworkConfig):
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
         NetworkConfig.__post_init__(self)
+        check_range(self, "base_filters", 1)
+        check_range(self, "depth", 1, 6)
         for name in ("height", "width", "channels"):
             check_range(self, name, 1)
         check_named_if_given(self, "figure")

@@ -12,6 +12,7 @@ from pipelines.evaluation.set_scores import FoundScores, SetScores, defined
 from pipelines.evaluation.threshold_choice import Threshold, choose_threshold
 from pipelines.images.writing import write_bytes_atomically
 from pipelines.overlap_tile import Net
+from pipelines.overlap_tile.flip_average import FlipAverage
 from pipelines.report import write_report
 from pipelines.run_folder import Run
 from pipelines.scores.evaluation_result import Evaluation
@@ -34,7 +35,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         ValueError: data or run cannot be read or do not fit each other.
     """
     run = run_folder.load(config.model)
-    net = Net(run.model)
+    net = FlipAverage(run.model) if config.flips else Net(run.model)
     dataset = _load_data(config, run, net)
     warnings = seen_images(dataset, run.record)
     for warning in warnings:

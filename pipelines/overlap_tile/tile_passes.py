@@ -1,7 +1,6 @@
 """What the net does with one tile: one pass, or the mean of its 8 flips and turns."""
 
 import dataclasses
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +10,7 @@ from pipelines.images import WindowedImage
 from pipelines.images.layout import Window
 from pipelines.mirroring import mirrored_window
 from pipelines.overlap_tile.background import ahead
+from pipelines.overlap_tile.flip_average import TURNS
 from pipelines.overlap_tile.overlap_tile import Net, TilePlan
 
 
@@ -80,8 +80,7 @@ class TilePass:
         self._net = net
         self._rows = _side(height, plan.rows, step, flips)
         self._columns = _side(width, plan.columns, step, flips)
-        turns = itertools.product((False, True), repeat=3)
-        self._turns = list(turns) if flips else [(False, False, False)]
+        self._turns = TURNS if flips else TURNS[:1]
 
     @property
     def read_pixels(self) -> int:

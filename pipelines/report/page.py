@@ -98,7 +98,9 @@ def write_report(
         *_pictures(pictures, num_classes),
         *_probabilities(validation),
         *_training(history),
-        "<h2>Settings of the run</h2><details><summary>Show all</summary>",
+        "<h2>Settings of the run</h2>",
+        *_choices(record),
+        "<details><summary>Show all</summary>",
         tables.facts_table({key: str(val) for key, val in record.settings.items()}),
         "</details></body></html>",
     ]
@@ -108,6 +110,16 @@ def write_report(
 def _warnings(evaluation: Evaluation | None) -> list[str]:
     found = evaluation.warnings if evaluation else []
     return [f"<p class='warning'>{html.escape(warning)}</p>" for warning in found]
+
+
+def _choices(record: RunRecord) -> list[str]:
+    if not record.choices:
+        return []
+    rows = {
+        one["name"]: f"{one['value'] or 'none'}: {one['reason']}"
+        for one in record.choices
+    }
+    return ["<p>Decided from the data:</p>", tables.facts_table(rows)]
 
 
 def _headline(record: RunRecord, evaluation: Evaluation | None) -> dict[str, str]:

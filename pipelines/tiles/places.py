@@ -33,6 +33,22 @@ class Place:
     left: int
 
 
+# A class of this share of the pixels is on any tile.
+COMMON = 0.2
+RARE_SHARE = 1 / 3
+
+
+def default_rare_share(dataset: Dataset) -> float:
+    """Returns the share of tiles to centre on rarer classes: a third, or none.
+
+    None where the rarest class has a fifth of all pixels.
+    """
+    totals = dataset.class_counts().sum(axis=0)
+    present = totals[totals > 0]
+    common = present.size == 0 or present.min() >= COMMON * present.sum()
+    return 0.0 if common else RARE_SHARE
+
+
 class Places:
     """Places of all tiles of a data set.
 

@@ -23,7 +23,7 @@ from pipelines.dataset import Dataset, load_dataset
 from pipelines.dataset.mask_values import IGNORED
 from pipelines.images import ArrayCache
 from pipelines.tiles.pixel_weights import PixelWeights, pixel_weights
-from pipelines.tiles.places import Places
+from pipelines.tiles.places import Places, default_rare_share
 from pipelines.tiles.tile_windows import TileWindows
 
 NO_AUGMENTATION = StreamConfig(
@@ -133,7 +133,10 @@ def tile_stream(
     """
     weights = pixel_weights(dataset, config)
     window_size = shape.image_size + 2 * augment.halo(config, shape.image_size)
-    places = Places(dataset, shape.mask_size, seed, config.rare_share, cache)
+    rare_share = config.rare_share
+    if rare_share is None:
+        rare_share = default_rare_share(dataset)
+    places = Places(dataset, shape.mask_size, seed, rare_share, cache)
     sigma = None if weights is None else weights.sigma
     windows = TileWindows(dataset, places, window_size, shape.mask_size, sigma, cache)
     changes = _Changes(dataset, shape, window_size, config, weights)
@@ -182,16 +185,13 @@ class _Changes:
         place_seed, intensity_seed = draws.split(seed, 2)
         size, mask_size = self._shape.image_size, self._shape.mask_size
         places = augment.tile_places(place_seed, self._config, size, self._window_size)
-        image = augment.sample_bilinear(image, places)
+        image, mask, closeness = augment.sample_windows(
+            image, mask, closeness, places, (size - mask_size) // 2
+        )
         image = scaling.scale(image, self._means[index], self._stds[index])
         image = augment.change_intensity(image, intensity_seed, self._config)
-        cut = (size - mask_size) // 2
-        centre = places[:, cut : cut + mask_size, cut : cut + mask_size]
-        mask = augment.sample_nearest(mask, centre)
         if self._weights is None:
             return image, tf.cast(mask, self._dtype)
-        if closeness is not None:
-            closeness = augment.sample_bilinear(closeness, centre)
         weight = self._weights.of_tile(index, mask, closeness)
         # Losses know no ignored class: such a pixel is of class 0 and weighs nothing.
         mask = tf.where(mask == IGNORED, tf.zeros_like(mask), mask)

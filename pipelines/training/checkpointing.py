@@ -7,10 +7,13 @@ from typing import Any
 import keras
 
 from pipelines.training import checkpoint, training_state
+from pipelines.training.averaging import WeightAverage
 from pipelines.training.budget import Budget
 from pipelines.training.callbacks import Validator
 from pipelines.training.checkpoint import Checkpoint
 from pipelines.training.recording import Recorder
+
+AVERAGE = "average"
 
 
 class Checkpointer(keras.callbacks.Callback):
@@ -22,6 +25,7 @@ class Checkpointer(keras.callbacks.Callback):
         folder: of the checkpoints.
         minutes: between two; 0 for one after every step.
         budget: of the training.
+        average: of the weights.
         validator: of the training.
         recorder: of the training.
     """
@@ -31,6 +35,7 @@ class Checkpointer(keras.callbacks.Callback):
         folder: pathlib.Path,
         minutes: float,
         budget: Budget,
+        average: WeightAverage,
         validator: Validator,
         recorder: Recorder,
     ) -> None:
@@ -43,6 +48,7 @@ class Checkpointer(keras.callbacks.Callback):
             "recorder": recorder,
         }
         self._budget, self._validator, self._recorder = budget, validator, recorder
+        self._average = average
         self._last = time.monotonic()
 
     def go_on(self, model: keras.Model, found: Checkpoint) -> None:
@@ -52,6 +58,7 @@ class Checkpointer(keras.callbacks.Callback):
             ValueError: it is of another network or optimizer.
         """
         training_state.put_back(model, found.arrays)
+        self._average.put_back(found.step, found.arrays.get(AVERAGE, []))
         for name, part in self._parts.items():
             part.go_on(found.progress[name])
 
@@ -69,6 +76,6 @@ class Checkpointer(keras.callbacks.Callback):
 
     def _write(self) -> None:
         progress = {name: part.progress() for name, part in self._parts.items()}
-        arrays = training_state.take(self.model)
+        arrays = training_state.take(self.model) | {AVERAGE: self._average.take()}
         checkpoint.write(self._folder, Checkpoint(self._budget.step, progress, arrays))
         self._recorder.tidy()

@@ -30,9 +30,9 @@ def optimizer_variables(optimizer: Any) -> list[tf.Variable]:
         optimizer: after its first step or `build_optimizer`.
     """
     listed = optimizer.weights if _is_legacy(optimizer) else optimizer.variables
-    found = [_tensorflow_variable(variable) for variable in listed]
+    found = [tensorflow_variable(variable) for variable in listed]
     found += _loss_scale(optimizer)
-    rate = _tensorflow_variable(optimizer.learning_rate)
+    rate = tensorflow_variable(optimizer.learning_rate)
     if isinstance(rate, tf.Variable) and not any(rate is other for other in found):
         found.append(rate)
     return found
@@ -42,7 +42,7 @@ def _is_legacy(optimizer: Any) -> bool:
     return hasattr(optimizer, "weights")
 
 
-def _tensorflow_variable(variable: Any) -> Any:
+def tensorflow_variable(variable: Any) -> Any:
     """Returns what a variable of Keras 3 wraps; anything else as it is."""
     value = getattr(variable, "value", None)
     return value if isinstance(value, tf.Variable) else variable

@@ -5,9 +5,10 @@ import logging
 import os
 import pathlib
 import shutil
+from collections.abc import Sequence
 from typing import Any
 
-import keras
+import numpy as np
 
 import keras_unet
 from pipelines import report, run_folder, scores
@@ -60,11 +61,12 @@ class Recorder:
             },
             best={},
             versions=run_folder.versions(),
+            choices=[dataclasses.asdict(choice) for choice in plan.choices],
         )
 
-    def validate(self, model: keras.Model) -> Validation:
-        """Scores the model as it is now on the held-out images."""
-        self._model.set_weights(model.get_weights())
+    def validate(self, weights: Sequence[np.ndarray]) -> Validation:
+        """Scores the net with these weights on the held-out images."""
+        self._model.set_weights(weights)
         return self._validation(self._plan.loss, threshold=None)
 
     def save_best(self, step: int, result: Validation) -> None:

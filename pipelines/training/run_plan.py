@@ -2,20 +2,20 @@
 
 import dataclasses
 import pathlib
-from typing import Any, cast
+from typing import Any, TypeVar
 
-from keras_unet import geometry
 from keras_unet.unet import DEFAULTS
 from pipelines import tiles
-from pipelines.config import DEFAULT_MINUTES, FitConfig, Precision
+from pipelines.config import FitConfig, Precision
 from pipelines.dataset import Dataset, load_dataset, split, warn_of_leaks
 from pipelines.images import ArrayCache
-from pipelines.training import objectives, precision
+from pipelines.training import choices, objectives
+from pipelines.training.choices import Choice
 
 # Beside the run folders that share it; may be removed at any time.
 CACHE = ".keras-unet-cache"
-PADDED_TILE_SIZE = 256
-PAPER_TILE_SIZE = 572
+
+Value = TypeVar("Value")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +33,7 @@ class RunPlan:
         learning_rate: at the start, unless the optimizer's path sets another.
         precision: "float32", "bfloat16" or "float16"; never "auto".
         loss: on (mask, logits).
+        choices: the settings that were left open, with reasons.
     """
 
     training_set: Dataset
@@ -45,6 +46,7 @@ class RunPlan:
     learning_rate: float
     precision: Precision
     loss: Any
+    choices: tuple[Choice, ...] = ()
 
     def settled(self, config: FitConfig) -> FitConfig:
         """Returns the settings with those that were left open as they were decided.
@@ -52,15 +54,20 @@ class RunPlan:
         Kept with the run: what a default was may change.
         """
         return dataclasses.replace(
-            config,
+            choices.chosen(config, self.choices),
             num_classes=self.network["num_classes"],
             batch_norm=self.network["batch_norm"],
             dropout=self.network["dropout"],
-            tile_size=self.tile_shape.image_size,
-            batch_size=self.batch_size,
-            minutes=self.minutes,
-            learning_rate=self.learning_rate,
-            precision=self.precision,
+        )
+
+    def headline(self) -> str:
+        """Returns what data the plan is for."""
+        sizes = {(facts.height, facts.width) for facts in self.training_set.facts}
+        (height, width), *others = sorted(sizes)
+        more = f" and {len(others)} other sizes" if others else ""
+        return (
+            f"Plan for {len(self.training_set.pairs)} training images ({height}x{width}"
+            f"{more}) and {len(self.validation_set.pairs)} held out:"
         )
 
     @property
@@ -80,8 +87,9 @@ def plan_run(config: FitConfig) -> RunPlan:
     """
     training_set, validation_set = _load(config)
     warn_of_leaks(training_set, validation_set)
+    made = tuple(choices.choose(config, training_set))
+    config = choices.chosen(config, made)
     network = _network_arguments(config, training_set)
-    by_default = None if config.steps or config.minutes else DEFAULT_MINUTES
     loss = objectives.make_loss(config, network["num_classes"])
     if (
         config.weight_map != "none"
@@ -94,13 +102,16 @@ def plan_run(config: FitConfig) -> RunPlan:
         training_set=training_set,
         validation_set=validation_set,
         network=network,
-        tile_shape=tiles.tile_shape(_tile_size(config), config.depth, config.variant),
-        batch_size=_batch_size(config),
+        tile_shape=tiles.tile_shape(
+            _decided(config.tile_size), _decided(config.depth), config.variant
+        ),
+        batch_size=_decided(config.batch_size),
         steps=config.steps,
-        minutes=config.minutes or by_default,
-        learning_rate=_learning_rate(config, network["batch_norm"]),
-        precision=cast(Precision, precision.resolve(config.precision)),
+        minutes=config.minutes,
+        learning_rate=_decided(config.learning_rate),
+        precision=config.precision,
         loss=loss,
+        choices=made,
     )
 
 
@@ -113,6 +124,13 @@ def decoded_images(config: FitConfig) -> ArrayCache | None:
         return None
     folder = pathlib.Path(config.run_dir).parent / CACHE
     return ArrayCache(folder, int(config.cache_gigabytes * 1e9))
+
+
+def _decided(value: Value | None) -> Value:
+    """Returns a setting that `choices` has decided if it was open."""
+    if value is None:
+        raise RuntimeError("a setting was left open")
+    return value
 
 
 def _load(config: FitConfig) -> tuple[Dataset, Dataset]:
@@ -166,22 +184,3 @@ def _network_arguments(config: FitConfig, dataset: Dataset) -> dict[str, Any]:
         **chosen,
         "activation": None,
     }
-
-
-def _tile_size(config: FitConfig) -> int:
-    if config.tile_size is not None:
-        return config.tile_size
-    size = PADDED_TILE_SIZE if config.variant == "padded" else PAPER_TILE_SIZE
-    return geometry.nearest_input_sizes(size, config.depth, config.variant)[-1]
-
-
-def _batch_size(config: FitConfig) -> int:
-    if config.batch_size is not None:
-        return config.batch_size
-    return 8 if config.variant == "padded" else 1
-
-
-def _learning_rate(config: FitConfig, batch_norm: bool) -> float:
-    if config.learning_rate is not None:
-        return config.learning_rate
-    return 2e-3 if batch_norm else 2e-4

@@ -14,16 +14,20 @@ from pipelines import run_folder, tiles
 from pipelines.config import FitConfig
 from pipelines.tiles.stream_errors import readable
 from pipelines.training import objectives, precision, run_start
+from pipelines.training.averaging import WeightAverage
 from pipelines.training.budget import Budget
 from pipelines.training.callbacks import Progress, Validator
 from pipelines.training.checkpoint import Checkpoint
 from pipelines.training.checkpointing import Checkpointer
+from pipelines.training.choices import Choice, in_words
+from pipelines.training.guarding import ValidationGuard
 from pipelines.training.recording import Recorder, forget
 from pipelines.training.run_plan import RunPlan, decoded_images, plan_run
 from pipelines.training.starting_weights import (
     check_starting_weights,
     load_starting_weights,
 )
+from pipelines.validation import Validation
 
 logger = logging.getLogger(__name__)
 
@@ -37,15 +41,19 @@ class FitResult:
         steps: training steps done.
         best: step, validation loss, mean IoU and pixel error of the saved model.
         threshold: on P(foreground); None from three classes on.
+        choices: the settings that were left open, as they were decided.
     """
 
     run_dir: str
     steps: int
     best: dict[str, float]
     threshold: float | None
+    choices: tuple[Choice, ...] = ()
 
     def __str__(self) -> str:
         """Returns the result in words."""
+        if not self.best:
+            return f"{in_words(self.choices)}\nNothing was trained or written."
         chosen = "" if self.threshold is None else f", threshold {self.threshold:g}"
         return (
             f"{self.steps} steps; best at step {self.best['step']}: validation loss "
@@ -76,6 +84,10 @@ def fit(config: FitConfig) -> FitResult:
         logger.info("%s is finished already; nothing is done.", config.run_dir)
         return _finished(config)
     plan = plan_run(config)
+    logger.info("%s", plan.headline())
+    if config.plan_only:
+        return FitResult(config.run_dir, 0, {}, None, plan.choices)
+    logger.info("%s", in_words(plan.choices))
     found = None
     if state is not None:
         run_start.check_same_plan(config, plan, state)
@@ -98,7 +110,9 @@ def fit(config: FitConfig) -> FitResult:
     )
     if state is None:
         run_start.begin(config, plan)
-    return _train(config, plan, model, found)
+    return dataclasses.replace(
+        _train(plan.settled(config), plan, model, found), choices=plan.choices
+    )
 
 
 def _train(
@@ -112,11 +126,13 @@ def _train(
     # Not the plan's rate: the optimizer's path may have set another.
     rate = float(np.asarray(model.optimizer.learning_rate))
     budget = Budget(rate, plan.steps, plan.minutes)
+    average = WeightAverage(config.averaging)
+    guard = ValidationGuard(plan.class_names)
     recorder = Recorder(path, config, plan)
     validator = Validator(
         budget,
         config.validations,
-        lambda: recorder.validate(model),
+        lambda: _validated(recorder, average, guard),
         recorder.save_best,
         path,
     )
@@ -124,6 +140,7 @@ def _train(
         path / run_folder.CHECKPOINT,
         config.checkpoint_minutes,
         budget,
+        average,
         validator,
         recorder,
     )
@@ -131,7 +148,8 @@ def _train(
         forget(path)
     else:
         checkpointer.go_on(model, found)
-    callbacks = [budget, validator, Progress(budget, validator), checkpointer]
+    shown = Progress(budget, validator)
+    callbacks = [budget, average, validator, guard, shown, checkpointer]
     try:
         if not validator.finished:
             stream = tiles.tile_stream(
@@ -151,6 +169,14 @@ def _train(
             raise readable(error) from error
         raise
     return _finish(path, budget.step, recorder, validator)
+
+
+def _validated(
+    recorder: Recorder, average: WeightAverage, guard: ValidationGuard
+) -> Validation:
+    result = recorder.validate(average.weights())
+    guard.look_at(result)
+    return result
 
 
 def _finish(
@@ -181,6 +207,11 @@ def _compiled_model(config: FitConfig, plan: RunPlan) -> keras.Model:
 def _finished(config: FitConfig) -> FitResult:
     record = run_folder.load_record(pathlib.Path(config.run_dir))
     history = run_folder.load_history(pathlib.Path(config.run_dir))
+    steps = int(history[-1]["step"])
     return FitResult(
-        config.run_dir, int(history[-1]["step"]), record.best, record.threshold
+        config.run_dir,
+        steps,
+        record.best,
+        record.threshold,
+        tuple(Choice.from_json(choice) for choice in record.choices),
     )

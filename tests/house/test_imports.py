@@ -44,6 +44,7 @@ NETWORK = {
     "mask_loss": {"batches"},
     "metrics": {"batches"},
     "batches": set(),
+    "guard": set(),
     "drawing": {"drawing_layout", "describe"},
     "drawing_layout": {"describe"},
     "describe": {"geometry"},

@@ -5,7 +5,7 @@ from pipelines.config import NetworkConfig
 
 def test_the_defaults_leave_to_the_variant_what_depends_on_it():
     settings = NetworkConfig()
-    assert (settings.variant, settings.depth) == ("padded", 4)
+    assert settings.variant == "padded"
     assert settings.num_classes is settings.batch_norm is settings.dropout is None
 
 
@@ -13,10 +13,6 @@ def test_the_defaults_leave_to_the_variant_what_depends_on_it():
     ("name", "value"),
     [
         ("variant", "dense"),
-        ("base_filters", 0),
-        ("base_filters", 1.5),
-        ("depth", 0),
-        ("depth", 7),
         ("num_classes", 0),
         ("dropout", 1.0),
         ("dropout", -0.1),

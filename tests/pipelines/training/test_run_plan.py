@@ -35,7 +35,7 @@ def ids(count, shape=(8, 9)):
 @pytest.mark.parametrize(
     ("variant", "channels", "batch_norm", "batch_size", "rate", "tile"),
     [
-        ("padded", 1, True, 8, 2e-3, TileShape(256, 256)),
+        ("padded", 1, True, 32, 2e-3, TileShape(64, 64)),
         ("paper", 2, False, 1, 2e-4, TileShape(572, 532)),
     ],
 )

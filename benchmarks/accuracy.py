@@ -1,0 +1,126 @@
+"""What `fit` reaches on real sets in some minutes, with its defaults or other settings.
+
+Trains with `keras-unet fit` on the set's training images and scores its held-out ones
+with `keras-unet evaluate --flips`. The sets are read from the folder that
+KERAS_UNET_TEST_DATA names (else ../shared/data), each as its usual split:
+
+isbi2012: slices 02, 07, 12, 17, 22, 27 held out; u373: the last 10 frames of sequence
+02; dsb2018_fluo: trained on 256x256 and 256x320, scored on 360x360 and 512x640.
+On the first two, which are small, the held-out images choose the model and the
+threshold too; on the third every fifth of the training images does.
+
+    python benchmarks/accuracy.py --set isbi2012 [--minutes 10 | --steps 900]
+        [--seeds 0,1]        [--name defaults] [-- flags of fit]
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import PIL.Image
+import records
+
+ROOT = pathlib.Path(__file__).parents[1]
+DATA = pathlib.Path(
+    os.environ.get("KERAS_UNET_TEST_DATA", ROOT.parent / "shared" / "data")
+)
+HELD_OUT_SLICES = ("02", "07", "12", "17", "22", "27")
+HELD_OUT_FRAMES = 10
+SIZES = {(256, 256): "train", (320, 256): "train", (360, 360): "test"} | {
+    (640, 512): "test"
+}
+FOLDERS = {
+    "isbi2012": ("image", "label"),
+    "u373": ("image", "mask"),
+    "dsb2018_fluo": ("image", "mask"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--set", choices=FOLDERS, required=True)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--steps", type=int, help="instead: the same on a busy machine")
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--name", default="defaults")
+    parser.add_argument("flags", nargs="*", help="more flags of fit, after --")
+    given = parser.parse_args()
+    for seed in map(int, given.seeds.split(",")):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            split(given.set, folder)
+            flags = [*validation_flags(given.set, folder), *given.flags]
+            budget = ["--minutes", str(given.minutes)]
+            if given.steps:
+                budget = ["--steps", str(given.steps)]
+            scores = train_and_score(folder, seed, budget + flags)
+        print(f"{given.set}, {given.name}, seed {seed}: {scores}")
+        records.append(
+            "accuracy",
+            vars(given) | {"seed": seed, "command": " ".join(sys.argv)},
+            scores=scores,
+        )
+
+
+def split(name: str, folder: pathlib.Path) -> None:
+    """Links images and masks of a set into train/ and test/."""
+    images, masks = (DATA / name / part for part in FOLDERS[name])
+    paths = sorted(images.glob("*.png"))
+    for place, path in enumerate(paths):
+        if name == "isbi2012":
+            part = "test" if path.stem in HELD_OUT_SLICES else "train"
+        elif name == "u373":
+            part = "test" if place >= len(paths) - HELD_OUT_FRAMES else "train"
+        else:
+            with PIL.Image.open(path) as image:
+                part = SIZES.get(image.size, "")
+        for kind, source in (("images", path), ("masks", masks / path.name)):
+            if part:
+                target = folder / part / kind
+                target.mkdir(parents=True, exist_ok=True)
+                (target / path.name).symlink_to(source)
+
+
+def validation_flags(name: str, folder: pathlib.Path) -> list[str]:
+    """The small sets have no images to spare: their held-out ones choose the model."""
+    if name == "dsb2018_fluo":
+        return []
+    return [
+        f"--validation-{kind}={folder / 'test' / kind}" for kind in ("images", "masks")
+    ]
+
+
+def train_and_score(
+    folder: pathlib.Path, seed: int, flags: list[str]
+) -> dict[str, float]:
+    """Returns the scores of the held-out images and the steps that were done."""
+    run, result = folder / "run", folder / "scores.json"
+    command = [sys.executable, "-m", "pipelines.cli"]
+    held_out = [str(folder / "test" / part) for part in ("images", "masks")]
+    fit = ["fit", "--images", str(folder / "train" / "images")]
+    fit += ["--masks", str(folder / "train" / "masks"), "--run-dir", str(run)]
+    fit += ["--seed", str(seed), *flags]
+    subprocess.run(command + fit, check=True)
+    evaluate = ["evaluate", "--model", str(run), "--json", str(result), "--flips"]
+    evaluate += ["--images", held_out[0], "--masks", held_out[1]]
+    subprocess.run(command + evaluate, check=True)
+    found = json.loads(result.read_text())
+    history = (run / "history.csv").read_text().splitlines()
+    return {
+        "steps": int(history[-1].split(",")[0]),
+        "foreground_iou": found["classes"][1]["iou"],
+        "foreground_dice": found["classes"][1]["dice"],
+        "background_dice": found["classes"][0]["dice"],
+        "pixel_error": found["pixel_error"],
+        "v_rand": found["v_rand"],
+        "v_info": found["v_info"],
+        "average_precision_50": found["average_precision"]["0.5"],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""A callback that says early when a training goes wrong, and why."""
+
+import logging
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+# Metrics that lie between 0 and 1 by their definition.
+_SHARES = re.compile(r"iou|dice|jaccard|accuracy|precision|recall|(^|_)(auc|f1)")
+# Of the running mean of the loss over its lowest value.
+_JUMP = 10.0
+# Weight of the newest loss in that mean.
+_NEWEST = 0.1
+# Probabilities (or logits) with a smaller range are one value.
+FLAT = 1e-3
+
+
+class TrainingGuard(keras.callbacks.Callback):
+    """Warns once of each sign that a training teaches nothing, with the likely cause.
+
+    After every step: a loss below 0, a metric above 1, a loss that jumps or is not a
+    number. After every epoch, if it is given samples: an output that is the same
+    everywhere, and classes that are in the masks but never predicted. Training goes on;
+    the warnings are those of the logger `keras_unet.guard`.
+
+        model.fit(..., callbacks=[TrainingGuard(images[:4], masks[:4])])
+
+    Args:
+        images: what the model takes, (batch, height, width, channels), a few; None: the
+            output is not looked at.
+        y_true: class ids of these, (batch, height, width, 1), of the size that the
+            model puts out.
+        threshold: of a single channel, on the scale that the model puts out: 0.5 for
+            probabilities, 0 for logits.
+
+    Raises:
+        ValueError: only one of images and y_true is given.
+    """
+
+    def __init__(
+        self, images: Any = None, y_true: Any = None, threshold: float = 0.5
+    ) -> None:
+        super().__init__()
+        if (images is None) != (y_true is None):
+            raise ValueError(
+                "images and y_true go together; got only one. Give both, or none to "
+                "watch loss and metrics alone."
+            )
+        self._images, self._y_true = images, y_true
+        self._threshold = threshold
+        self._said: set[str] = set()
+        self._mean, self._lowest = math.nan, math.inf
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Looks at the loss and the metrics of a step."""
+        for name, value in (logs or {}).items():
+            if name.endswith("loss"):
+                self._look_at_sign(name, float(value))
+            elif _SHARES.search(name) and float(value) > 1 + 1e-4:
+                self._say(
+                    name,
+                    "%s is %.4g, but cannot be above 1: masks or predictions are not "
+                    "in 0 to 1. Masks of 0 and 255 must become 0 and 1; a model that "
+                    "ends in logits needs a metric that knows it (from_logits).",
+                    name,
+                    float(value),
+                )
+        if "loss" in (logs or {}):
+            self._look_at_course(float(logs["loss"]))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Looks at the output on the samples."""
+        if self._images is None:
+            return
+        y_pred = np.asarray(self.model.predict_on_batch(self._images), np.float32)
+        y_true = np.asarray(self._y_true).ravel().astype(int)
+        if y_pred.shape[-1] == 1:
+            classes = (y_pred > self._threshold).ravel().astype(int)
+        else:
+            classes = y_pred.argmax(axis=-1).ravel()
+        if np.ptp(y_pred.reshape(-1, y_pred.shape[-1]), axis=0).max() < FLAT:
+            self.say_constant()
+            return
+        num_classes = int(max(2, y_pred.shape[-1], y_true.max() + 1))
+        self.look_at_counts(
+            np.bincount(y_true, minlength=num_classes),
+            np.bincount(classes, minlength=num_classes),
+        )
+
+    def look_at_counts(
+        self, labelled: np.ndarray, predicted: np.ndarray, names: Sequence[str] = ()
+    ) -> None:
+        """Warns of classes that are there and never predicted.
+
+        Args:
+            labelled: pixels of each class in the masks, (num_classes,).
+            predicted: pixels of each class in the predictions, (num_classes,).
+            names: of the classes; empty: their ids.
+        """
+        for index in np.flatnonzero((labelled > 0) & (predicted == 0)):
+            share = 100 * labelled[index] / max(1, labelled.sum())
+            name = names[int(index)] if names else f"class {index}"
+            self._say(
+                f"never {index}",
+                "%s is never predicted, though %.2g %% of the mask pixels are of it: "
+                "it is too rare for the loss, or training is short. Weigh it more "
+                "(class_weights balanced), centre more tiles on it (rare_share), or "
+                "train longer.",
+                name,
+                share,
+            )
+
+    def say_constant(self) -> None:
+        """Warns of an output that is the same for every pixel."""
+        self._say(
+            "constant",
+            "The output is the same for every pixel: nothing is learned. Look at the "
+            "pairs of images and masks, and at the scaling (raw pixel values are too "
+            "large); then lower learning_rate.",
+        )
+
+    def _look_at_sign(self, name: str, value: float) -> None:
+        if value < 0:
+            self._say(
+                name,
+                "%s is %.4g, below 0: cross-entropy cannot be, unless masks are beyond "
+                "0 to 1 (0 and 255 must become 0 and 1) or the model's last layer is "
+                "not what the loss expects (from_logits).",
+                name,
+                value,
+            )
+
+    def _look_at_course(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            self._say(
+                "course",
+                "The loss is %s: gradients explode, or the images hold NaN or infinite "
+                "values. Look at the images, then lower learning_rate or clip the "
+                "gradients (keras.optimizers:Adam:global_clipnorm=1).",
+                loss,
+            )
+            return
+        before = loss if math.isnan(self._mean) else self._mean
+        self._mean = before + _NEWEST * (loss - before)
+        self._lowest = min(self._lowest, self._mean)
+        if 0 < _JUMP * self._lowest < self._mean:
+            self._say(
+                "course",
+                "The loss has risen from %.3g to %.3g: gradients explode. Lower "
+                "learning_rate or clip the gradients "
+                "(keras.optimizers:Adam:global_clipnorm=1).",
+                self._lowest,
+                self._mean,
+            )
+
+    def _say(self, key: str, message: str, *values: Any) -> None:
+        """Warns, but of each sign once."""
+        if key not in self._said:
+            self._said.add(key)
+            logger.warning(message, *values)

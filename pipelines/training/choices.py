@@ -1,0 +1,182 @@
+"""What `fit` decides for settings that are left open, and why."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_unet import geometry
+from pipelines.config import DEFAULT_MINUTES, FitConfig
+from pipelines.dataset import Dataset
+from pipelines.dataset.object_sizes import object_reach
+from pipelines.tiles.places import default_rare_share
+from pipelines.training import precision
+
+PADDED_TILE_SIZE, PAPER_TILE_SIZE = 256, 572
+SMALLEST_TILE = 64
+DEPTH, LARGEST_DEPTH = 4, 5
+# The bottom of the net still has this many pixels a side.
+BOTTOM_PIXELS = 4
+BATCH_PIXELS = 8 * 256**2
+LARGEST_BATCH = 32
+# build_unet's 64 takes 16 times as long a step as 16.
+FILTERS, MORE_FILTERS = 16, 32
+# From so many minutes on, more filters have the time that they need.
+MINUTES_FOR_MORE_FILTERS = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A setting that was left open.
+
+    Attributes:
+        name: of the setting.
+        value: what was chosen.
+        reason: why, in words.
+    """
+
+    name: str
+    value: Any
+    reason: str
+
+    @classmethod
+    def from_json(cls, choice: dict[str, Any]) -> "Choice":
+        """Returns a choice as it was before it became JSON, which has no tuples."""
+        value = choice["value"]
+        value = tuple(value) if isinstance(value, list) else value
+        return cls(choice["name"], value, choice["reason"])
+
+
+def choose(config: FitConfig, dataset: Dataset) -> list[Choice]:
+    """Decides the settings that are left open.
+
+    Args:
+        config: as given; settings that have a value keep it.
+        dataset: the training images.
+    """
+    tile_size = config.tile_size or _largest_tile(config, dataset)
+    choices = [*_network(config, dataset, tile_size)]
+    depth = config.depth or next(c.value for c in choices if c.name == "depth")
+    choices += _tiles(config, dataset, tile_size, depth)
+    choices += _weights(config, dataset)
+    choices += _course(config)
+    return [one for one in choices if getattr(config, one.name) in (None, "auto", ())]
+
+
+def chosen(config: FitConfig, choices: Iterable[Choice]) -> FitConfig:
+    """Returns the settings with all choices made."""
+    return dataclasses.replace(config, **{one.name: one.value for one in choices})
+
+
+def in_words(choices: Iterable[Choice]) -> str:
+    """Returns the choices as a table of lines: name, value, reason."""
+    rows = [(one.name, _value(one.value), one.reason) for one in choices]
+    first = max((len(name) for name, _, _ in rows), default=0)
+    second = max((len(value) for _, value, _ in rows), default=0)
+    return "\n".join(
+        f"  {name:<{first}}  {value:<{second}}  {reason}"
+        for name, value, reason in rows
+    )
+
+
+def _value(value: Any) -> str:
+    if value == ():
+        return "none"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _network(config: FitConfig, dataset: Dataset, tile_size: int) -> Iterable[Choice]:
+    if config.variant == "paper":
+        yield Choice("depth", DEPTH, "as in the paper")
+    else:
+        yield _depth(dataset, tile_size)
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    minutes = config.minutes or 0
+    if on_gpu or minutes >= MINUTES_FOR_MORE_FILTERS:
+        where = "a GPU computes" if on_gpu else f"{minutes:g} minutes are long enough"
+        yield Choice("base_filters", MORE_FILTERS, where)
+    else:
+        yield Choice(
+            "base_filters",
+            FILTERS,
+            f"for a processor; {MORE_FILTERS} takes about 4 times as long a step and "
+            f"is for {MINUTES_FOR_MORE_FILTERS} minutes and more",
+        )
+
+
+def _depth(dataset: Dataset, tile_size: int) -> Choice:
+    """The net sees from the middle of an object to its border, if tiles allow it."""
+    reach = object_reach(dataset)
+    most = max(1, int(np.log2(max(tile_size, BOTTOM_PIXELS) / BOTTOM_PIXELS)))
+    wanted = DEPTH
+    while wanted < LARGEST_DEPTH and geometry.context(wanted) < reach:
+        wanted += 1
+    depth = min(wanted, most)
+    if depth < wanted:
+        return Choice("depth", depth, f"tiles of {tile_size} pixels allow no more")
+    return Choice(
+        "depth",
+        depth,
+        f"the net sees {geometry.context(depth)} pixels around each; objects reach "
+        f"{reach:.0f} from within to their border",
+    )
+
+
+def _largest_tile(config: FitConfig, dataset: Dataset) -> int:
+    """Returns the usual size, or one that most images fill."""
+    if config.variant == "paper":
+        return PAPER_TILE_SIZE
+    sides = [min(facts.height, facts.width) for facts in dataset.facts]
+    step = 2 ** (config.depth or DEPTH)
+    fitting = int(np.median(sides)) // step * step
+    return min(PADDED_TILE_SIZE, max(SMALLEST_TILE, step, fitting))
+
+
+def _tiles(
+    config: FitConfig, dataset: Dataset, wanted: int, depth: int
+) -> Iterable[Choice]:
+    size = geometry.nearest_input_sizes(wanted, depth, config.variant)[-1]
+    if config.variant == "paper":
+        yield Choice("tile_size", size, "as in the paper")
+        yield Choice("batch_size", 1, "as in the paper: large tiles instead of many")
+        return
+    if size < PADDED_TILE_SIZE:
+        side = int(np.median([min(f.height, f.width) for f in dataset.facts]))
+        yield Choice("tile_size", size, f"images are {side} pixels along a side")
+    else:
+        yield Choice("tile_size", size, "much context, and several places a step")
+    size = config.tile_size or size
+    batch = min(LARGEST_BATCH, max(1, round(BATCH_PIXELS / size**2)))
+    yield Choice("batch_size", batch, "about half a million pixels a step")
+
+
+def _weights(config: FitConfig, dataset: Dataset) -> Iterable[Choice]:
+    totals = dataset.class_counts().sum(axis=0)
+    present = totals[totals > 0]
+    percent = 100 * present.min() / present.sum()
+    share = default_rare_share(dataset)
+    said = f"the rarest class has {percent:.2g} % of the pixels"
+    more = "any place shows it" if share == 0 else "tiles centred on it show it more"
+    yield Choice("rare_share", share, f"{said}: {more}")
+    if config.weight_map == "none":
+        reason = "the threshold is chosen on the held-out images instead"
+        if len(totals) > 2:
+            reason = "rare classes are shown more often instead"
+        yield Choice("class_weights", (), reason)
+
+
+def _course(config: FitConfig) -> Iterable[Choice]:
+    if config.steps is None:
+        yield Choice("minutes", DEFAULT_MINUTES, "the steps follow from the speed")
+    batch_norm = config.batch_norm
+    if batch_norm is None:
+        batch_norm = config.variant == "padded"
+    rate, kind = (2e-3, "with") if batch_norm else (2e-4, "without")
+    yield Choice("learning_rate", rate, f"{kind} batch normalisation")
+    computed = precision.resolve("auto")
+    reason = "this machine computes it fast"
+    if computed == "float32":
+        reason = "this machine computes shorter numbers no faster"
+    yield Choice("precision", computed, reason)

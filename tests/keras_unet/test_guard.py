@@ -1,0 +1,113 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_unet
+from keras_unet.guard import TrainingGuard
+
+
+@pytest.fixture
+def discs(random):
+    """Bright squares on dark ground, and their masks."""
+    masks = np.zeros((4, 16, 16, 1), np.float32)
+    for number, mask in enumerate(masks):
+        mask[2 + number : 9 + number, 4:11] = 1
+    return masks + random.normal(0, 0.1, masks.shape).astype("float32"), masks
+
+
+@pytest.fixture
+def warnings_of(caplog):
+    def train(images, masks, *, guard=None, steps=4, learning_rate=1e-3, **settings):
+        activation = settings.pop("activation", "sigmoid")
+        model = keras_unet.build_unet(base_filters=2, depth=1, activation=activation)
+        settings = {"loss": "binary_crossentropy"} | settings
+        model.compile(keras.optimizers.SGD(learning_rate), **settings)
+        guard = guard or TrainingGuard()
+        model.fit(images, masks, epochs=steps, callbacks=[guard], verbose=0)
+        return [record.getMessage() for record in caplog.records]
+
+    return train
+
+
+def test_a_training_that_goes_well_is_left_in_peace(discs, warnings_of):
+    images, masks = discs
+    metrics = [keras_unet.metrics.Dice()]
+    guard = TrainingGuard()
+    assert warnings_of(images, masks, guard=guard, metrics=metrics) == []
+
+
+def test_masks_of_255_make_the_loss_negative(discs, warnings_of):
+    images, masks = discs
+    (message, *_) = warnings_of(images, masks * 255, learning_rate=0.1)
+    assert message.startswith("loss is -")
+    assert "0 and 255 must become 0 and 1" in message
+
+
+def test_a_share_above_1_is_not_a_share(discs, warnings_of):
+    def dice(y_true, y_pred):
+        return keras.losses.mean_absolute_error(y_true, y_pred * 0) * 8
+
+    images, masks = discs
+    (message,) = warnings_of(images, masks, metrics=[dice])
+    assert message.startswith("dice is ") and "cannot be above 1" in message
+
+
+def test_exploding_gradients_are_said_once(discs, warnings_of):
+    images, masks = discs
+    found = warnings_of(
+        images * 100,
+        masks,
+        learning_rate=1e6,
+        loss=keras.losses.MeanSquaredError(),
+        activation=None,
+        steps=8,
+    )
+    (message,) = [one for one in found if "gradients explode" in one]
+    assert "Lower learning_rate" in message or "lower learning_rate" in message
+
+
+def test_a_loss_that_rises_tenfold_is_said_with_both_values(caplog):
+    guard = TrainingGuard()
+    for loss in [0.5] * 5 + [90.0]:
+        guard.on_train_batch_end(0, {"loss": loss})
+    (record,) = caplog.records
+    # A tenth of 89.5 more than 0.5.
+    assert "risen from 0.5 to 9.45" in record.getMessage()
+
+
+def test_a_class_that_is_never_predicted_is_said(discs, warnings_of):
+    images, masks = discs
+    # A threshold that no probability of an untrained net reaches.
+    guard = TrainingGuard(images, masks, threshold=1.0)
+    (message,) = warnings_of(images, masks, guard=guard, learning_rate=0.0)
+    # 4 squares of 7x7 on 4 images of 16x16.
+    assert "class 1 is never predicted, though 19 % of the mask pixels" in message
+
+
+def test_an_output_that_is_the_same_everywhere_is_said(discs, warnings_of):
+    images, masks = discs
+    guard = TrainingGuard(images * 0, masks)
+    found = warnings_of(images * 0, masks, guard=guard, learning_rate=0.0)
+    assert any("The output is the same for every pixel" in one for one in found)
+
+
+def test_several_classes_are_told_apart_by_their_largest_logit(caplog, random):
+    model = keras_unet.build_unet(
+        base_filters=2, depth=1, num_classes=3, activation=None
+    )
+    head = model.layers[-1]
+    # Class 1 has the largest logit everywhere.
+    head.set_weights([head.get_weights()[0] * 0.01, np.array([0.0, 9.0, 0.0])])
+    images = random.normal(size=(2, 16, 16, 1)).astype("float32") * 9
+    y_true = random.integers(0, 3, (2, 16, 16, 1))
+    guard = TrainingGuard(images, y_true)
+    guard.set_model(model)
+    guard.on_epoch_end(0)
+    found = " ".join(record.getMessage() for record in caplog.records)
+    assert "class 0 is never" in found and "class 2 is never" in found
+    assert "class 1 is never" not in found
+
+
+def test_images_without_masks_are_refused():
+    with pytest.raises(ValueError, match="images and y_true go together; got only one"):
+        TrainingGuard(np.zeros((1, 16, 16, 1)))

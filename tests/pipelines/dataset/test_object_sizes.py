@@ -1,0 +1,62 @@
+import numpy as np
+import PIL.Image
+import pytest
+
+from pipelines.config import DataConfig
+from pipelines.dataset import load_dataset
+from pipelines.dataset.object_sizes import object_reach
+
+
+@pytest.fixture
+def reach(tmp_path, random):
+    """Writes masks with images of noise, and looks at them."""
+
+    def of(*masks, **settings):
+        for kind in ("images", "masks"):
+            (tmp_path / kind).mkdir()
+        for number, mask in enumerate(masks):
+            image = random.integers(0, 256, mask.shape).astype(np.uint8)
+            PIL.Image.fromarray(image).save(tmp_path / "images" / f"{number:03}.png")
+            PIL.Image.fromarray(mask.astype(np.uint8)).save(
+                tmp_path / "masks" / f"{number:03}.png"
+            )
+        config = DataConfig(
+            images=str(tmp_path / "images"), masks=str(tmp_path / "masks"), **settings
+        )
+        return object_reach(load_dataset(config))
+
+    return of
+
+
+def test_of_a_bar_it_is_half_its_width(reach):
+    mask = np.zeros((60, 80))
+    mask[20:29, :] = 255
+    # 9 rows: distances 1 2 3 4 5 4 3 2 1, of which the 5 is more than 95 % reach.
+    assert reach(mask) == 5.0
+
+
+def test_holes_and_ignored_pixels_are_borders(reach):
+    mask = np.full((41, 41), 1)
+    mask[20, :], mask[0] = 0, 9
+    assert reach(mask, ignore_value=9, mask_kind="binary") <= 20
+
+
+def test_without_a_border_in_sight_it_is_as_far_as_the_mask_goes(reach):
+    # Of two masks: the pixel of the whole one is beyond the 95 % of the other's.
+    assert reach(np.full((40, 60), 255), np.eye(60) * 255) <= 20
+
+
+def test_many_masks_are_sampled(reach, monkeypatch):
+    masks = [np.eye(16) * 255 for _ in range(30)]
+    opened = []
+    from pipelines.dataset.dataset import Dataset
+
+    original = Dataset.open_mask
+
+    def spy(self, index, cache=None):
+        opened.append(index)
+        return original(self, index, cache)
+
+    monkeypatch.setattr(Dataset, "open_mask", spy)
+    assert reach(*masks) == 1.0
+    assert len(opened) == 12 and (opened[0], opened[-1]) == (0, 29)

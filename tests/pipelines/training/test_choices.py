@@ -1,0 +1,131 @@
+import numpy as np
+import PIL.Image
+import pytest
+
+from pipelines.config import FitConfig
+from pipelines.dataset import load_dataset
+from pipelines.training import choices
+
+
+@pytest.fixture
+def chosen(tmp_path, random):
+    """Returns the choices for masks with images of noise, by name."""
+
+    def make(mask, **settings):
+        for kind in ("images", "masks"):
+            (tmp_path / kind).mkdir()
+        for number in range(2):
+            image = random.integers(0, 256, mask.shape).astype(np.uint8)
+            PIL.Image.fromarray(image).save(tmp_path / "images" / f"{number}.png")
+            PIL.Image.fromarray(mask).save(tmp_path / "masks" / f"{number}.png")
+        config = FitConfig(
+            images=str(tmp_path / "images"),
+            masks=str(tmp_path / "masks"),
+            run_dir="unused",
+            **settings,
+        )
+        found = choices.choose(config, load_dataset(config))
+        return {one.name: one for one in found}
+
+    return make
+
+
+def disc(size, radius):
+    rows, columns = np.mgrid[:size, :size] - size / 2
+    return (rows**2 + columns**2 < radius**2).astype(np.uint8) * 255
+
+
+def test_small_objects_in_large_images_get_the_usual_net(chosen):
+    found = chosen(disc(300, 12))
+    values = {name: one.value for name, one in found.items()}
+    assert values.pop("precision") in ("float32", "bfloat16", "float16")
+    assert values == {
+        "depth": 4,
+        "base_filters": 16,
+        "tile_size": 256,
+        "batch_size": 8,
+        "rare_share": pytest.approx(1 / 3),
+        "class_weights": (),
+        "minutes": 10.0,
+        "learning_rate": 2e-3,
+    }
+
+
+def test_a_net_that_would_not_see_the_border_of_objects_gets_deeper(chosen):
+    # From 95 % of the pixels of a disc of radius r the border is within 0.776 r.
+    found = chosen(disc(520, 150))
+    assert found["depth"].value == 5
+    # 188 = 2 (3 * 2 ** 5 - 2).
+    assert "sees 188 pixels" in found["depth"].reason
+    assert "objects reach 116 " in found["depth"].reason
+
+
+def test_small_images_get_small_tiles_and_more_of_them(chosen):
+    found = chosen(disc(100, 20))
+    # The largest multiple of 16 in 100; 8 * 256 ** 2 pixels of 96 ** 2 are 57 tiles.
+    assert (found["tile_size"].value, found["batch_size"].value) == (96, 32)
+    assert "images are 100 pixels along a side" in found["tile_size"].reason
+
+
+def test_tiles_have_a_least_size_and_a_bottom(chosen):
+    found = chosen(disc(20, 5))
+    assert (found["tile_size"].value, found["depth"].value) == (64, 4)
+
+
+def test_a_small_tile_that_is_given_limits_the_depth(chosen):
+    found = chosen(disc(300, 12), tile_size=32)
+    # 32 pixels, three times halved, are 4.
+    assert found["depth"].value == 3
+    assert "tiles of 32 pixels allow no more" in found["depth"].reason
+    assert "tile_size" not in found
+
+
+def test_half_an_image_is_on_every_tile(chosen):
+    mask = np.zeros((256, 256), np.uint8)
+    mask[:128] = 255
+    found = chosen(mask)
+    assert found["rare_share"].value == 0.0
+    assert "50 % of the pixels: any place shows it" in found["rare_share"].reason
+
+
+def test_two_hours_are_enough_for_more_filters(chosen):
+    found = chosen(disc(256, 20), minutes=120.0)
+    assert found["base_filters"].value == 32
+    assert "120 minutes are long enough" in found["base_filters"].reason
+
+
+def test_what_is_given_is_no_choice(chosen):
+    given = {
+        "depth": 2,
+        "base_filters": 8,
+        "tile_size": 64,
+        "batch_size": 4,
+        "rare_share": 0.5,
+        "class_weights": ("balanced",),
+        "steps": 5,
+        "learning_rate": 0.01,
+        "precision": "float32",
+    }
+    assert chosen(disc(256, 20), **given) == {}
+
+
+def test_the_papers_net_is_trained_as_in_the_paper(chosen):
+    found = chosen(disc(600, 20), variant="paper")
+    values = [found[name].value for name in ("depth", "tile_size", "batch_size")]
+    assert values == [4, 572, 1]
+    assert found["learning_rate"].value == 2e-4
+
+
+def test_the_table_has_a_line_a_choice():
+    lines = choices.in_words(
+        [
+            choices.Choice("depth", 4, "as it is"),
+            choices.Choice("rare_share", 1 / 3, "rare"),
+            choices.Choice("class_weights", (), "no need"),
+        ]
+    ).splitlines()
+    assert lines == [
+        "  depth          4      as it is",
+        "  rare_share     0.333  rare",
+        "  class_weights  none   no need",
+    ]
