@@ -38,7 +38,9 @@ lint: $(VENV)/$(STAMP)
 	$(VENV)/bin/mypy
 
 # Each can be run alone, with settings: see their docstrings.
-bench: $(VENV)/$(STAMP) $(PEERS)/$(STAMP)
+bench: $(VENV)/$(STAMP) $(PEERS)/$(STAMP) $(ADDONS)/$(STAMP)
+	$(VENV)/bin/python benchmarks/training_speed.py
+	$(VENV)/bin/python benchmarks/training_speed.py --base-filters 32 --seconds 30
 	$(VENV)/bin/python benchmarks/tile_stream.py
 	$(VENV)/bin/python benchmarks/augmentation_peers.py
 	$(VENV)/bin/python benchmarks/training_input.py
@@ -67,4 +69,7 @@ $(PEERS)/$(STAMP): benchmarks/peers.txt
 	@echo "== Installing into $(PEERS) what the figures are measured against"
 	@$(PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
+	@# A package of our name: beside the others, for a process of its own.
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target $(PEERS)/keras_unet_012 keras-unet==0.1.2
 	@touch $@

@@ -97,6 +97,9 @@ def save_model(path: pathlib.Path, model: keras.Model) -> None:
     partial = path.with_name(f".{os.getpid()}.part.keras")
     try:
         model.save(partial)
+        # A name must not outlive a loss of power that its content does not.
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

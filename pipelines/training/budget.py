@@ -9,6 +9,10 @@ import keras
 DECAY_POWER = 0.9
 
 
+class Diverged(ValueError):
+    """The loss is no number any more; going on would come to the same."""
+
+
 class Budget(keras.callbacks.Callback):
     """Ends training after steps or minutes and lowers the learning rate towards then.
 
@@ -95,7 +99,7 @@ class Budget(keras.callbacks.Callback):
         self.step += 1
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
-            raise ValueError(
+            raise Diverged(
                 f"The loss is {loss} after {self.step} steps: training diverged. "
                 f"Lower learning_rate (now {self.initial_learning_rate:g})."
             )

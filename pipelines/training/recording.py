@@ -116,13 +116,18 @@ class Recorder:
             if other != kept:
                 other.unlink()
 
-    def give_up(self) -> None:
-        """Says what is left of a training that was stopped or failed."""
+    def give_up(self, *, can_go_on: bool = True) -> None:
+        """Says what is left of a training that was stopped or failed.
+
+        Args:
+            can_go_on: it would come to another end if it went on.
+        """
         folder = self.path / run_folder.CHECKPOINT
         if any(folder.glob("step_*")) or self.record.best:
             step = self.record.best.get("step")
             best = "no model yet" if step is None else f"the best model, of step {step}"
-            logger.info("%s holds %s. Go on with --resume.", self.path, best)
+            more = "Go on with --resume." if can_go_on else "It cannot go on."
+            logger.info("%s holds %s. %s", self.path, best, more)
         else:
             shutil.rmtree(self.path)
             logger.info("No model was saved; %s is removed.", self.path)

@@ -13,9 +13,9 @@ import keras_unet
 from pipelines import run_folder, tiles
 from pipelines.config import FitConfig
 from pipelines.tiles.stream_errors import readable
-from pipelines.training import objectives, precision, run_start
+from pipelines.training import objectives, precision, run_lock, run_start
 from pipelines.training.averaging import WeightAverage
-from pipelines.training.budget import Budget
+from pipelines.training.budget import Budget, Diverged
 from pipelines.training.callbacks import Progress, Validator
 from pipelines.training.checkpoint import Checkpoint
 from pipelines.training.checkpointing import Checkpointer
@@ -69,7 +69,8 @@ def fit(config: FitConfig) -> FitResult:
     All data and settings are checked before the folder is made. With `resume` an
     interrupted run goes on from its newest checkpoint as if nothing had happened: the
     same tiles, schedule, dropout masks and optimizer state. A finished run is left as
-    it is.
+    it is. With `deterministic` TensorFlow stays deterministic, and slower, until the
+    process ends.
 
     Args:
         config: every setting; see `FitConfig`.
@@ -88,12 +89,29 @@ def fit(config: FitConfig) -> FitResult:
     if config.plan_only:
         return FitResult(config.run_dir, 0, {}, None, plan.choices)
     logger.info("%s", in_words(plan.choices))
-    found = None
-    if state is not None:
-        run_start.check_same_plan(config, plan, state)
+    path = pathlib.Path(config.run_dir)
+    if state is None:
+        model = _starting_model(config, plan, config.init_from)
+        run_start.begin(config, plan)
+        with run_lock.held(path):
+            return _train(plan.settled(config), plan, model, None)
+    run_start.check_same_plan(config, plan, state)
+    with run_lock.held(path):
         found = run_start.newest_checkpoint(config)
-    # A checkpoint has its own weights: the other run may be gone since.
-    init_from = config.init_from if found is None else None
+        # A checkpoint has its own weights: the other run may be gone since.
+        init_from = config.init_from if found is None else None
+        model = _starting_model(config, plan, init_from)
+        return _train(plan.settled(config), plan, model, found)
+
+
+def _starting_model(
+    config: FitConfig, plan: RunPlan, init_from: str | None
+) -> keras.Model:
+    """Returns the compiled model with the weights that a run starts from.
+
+    Raises:
+        ValueError: the weights of the other run do not fit.
+    """
     if init_from is not None:
         check_starting_weights(plan.network, init_from)
     keras.utils.set_random_seed(config.seed)
@@ -108,11 +126,7 @@ def fit(config: FitConfig) -> FitResult:
         len(plan.validation_set.pairs),
         plan.precision,
     )
-    if state is None:
-        run_start.begin(config, plan)
-    return dataclasses.replace(
-        _train(plan.settled(config), plan, model, found), choices=plan.choices
-    )
+    return model
 
 
 def _train(
@@ -164,11 +178,11 @@ def _train(
             # The stream is shuffled by its own numbers; Keras cannot shuffle a Dataset.
             model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
     except BaseException as error:
-        recorder.give_up()
+        recorder.give_up(can_go_on=not isinstance(error, Diverged))
         if isinstance(error, tf.errors.OpError):
             raise readable(error) from error
         raise
-    return _finish(path, budget.step, recorder, validator)
+    return _finish(path, budget.step, recorder, validator, plan)
 
 
 def _validated(
@@ -180,7 +194,11 @@ def _validated(
 
 
 def _finish(
-    path: pathlib.Path, step: int, recorder: Recorder, validator: Validator
+    path: pathlib.Path,
+    step: int,
+    recorder: Recorder,
+    validator: Validator,
+    plan: RunPlan,
 ) -> FitResult:
     """Writes the report and notes the end; removes a run that came to nothing."""
     if not recorder.record.best:
@@ -193,7 +211,7 @@ def _finish(
     recorder.write_report(validator)
     run_start.finish(path)
     record = recorder.record
-    return FitResult(str(path), step, record.best, record.threshold)
+    return FitResult(str(path), step, record.best, record.threshold, plan.choices)
 
 
 def _compiled_model(config: FitConfig, plan: RunPlan) -> keras.Model:

@@ -96,3 +96,10 @@ def test_the_model_is_validated_as_it_is_now(recorder):
     # Logits of 0: log 2 at every pixel.
     assert second.loss == pytest.approx(np.log(2), abs=1e-5)
     assert first.loss != second.loss
+
+
+def test_of_a_diverged_training_nobody_is_told_to_go_on(recorder, caplog):
+    caplog.set_level("INFO")
+    recorder.save_best(5, result(0.4))
+    recorder.give_up(can_go_on=False)
+    assert "step 5. It cannot go on." in caplog.text

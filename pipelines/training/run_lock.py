@@ -1,0 +1,34 @@
+"""One process at a time trains in a run folder."""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+from collections.abc import Iterator
+
+from pipelines import run_folder
+
+
+@contextlib.contextmanager
+def held(path: pathlib.Path) -> Iterator[None]:
+    """Holds a run folder within the block; a killed process holds it no longer.
+
+    Args:
+        path: the run folder, with its checkpoint/.
+
+    Raises:
+        ValueError: another process trains in it.
+    """
+    # The folder itself is locked: no file stays behind.
+    descriptor = os.open(path / run_folder.CHECKPOINT, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"{path}: another process is training this run. Wait until it ends, "
+                "or stop it, and go on with --resume."
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
