@@ -42,6 +42,11 @@ def load(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def origin(row: dict[str, Any]) -> str:
+    """Returns date, commit and machine of a row."""
+    return f"{row['date']}, {row['commit']}, {row['machine']}"
+
+
 def spread(values: list[float]) -> str:
     """Returns median and range in words, for example "1.02 (0.94 to 1.07)"."""
     ordered = sorted(values)

@@ -1,0 +1,54 @@
+"""The table of what trainings reach."""
+
+import collections
+from typing import Any
+
+from records import origin
+
+Columns = dict[str, str]
+SETS: dict[str, Columns] = {
+    "isbi2012": {
+        "v_rand": "V_rand",
+        "v_info": "V_info",
+        "pixel_error": "pixel error",
+        "background_dice": "membrane Dice",
+    },
+    "u373": {"foreground_iou": "IoU", "foreground_dice": "Dice"},
+    "dsb2018_fluo": {"foreground_iou": "IoU", "average_precision_50": "AP at IoU 0.5"},
+}
+
+
+def accuracy(rows: list[dict[str, Any]]) -> list[str]:
+    """Returns a table for each set: a row a setting, its seeds in one."""
+    lines = []
+    for name, columns in SETS.items():
+        found = collections.defaultdict(list)
+        for row in rows:
+            settings = row["settings"]
+            if settings["set"] == name:
+                found[settings["name"], budget(settings)].append(row)
+        if found:
+            lines += [f"### {name}", "", *table(found, columns), ""]
+    return lines[:-1]
+
+
+def table(found: dict[tuple[str, str], list], columns: Columns) -> list[str]:
+    titles = ["settings", "budget", "seeds", "steps", *columns.values(), "from"]
+    lines = [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|"]
+    for (name, spent), runs in found.items():
+        seeds = ", ".join(str(run["settings"]["seed"]) for run in runs)
+        cells = [name, spent, seeds, all_of(runs, "steps", "{:.0f}")]
+        cells += [all_of(runs, column, "{:.3f}") for column in columns]
+        lines.append(f"| {' | '.join([*cells, origin(runs[-1])])} |")
+    return lines
+
+
+def budget(settings: dict[str, Any]) -> str:
+    if settings["steps"]:
+        return f"{settings['steps']} steps"
+    return f"{settings['minutes']:g} minutes"
+
+
+def all_of(runs: list[dict[str, Any]], score: str, form: str) -> str:
+    """Returns the scores of all seeds, in their order."""
+    return ", ".join(form.format(run["scores"][score]) for run in runs)

@@ -1,0 +1,58 @@
+"""Tables of serving."""
+
+import statistics
+from typing import Any
+
+from records import origin
+
+
+def serving_latency(rows: list[dict[str, Any]]) -> list[str]:
+    row = rows[-1]
+    seconds = row["seconds"]
+    lines = [
+        f"From a {row['settings']['side']}x{row['settings']['side']} grey image to its "
+        "mask (float32: its probabilities), through",
+        f"{row['settings']['server']} and by the same signature called in one process",
+        f"({origin(row)}):",
+        "",
+        "| | p50, ms | p95, ms | p50 over direct |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, values in seconds.items():
+        ordered = sorted(values)
+        middle = 1000 * statistics.median(ordered)
+        high = 1000 * ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+        kind = name.partition(", ")[2].partition(" ")[0]
+        direct = 1000 * statistics.median(seconds[f"direct, {kind}"])
+        lines.append(f"| {name} | {middle:.0f} | {high:.0f} | {middle / direct:.2f} |")
+    return lines
+
+
+def serving_load(rows: list[dict[str, Any]]) -> list[str]:
+    row = rows[-1]
+    settings, outcomes = row["settings"], row["outcomes"]
+    wrong = sum(count for name, count in outcomes.items() if name != "right")
+    memory = ", ".join(map(str, row["mebibytes"]))
+    return [
+        f"{settings['requests']} requests, {settings['at_a_time']} at a time over REST "
+        "and gRPC, images of 1x1 to 2048x2048",
+        f"mixed, {row['versions'] - 1} new versions meanwhile, on "
+        f"{settings['server']} ({origin(row)}):",
+        f"{outcomes.get('right', 0)} right masks, {wrong} wrong ones or errors. Memory "
+        "of the server after each tenth,",
+        f"MiB: {memory}.",
+    ]
+
+
+def serving_malformed(rows: list[dict[str, Any]]) -> list[str]:
+    row = rows[-1]
+    answers = row["answers"]
+    total = sum(answers.values())
+    bad = sum(n for name, n in answers.items() if "unexpected" in name)
+    wrong = answers.get("good request answered wrong", 0)
+    return [
+        f"{total - wrong} malformed requests to {row['settings']['server']} "
+        f"({origin(row)}):",
+        f"{bad} answered otherwise than the contract says; the server lived, and a",
+        f"good request afterwards was answered {'wrong' if wrong else 'right'}.",
+    ]

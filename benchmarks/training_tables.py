@@ -1,0 +1,129 @@
+"""Tables of tiles and training."""
+
+import statistics
+from typing import Any
+
+from records import origin, spread
+
+
+def tile_stream(rows: list[dict[str, Any]]) -> list[str]:
+    row = rows[-1]
+    lines = [
+        "Tiles of 256x256 a second of the stream alone, all changes switched on and a",
+        f"third of the tiles on rarer classes ({origin(row)}):",
+        "",
+        "| | tiles/s | processor time a tile, ms |",
+        "| --- | --- | --- |",
+    ]
+    for name, title in STREAMS.items():
+        speed = spread(row["tiles_per_second"][name])
+        cost = spread(row["processor_milliseconds"][name])
+        lines.append(f"| {title} | {speed} | {cost} |")
+    return lines
+
+
+STREAMS = {
+    "tiles": "image and mask",
+    "tiles_and_weight_maps": "image, mask and the paper's weight map",
+}
+
+
+def training_speed(rows: list[dict[str, Any]]) -> list[str]:
+    newest = {row["settings"]["base_filters"]: row for row in rows}
+    lines = [
+        "Tiles of 256x256 a second of the training step alone, padded net with batch",
+        "normalisation, batches of 8, Adam:",
+        "",
+        "| | base_filters | tiles/s | ours is faster by | from |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for base_filters, row in sorted(newest.items()):
+        speeds = row["tiles_per_second"]
+        for name, title in TRAINERS.items():
+            pairs = zip(speeds["ours"], speeds[name], strict=True)
+            faster = "" if name == "ours" else spread([a / b for a, b in pairs])
+            middle = statistics.median(speeds[name])
+            cells = [title, str(base_filters), f"{middle:.1f}", faster, origin(row)]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+TRAINERS = {
+    "ours": "`build_unet`, precision auto (bfloat16)",
+    "keras_float32": "the same net of Keras 3's own layers, float32",
+    "keras_bfloat16": "the same, mixed_bfloat16",
+    "torch_bfloat16": "PyTorch 2.13, the same net, channels_last, bfloat16",
+    "keras_unet_012": "keras-unet 0.1.2's `custom_unet` as it comes, Keras 2.15",
+    "ours_keras_2": "`build_unet` on Keras 2.15, bfloat16",
+}
+
+
+def augmentation_peers(rows: list[dict[str, Any]]) -> list[str]:
+    row = rows[-1]
+    speeds = row["tiles_per_second"]
+    ours = speeds["keras_unet_tiles"]
+    lines = [
+        "Tiles of 256x256 a second, cut and changed in all the ways that the peer has,",
+        f"each alone on the machine ({origin(row)}):",
+        "",
+        "| | tiles/s | ours is faster by |",
+        "| --- | --- | --- |",
+    ]
+    for name, title in PEERS.items():
+        ratios = [a / b for a, b in zip(ours, speeds[name], strict=True)]
+        faster = "" if name == "keras_unet_tiles" else spread(ratios)
+        lines.append(f"| {title} | {statistics.median(speeds[name]):.0f} | {faster} |")
+    return lines
+
+
+PEERS = {
+    "keras_unet_tiles": "`pipelines.tiles`",
+    "albumentations_loader": "albumentations, PyTorch DataLoader of 2 workers",
+    "keras_layers": "Keras 3 preprocessing layers in a tf.data map (no gamma, noise)",
+    "image_data_generator": (
+        "`ImageDataGenerator` (no elastic deformation, gamma, noise, blur)"
+    ),
+}
+
+
+def training_input(rows: list[dict[str, Any]]) -> list[str]:
+    newest = {row["settings"].get("base_filters", 16): row for row in rows}
+    lines = [
+        "Training fed by the stream, everything at its default, against the bare step",
+        "on one batch that lies in memory (batches of 8 tiles of 256x256):",
+        "",
+        "| base_filters | share of the bare step's speed | from |",
+        "| --- | --- | --- |",
+    ]
+    for base_filters, row in sorted(newest.items()):
+        share = spread(row["ratios"])
+        lines.append(f"| {base_filters} | {share} | {origin(row)} |")
+    return lines
+
+
+def run_memory(rows: list[dict[str, Any]]) -> list[str]:
+    newest = {
+        (run["kind"], run["gibibytes"]): (run, row)
+        for row in rows
+        for run in row["runs"]
+    }
+    lines = [
+        "Peak resident memory of a whole `fit` (data check, training, validation),",
+        "over the size of its images:",
+        "",
+        "| images | GiB | peak, MiB | from |",
+        "| --- | --- | --- | --- |",
+    ]
+    for (kind, gibibytes), (run, row) in sorted(newest.items()):
+        lines.append(
+            f"| {KINDS[kind]} | {gibibytes:g} | {run['peak_mebibytes']:.0f} | "
+            f"{origin(row)} |"
+        )
+    return lines
+
+
+KINDS = {
+    "sparse": "one `.npy` file, mostly a hole",
+    "repeated": "many names of one 16 MiB `.npy` file",
+    "tiff": "one tiled, compressed BigTIFF",
+}
