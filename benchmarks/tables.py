@@ -27,10 +27,11 @@ ACCURACY = """# Accuracy
 Written by `python benchmarks/tables.py` from `benchmarks/results/accuracy.jsonl`, which
 `python benchmarks/accuracy.py` appends: trainings by `keras-unet fit` with its defaults
 but for what a row names, and the scores of `keras-unet evaluate --flips` on held-out
-images. On isbi2012 and u373, which are small, the held-out images also choose the saved
-model and the threshold; on dsb2018_fluo other images do. Runs with a number of steps
-compare settings on a busy machine; those with minutes are what a user gets on 2 processor
-cores. Two seeds of one row differ by some thousandths: smaller differences say nothing.
+images. On isbi2012 and u373, which are small, the held-out images also choose the
+saved model and the threshold; on dsb2018_fluo other images do. Runs with a number of
+steps compare settings on a busy machine; those with minutes are what a user gets on 2
+processor cores. Two seeds of one row differ by some thousandths: smaller differences
+say nothing.
 """
 Lines = Callable[[list[dict[str, Any]]], list[str]]
 Sections = dict[str, tuple[str, Lines]]

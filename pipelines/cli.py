@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if parsed.verb not in WITHOUT_TENSORFLOW:
             tensorflow_start.import_tensorflow_quietly()
+            tensorflow_start.let_gpus_grow()
         result = getattr(pipelines, parsed.verb)(flags.to_config(parsed, config_class))
     except ValueError as error:
         _print(getattr(error, "report", None), config_class)

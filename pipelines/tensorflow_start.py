@@ -30,3 +30,17 @@ def import_tensorflow_quietly(module: str = "keras") -> None:
         finally:
             os.dup2(stream, 2)
             os.close(stream)
+
+
+def let_gpus_grow() -> None:
+    """Lets TensorFlow take memory of GPUs as it needs it, not all at once.
+
+    Without effect once a GPU is in use.
+    """
+    tensorflow = importlib.import_module("tensorflow")
+    for gpu in tensorflow.config.list_physical_devices("GPU"):
+        try:
+            tensorflow.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:
+            # Somebody in this process was first, with settings of their own.
+            return

@@ -65,6 +65,7 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     precision: Precision = setting(
         "auto", "of training; auto is bfloat16 where the processor has it"
     )
+    devices: int = setting(1, "GPUs that share the tiles of each step")
     seed: int = setting(0, "of weights, tiles and augmentation")
     deterministic: bool = setting(
         False, "the same weights at every run on one machine; slower"
@@ -97,6 +98,7 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
             check_range(self, name, 1)
         check_range(self, "depth", 1, 6)
         check_range(self, "validations", 1)
+        check_range(self, "devices", 1)
         check_range(self, "minutes", 0.001)
         check_range(self, "learning_rate", 1e-12)
         check_range(self, "averaging", 0, 1)

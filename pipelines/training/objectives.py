@@ -108,8 +108,16 @@ def make_optimizer(config: FitConfig, learning_rate: float) -> Any:
             "schedule needs. Choose another, for example keras.optimizers:Adam."
         )
     arguments.setdefault("learning_rate", learning_rate)
-    _try_step(_construct(target, arguments, config.optimizer), config.optimizer)
     return _construct(target, arguments, config.optimizer)
+
+
+def check_optimizer(config: FitConfig, learning_rate: float) -> None:
+    """Checks that the optimizer can do a step; some fail only then.
+
+    Raises:
+        ValueError: it cannot, or cannot be made.
+    """
+    _try_step(make_optimizer(config, learning_rate), config.optimizer)
 
 
 def _parameters(target: Any, path: str) -> set[str]:
@@ -142,7 +150,7 @@ class _FunctionLoss(keras.losses.Loss):
 
 
 def _try_step(optimizer: Any, path: str) -> None:
-    """Raises ValueError unless the optimizer can do a step; some fail only then."""
+    """Raises ValueError unless the optimizer can do a step."""
     layer = keras.layers.Dense(1, kernel_initializer="zeros")
     layer.build((None, 1))
     gradients = [np.ones(v.shape, "float32") for v in layer.trainable_variables]

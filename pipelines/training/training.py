@@ -13,7 +13,7 @@ import keras_unet
 from pipelines import run_folder, tiles
 from pipelines.config import FitConfig
 from pipelines.tiles.stream_errors import readable
-from pipelines.training import objectives, precision, run_lock, run_start
+from pipelines.training import devices, objectives, precision, run_lock, run_start
 from pipelines.training.averaging import WeightAverage
 from pipelines.training.budget import Budget, Diverged
 from pipelines.training.callbacks import Progress, Validator
@@ -215,7 +215,9 @@ def _finish(
 
 
 def _compiled_model(config: FitConfig, plan: RunPlan) -> keras.Model:
-    with precision.policy(plan.precision):
+    objectives.check_optimizer(config, plan.learning_rate)
+    shared = devices.strategy(config, plan.batch_size)
+    with precision.policy(plan.precision), shared.scope():
         optimizer = objectives.make_optimizer(config, plan.learning_rate)
         model = keras_unet.build_unet(**plan.network)
         model.compile(optimizer=optimizer, loss=plan.loss)

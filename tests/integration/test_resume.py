@@ -22,9 +22,14 @@ SMALL = (
     *("--dropout", "0.3", "--validations", "4", "--steps", str(STEPS)),
     *("--weight-map", "paper", "--checkpoint-minutes", "0", "--deterministic"),
 )
+VARIANTS = {
+    "padded": ("--tile-size", "32"),
+    "paper": ("--variant", "paper", "--tile-size", "52"),
+}
 KINDS = {
-    "padded": ("--tile-size", "32", "--precision", "float32"),
-    "paper": ("--variant", "paper", "--tile-size", "52", "--precision", "bfloat16"),
+    f"{variant}-{precision}": (*flags, "--precision", precision)
+    for variant, flags in VARIANTS.items()
+    for precision in ("float32", "bfloat16")
 }
 
 
@@ -121,12 +126,12 @@ def assert_same(run, other):
 
 def test_two_kills_change_nothing(data, tmp_path):
     straight, killed = tmp_path / "straight", tmp_path / "killed"
-    side_by_side = start(data, straight, "padded")
-    kill_after_step(start(data, killed, "padded"), killed, 2)
+    side_by_side = start(data, straight, "padded-float32")
+    kill_after_step(start(data, killed, "padded-float32"), killed, 2)
     finish(side_by_side)
     # A validation, of which the first best model comes, lies between the kills.
-    kill_after_step(start(data, killed, "padded", "--resume"), killed, 7)
-    output = finish(start(data, killed, "padded", "--resume"))
+    kill_after_step(start(data, killed, "padded-float32", "--resume"), killed, 7)
+    output = finish(start(data, killed, "padded-float32", "--resume"))
     assert f"Going on with {killed} after step" in output
     assert_same(straight, killed)
 

@@ -42,3 +42,18 @@ def test_notes_are_shown_to_who_asked_for_them(talkative_import, capfd, monkeypa
     tensorflow_start.import_tensorflow_quietly()
     assert capfd.readouterr().err == "note of keras\n"
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+
+
+def test_gpus_may_grow_unless_they_are_in_use(monkeypatch):
+    import tensorflow as tf
+
+    grown = []
+
+    def grow(gpu, enable):
+        grown.append((gpu, enable))
+        raise RuntimeError("devices are initialised")
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind, kind])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", grow)
+    tensorflow_start.let_gpus_grow()
+    assert grown == [("GPU", True)]

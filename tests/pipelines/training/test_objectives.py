@@ -121,7 +121,7 @@ def test_an_optimizer_that_fails_at_its_first_step_is_refused():
         optimizer="keras.optimizers:Adam:beta_1=abc",
     )
     with pytest.raises(ValueError, match="beta_1=abc' cannot"):
-        objectives.make_optimizer(config, 1e-3)
+        objectives.check_optimizer(config, 1e-3)
 
 
 def test_the_users_own_loss_is_found_in_the_working_folder(tmp_path, monkeypatch):

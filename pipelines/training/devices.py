@@ -1,0 +1,39 @@
+"""The devices that a training shares its batches between."""
+
+import tensorflow as tf
+
+from pipelines.config import FitConfig
+
+
+def strategy(config: FitConfig, batch_size: int) -> tf.distribute.Strategy:
+    """Returns how a model is to be trained: on one device, or a copy on each of some.
+
+    Several devices are the first GPUs; without GPUs the logical processors that
+    TensorFlow was told to make (`tf.config.set_logical_device_configuration`). Each
+    step shares out the tiles of a batch and adds up the gradients
+    (`tf.distribute.MirroredStrategy`).
+
+    Args:
+        config: says how many.
+        batch_size: tiles of a step.
+
+    Raises:
+        ValueError: there are not so many devices, or a batch cannot be shared evenly.
+    """
+    count = config.devices
+    if count == 1:
+        return tf.distribute.get_strategy()
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    found = [device.name for device in tf.config.list_logical_devices(kind)]
+    if count > len(found):
+        raise ValueError(
+            f"devices is {count}, but TensorFlow sees {len(found)} {kind}"
+            f"{'s' if len(found) > 1 else ''}. Lower it, or make more of them visible "
+            "(CUDA_VISIBLE_DEVICES)."
+        )
+    if batch_size % count:
+        raise ValueError(
+            f"A batch of {batch_size} tiles cannot be shared evenly by {count} devices."
+            f" Set batch_size to a multiple of {count}."
+        )
+    return tf.distribute.MirroredStrategy(found[:count])
