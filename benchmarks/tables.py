@@ -49,6 +49,7 @@ PAGES: dict[str, tuple[str, Sections]] = {
                 "Training fed by the stream",
                 training_tables.training_input,
             ),
+            "start_up": ("Start-up", training_tables.start_up),
             "run_memory": ("Memory of a training run", training_tables.run_memory),
             "prediction_memory": (
                 "Memory of a prediction",

@@ -101,6 +101,18 @@ def training_input(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def start_up(rows: list[dict[str, Any]]) -> list[str]:
+    row = rows[-1]
+    seconds = {name: spread(values) for name, values in row["seconds"].items()}
+    return [
+        f"Seconds, in new processes ({origin(row)}): importing TensorFlow and Keras",
+        f"{seconds['tensorflow_and_keras']}; `import keras_unet` adds "
+        f"{seconds['keras_unet']}; building the net and the",
+        f"first training step, base_filters {row['settings']['base_filters']}: "
+        f"{seconds['first_step']}.",
+    ]
+
+
 def run_memory(rows: list[dict[str, Any]]) -> list[str]:
     newest = {
         (run["kind"], run["gibibytes"]): (run, row)
