@@ -11,25 +11,20 @@ The environment of the peers is .venv-peers: `make .venv-peers/.installed`.
 """
 
 import argparse
-import json
-import os
 import pathlib
 import statistics
-import subprocess
-import sys
 import tempfile
 
 import data
+import peer_process
 import records
 
-HERE = pathlib.Path(__file__).parent
 OURS = "keras_unet_tiles"
-PEERS_PYTHON = HERE.parent / ".venv-peers" / "bin" / "python"
 PYTHONS = {
-    OURS: sys.executable,
-    "albumentations_loader": str(PEERS_PYTHON),
-    "keras_layers": sys.executable,
-    "image_data_generator": sys.executable,
+    OURS: peer_process.OURS,
+    "albumentations_loader": peer_process.PEERS,
+    "keras_layers": peer_process.OURS,
+    "image_data_generator": peer_process.OURS,
 }
 
 
@@ -43,7 +38,10 @@ def main() -> None:
         images = data.images_and_masks(pathlib.Path(folder))
         for number in range(given.rounds):
             for name in PYTHONS:
-                speeds[name].append(tiles_per_second(name, folder, given.seconds))
+                arguments = [folder, "--seconds", str(given.seconds)]
+                speeds[name].append(
+                    peer_process.tiles_per_second(PYTHONS[name], name, arguments)
+                )
                 print(f"round {number + 1}: {name} {speeds[name][-1]:.0f} tiles/s")
     for name, measured in speeds.items():
         ratios = [a / b for a, b in zip(speeds[OURS], measured, strict=True)]
@@ -54,23 +52,6 @@ def main() -> None:
     records.append(
         "augmentation_peers", vars(given), images=images, tiles_per_second=speeds
     )
-
-
-def tiles_per_second(name: str, folder: str, seconds: float) -> float:
-    script = HERE / "peers" / f"{name}.py"
-    environment = os.environ | {
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "PYTHONPATH": str(HERE.parent),
-    }
-    done = subprocess.run(
-        [PYTHONS[name], str(script), folder, "--seconds", str(seconds)],
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-    if done.returncode:
-        sys.exit(f"{script} failed:\n{done.stderr[-2000:]}")
-    return float(json.loads(done.stdout.splitlines()[-1])["tiles_per_second"])
 
 
 if __name__ == "__main__":

@@ -11,36 +11,27 @@ The environments of the peers are .venv-peers and .venv-addons: `make
 """
 
 import argparse
-import json
-import os
-import pathlib
 import statistics
-import subprocess
-import sys
 
+import peer_process
 import records
 
-HERE = pathlib.Path(__file__).parent
-ROOT = HERE.parent
 OURS = "ours"
-TORCH, ADDONS = (
-    str(ROOT / venv / "bin" / "python") for venv in (".venv-peers", ".venv-addons")
-)
 # Python, script, its flags.
 PEERS = {
-    OURS: (sys.executable, "train_keras_unet", []),
-    "keras_float32": (sys.executable, "train_keras_layers", []),
+    OURS: (peer_process.OURS, "train_keras_unet", []),
+    "keras_float32": (peer_process.OURS, "train_keras_layers", []),
     "keras_bfloat16": (
-        sys.executable,
+        peer_process.OURS,
         "train_keras_layers",
         ["--precision", "mixed_bfloat16"],
     ),
-    "torch_bfloat16": (TORCH, "train_torch", []),
-    "keras_unet_012": (ADDONS, "train_keras_unet_012", []),
-    "ours_keras_2": (ADDONS, "train_keras_unet", []),
+    "torch_bfloat16": (peer_process.PEERS, "train_torch", []),
+    "keras_unet_012": (peer_process.ADDONS, "train_keras_unet_012", []),
+    "ours_keras_2": (peer_process.ADDONS, "train_keras_unet", []),
 }
 # Its package has the name of ours.
-PATHS = {"keras_unet_012": ROOT / ".venv-peers" / "keras_unet_012"}
+PATHS = {"keras_unet_012": peer_process.ROOT / ".venv-peers" / "keras_unet_012"}
 
 
 def main() -> None:
@@ -65,21 +56,10 @@ def main() -> None:
 
 def tiles_per_second(name: str, given: argparse.Namespace) -> float:
     python, script, flags = PEERS[name]
-    environment = os.environ | {
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "PYTHONPATH": str(PATHS.get(name, ROOT)),
-    }
     sizes = ["--base-filters", str(given.base_filters)]
     sizes += ["--seconds", str(given.seconds)]
-    done = subprocess.run(
-        [python, str(HERE / "peers" / f"{script}.py"), *sizes, *flags],
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-    if done.returncode:
-        sys.exit(f"{script} failed:\n{done.stderr[-2000:]}")
-    return float(json.loads(done.stdout.splitlines()[-1])["tiles_per_second"])
+    path = PATHS.get(name, peer_process.ROOT)
+    return peer_process.tiles_per_second(python, script, sizes + flags, path)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,39 @@
+"""Runs one of peers/ in a process of its own, with a Python of its own."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Sequence
+
+HERE = pathlib.Path(__file__).parent
+ROOT = HERE.parent
+# Interpreters: ours, and those of the peers' environments.
+OURS = sys.executable
+PEERS, ADDONS = (
+    str(ROOT / venv / "bin" / "python") for venv in (".venv-peers", ".venv-addons")
+)
+
+
+def tiles_per_second(
+    python: str, script: str, arguments: Sequence[str], path: pathlib.Path = ROOT
+) -> float:
+    """Returns what a script of peers/ writes as its last line.
+
+    Args:
+        python: interpreter.
+        script: name in peers/, without .py.
+        arguments: of the script.
+        path: where it finds packages first.
+    """
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(path)}
+    done = subprocess.run(
+        [python, str(HERE / "peers" / f"{script}.py"), *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    if done.returncode:
+        sys.exit(f"{script} failed:\n{done.stderr[-2000:]}")
+    return float(json.loads(done.stdout.splitlines()[-1])["tiles_per_second"])
