@@ -9,11 +9,13 @@ from typing import Any
 
 import accuracy_tables
 import prediction_tables
+import readme_table
 import records
 import serving_tables
 import training_tables
 
-DOCS = pathlib.Path(__file__).parents[1] / "docs"
+README = pathlib.Path(__file__).parents[1] / "README.md"
+DOCS = README.parent / "docs"
 BENCHMARKS = """# Benchmarks
 
 Written by `python benchmarks/tables.py` from the newest rows of
@@ -78,6 +80,16 @@ def main() -> None:
     for name in PAGES:
         (DOCS / name).write_text(page(name))
         print(f"wrote {DOCS / name}")
+    README.write_text(readme())
+    print(f"wrote the table of {README}")
+
+
+def readme() -> str:
+    """Returns the README with its table as the records say."""
+    before, _, rest = README.read_text().partition(readme_table.BEGIN)
+    _, _, after = rest.partition(readme_table.END)
+    table = readme_table.BEGIN + readme_table.table() + readme_table.END
+    return before + table + after
 
 
 def page(name: str) -> str:

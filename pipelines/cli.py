@@ -3,8 +3,10 @@
 import argparse
 import importlib
 import logging
+import signal
 import sys
-from typing import NoReturn
+import threading
+from typing import Any, NoReturn
 
 import pipelines
 from pipelines import config, flags, tensorflow_start
@@ -30,6 +32,9 @@ QUIET_LOGGERS = ("tensorflow", "absl", "tifffile")
 def main(arguments: list[str] | None = None) -> int:
     """Runs one verb; returns 0 if done, 2 if the input is wrong.
 
+    Asked to end (SIGTERM, as job schedulers and containers do), a verb stops as by
+    Ctrl-C: what is half-written is removed, and the way to go on is said.
+
     Args:
         arguments: words of the command line; by default those of the process.
     """
@@ -44,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     config_class, _ = VERBS[parsed.verb]
+    before = _stop_when_asked_to_end()
     try:
         if parsed.verb not in WITHOUT_TENSORFLOW:
             tensorflow_start.import_tensorflow_quietly()
@@ -55,12 +61,32 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         # A path that the user named cannot be used, or else the machine is at fault.
         return _refuse(parsed.verb, str(error), status=2 if error.filename else 1)
+    except _AskedToEnd:
+        return _refuse(parsed.verb, "stopped, as it was asked to end.", status=143)
     except KeyboardInterrupt:
         return _refuse(parsed.verb, "stopped.", status=130)
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
     if isinstance(result, list):
         result = "\n".join(map(str, result))
     _print(result, config_class)
     return 0
+
+
+class _AskedToEnd(KeyboardInterrupt):
+    """The process got SIGTERM."""
+
+
+def _stop_when_asked_to_end() -> Any:
+    """Lets SIGTERM stop a verb; returns the handler before, None without a change."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+
+    def stop(*_: object) -> NoReturn:
+        raise _AskedToEnd
+
+    return signal.signal(signal.SIGTERM, stop)
 
 
 def _print(result: object, config_class: type) -> None:

@@ -11,18 +11,25 @@ def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
     """Adds a flag for each field of a settings class.
 
     `tile_size` becomes --tile-size; yes-or-no settings get a --no- form; settings
-    without a default are required.
+    without a default are required. Those that several verbs share stand together in
+    the help, under the first line of their class.
     """
     hints = get_type_hints(config_class)
     # Required ones first: a class that inherits has them last.
     fields = sorted(dataclasses.fields(config_class), key=lambda f: not _required(f))
+    groups: dict[type, Any] = {config_class: parser}
     for field in fields:
+        owner = _owner(config_class, field.name)
+        if _required(field):
+            owner = config_class
+        if owner not in groups:
+            groups[owner] = parser.add_argument_group(_title(owner))
         flag = "--" + field.name.replace("_", "-")
         options = _options(field, hints[field.name])
         if field.metadata["positional"]:
             parser.add_argument(field.name, help=options["help"])
         else:
-            parser.add_argument(flag, dest=field.name, **options)
+            groups[owner].add_argument(flag, dest=field.name, **options)
 
 
 def to_config(arguments: argparse.Namespace, config_class: type) -> Any:
@@ -47,12 +54,21 @@ def name_flags(message: str, config_class: type) -> str:
     return message
 
 
+def _owner(config_class: type, name: str) -> type:
+    """Returns the class that declares a setting, or declares it anew."""
+    return next(c for c in config_class.__mro__ if name in c.__annotations__)
+
+
+def _title(owner: type) -> str:
+    return str(owner.__doc__).splitlines()[0].rstrip(".")
+
+
 def _options(field: dataclasses.Field, hint: Any) -> dict[str, Any]:
     required = _required(field)
     options: dict[str, Any] = {"help": field.metadata["help"], "required": required}
     if not required:
         options["default"] = field.default
-        if field.default not in (None, ()) and not isinstance(field.default, bool):
+        if field.default not in (None, (), "") and not isinstance(field.default, bool):
             options["help"] += f" (default {field.default})"
     if get_origin(hint) in (types.UnionType,):
         hint = next(part for part in get_args(hint) if part is not type(None))

@@ -11,7 +11,7 @@ Variant = Literal["padded", "paper"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
-    """The arguments of `keras_unet.build_unet` that are settings, but its size."""
+    """Which network, and what it puts out."""
 
     variant: Variant = setting("padded", "the padded net, or the 2015 paper's")
     num_classes: int | None = setting(

@@ -142,6 +142,7 @@ def _write_report(
             "Images": f"{len(dataset.pairs)}: {config.images}",
             "Masks": f"{config.masks} ({dataset.coding.in_words})",
             "Threshold": str(threshold),
+            "Passes": "8, flipped and turned" if config.flips else "1",
         },
         validation=result,
         evaluation=evaluation,

@@ -1,6 +1,7 @@
 """What the net does with one tile: one pass, or the mean of its 8 flips and turns."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -166,10 +167,19 @@ def probability_windows(
     plan: TilePlan,
     mean: np.ndarray,
     std: np.ndarray,
+    skip: int = 0,
 ) -> Iterator[Window]:
     """Yields the probabilities of an image, core by core.
 
     The next tile is read while the net computes. Nothing of the image's size is held.
+
+    Args:
+        image: the image.
+        tile_pass: computes a core.
+        plan: of the tiles.
+        mean: float32 (channels,), of the whole image.
+        std: float32 (channels,), of the whole image.
+        skip: so many cores are left out, from the first on.
 
     Yields:
         (top, left, probabilities), float32 (height, width, num_channels), from left to
@@ -179,7 +189,8 @@ def probability_windows(
         ValueError: pixels are not finite, or cannot be read.
     """
     reads = (
-        (top, left, tile_pass.read(image, top, left)) for top, left in plan.origins()
+        (top, left, tile_pass.read(image, top, left))
+        for top, left in itertools.islice(plan.origins(), skip, None)
     )
     for top, left, pixels in ahead(reads):
         kept = tile_pass.probability(pixels, mean, std)

@@ -21,6 +21,7 @@ from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.background import ahead
 from pipelines.overlap_tile.tile_passes import probability_windows
 from pipelines.prediction.instance_windows import instance_windows
+from pipelines.prediction.kept_windows import KeptWindows
 from pipelines.prediction.memory_plan import MemoryModel, largest_plan
 from pipelines.prediction.output_values import OutputValues
 
@@ -69,22 +70,26 @@ class ImagePredictor:
         )
 
     def images(
-        self, entries: Iterable[ImageEntry], advance: Callable[[int], object]
+        self,
+        entries: Iterable[ImageEntry],
+        advance: Callable[[int], object],
+        kept: KeptWindows | None = None,
     ) -> Generator[ImageToWrite, None, None]:
         """Yields results to be written, each while its image is open.
 
         Args:
             entries: the images.
             advance: is called with a number of pixels when they are done.
+            kept: keeps the windows of large images; None keeps none.
 
         Raises:
             ValueError: an image cannot be read, does not fit the net, or the memory
                 does not do; names the image.
         """
-        for entry in entries:
+        for page, entry in enumerate(entries):
             with self._opened(entry) as image:
                 layout = self.layout(image)
-                windows = ahead(self._windows(image, layout))
+                windows = ahead(self._windows(image, layout, page, kept))
                 with contextlib.closing(windows):
                     counted = _counted(windows, advance)
                     yield ImageToWrite(layout, self._numbered(layout, counted))
@@ -98,7 +103,13 @@ class ImagePredictor:
         # It serves formats only that are not read in parts.
         return open_image(entry, ArrayCache(self.cache_folder, 2**62))
 
-    def _windows(self, image: WindowedImage, layout: ImageLayout) -> Iterator[Window]:
+    def _windows(
+        self,
+        image: WindowedImage,
+        layout: ImageLayout,
+        page: int,
+        kept: KeptWindows | None,
+    ) -> Iterator[Window]:
         source = MatchedChannels(image, self.net.channels)
         mean, std = scaling.statistics_of(source, self.scaling)
         if not (np.isfinite(mean).all() and np.isfinite(std).all()):
@@ -115,18 +126,31 @@ class ImagePredictor:
             flips=self.flips,
             held=min(decoded, MOST_DECODED_BYTES),
         )
-        for top, left, probability in probability_windows(
-            source, tile_pass, plan, mean, std
-        ):
-            yield top, left, self.values.encode(probability)
+
+        def encoded(skip: int) -> Iterator[Window]:
+            for top, left, probability in probability_windows(
+                source, tile_pass, plan, mean, std, skip
+            ):
+                yield top, left, self.values.encode(probability)
+
+        if kept is None:
+            yield from encoded(0)
+        else:
+            yield from kept.through(page, plan, self._encoded_layout(layout), encoded)
+
+    def _encoded_layout(self, layout: ImageLayout) -> ImageLayout:
+        """Returns the layout of what `values` encode: objects come of masks."""
+        if not self.values.numbered:
+            return layout
+        return dataclasses.replace(layout, dtype=np.dtype(np.uint8))
 
     def _numbered(
         self, layout: ImageLayout, windows: Iterable[Window]
     ) -> Iterable[Window]:
         if not self.values.numbered:
             return windows
-        mask = dataclasses.replace(layout, dtype=np.dtype(np.uint8))
-        return instance_windows(ImageToWrite(mask, windows), str(self.cache_folder))
+        mask = ImageToWrite(self._encoded_layout(layout), windows)
+        return instance_windows(mask, str(self.cache_folder))
 
 
 def _counted(

@@ -5,6 +5,7 @@ import errno
 import logging
 import pathlib
 import tempfile
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +20,7 @@ from pipelines.images.windowed_writing import write_windowed
 from pipelines.overlap_tile import Net
 from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.inference_precision import in_precision
+from pipelines.prediction.kept_windows import KeptWindows
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
 from pipelines.prediction.prediction_files import (
@@ -133,9 +135,13 @@ def _write(
     with open_image(file.entries[0]) as image:
         layout = predictor.layout(image)
     file = file.fitting(layout)
+    kept = KeptWindows(file.path, key, resume=config.resume)
     with (
+        _removed_unless_stopped(kept),
         appearing(file.path) as partial,
-        contextlib.closing(predictor.images(file.entries, progress.update)) as images,
+        contextlib.closing(
+            predictor.images(file.entries, progress.update, kept)
+        ) as images,
     ):
         write_windowed(
             partial,
@@ -151,6 +157,17 @@ def _write(
                 "again once nothing writes to it."
             )
     return file.path
+
+
+@contextlib.contextmanager
+def _removed_unless_stopped(kept: KeptWindows) -> Iterator[None]:
+    """Removes what was kept, but not if the process is to end."""
+    try:
+        yield
+    except Exception:
+        kept.remove()
+        raise
+    kept.remove()
 
 
 def _largest_first(files: list[OutputFile], progress: tqdm.tqdm) -> list[OutputFile]:

@@ -23,3 +23,4 @@ def tables(monkeypatch):
 def test_the_pages_are_made_from_the_records(tables):
     for name in tables.PAGES:
         assert (tables.DOCS / name).read_text() == tables.page(name), name
+    assert tables.README.read_text() == tables.readme()

@@ -136,6 +136,19 @@ def test_two_kills_change_nothing(data, tmp_path):
     assert_same(straight, killed)
 
 
+def test_a_training_that_is_asked_to_end_says_how_to_go_on(data, tmp_path):
+    run = tmp_path / "run"
+    process = start(data, run, "padded-float32", "--steps", "100000")
+    while not list(run.glob("checkpoint/step_*.npz")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+    process.terminate()
+    output = process.communicate(timeout=120)[0]
+    assert process.returncode == 143, output
+    assert "Go on with --resume" in output
+    assert output.endswith("keras-unet fit: stopped, as it was asked to end.\n")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_kills_at_any_moment_change_nothing(data, tmp_path, kind):

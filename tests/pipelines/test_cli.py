@@ -1,8 +1,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import imagecodecs
 import numpy as np
@@ -382,6 +384,20 @@ def test_the_status_says_whose_fault_it_is(monkeypatch, capsys, error, status):
     monkeypatch.setitem(vars(pipelines), "check", check)
     assert cli.main(["check", "--images", "i", "--masks", "m"]) == status
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_asked_to_end_a_verb_stops_as_by_ctrl_c(monkeypatch, capsys):
+    def check(_):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setitem(vars(pipelines), "check", check)
+    assert cli.main(["check", "--images", "i", "--masks", "m"]) == 143
+    assert capsys.readouterr().err == (
+        "keras-unet check: stopped, as it was asked to end.\n"
+    )
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_fault_of_ours_is_shown_whole(monkeypatch):

@@ -93,3 +93,16 @@ def test_messages_call_settings_by_their_flags_but_not_paths():
     assert flags.name_flags(message, FitConfig) == (
         "/data/mask_kind/a.png: say --mask-kind classes. See x.mask_kind, --run-dir."
     )
+
+
+def test_shared_settings_stand_together_in_the_help():
+    parser = argparse.ArgumentParser()
+    flags.add_flags(parser, FitConfig)
+    text = parser.format_help()
+    own, _, rest = text.partition("\nImages, their masks, and what the values")
+    assert "--plan-only" in own and "--masks" in own and "--mask-kind" not in rest[:20]
+    data, _, others = rest.partition("\nWhat each pixel weighs in the loss:\n")
+    assert "--mask-kind" in data and "--class-weights" not in data
+    assert "--class-weights" in others
+    # An empty text is no default to tell.
+    assert "(default )" not in text

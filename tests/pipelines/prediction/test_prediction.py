@@ -10,7 +10,8 @@ from scipy import ndimage
 from pipelines import decision, predict, scaling
 from pipelines.config import PredictConfig
 from pipelines.images import ImageEntry, PixelSize, open_image, read_image
-from pipelines.overlap_tile import Net
+from pipelines.overlap_tile import Net, plan_tiles
+from pipelines.overlap_tile.tile_passes import TilePass
 from pipelines.prediction import image_prediction
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
@@ -230,6 +231,43 @@ def test_a_run_that_is_killed_leaves_nothing_that_looks_finished(
     with pytest.raises(KeyboardInterrupt):
         predicted(run, tmp_path / "a.tif", tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("output", ["mask", "probability", "instances"])
+def test_a_large_image_goes_on_where_it_was_stopped(
+    nets, random, tmp_path, monkeypatch, output
+):
+    run, _ = nets()
+    tifffile.imwrite(tmp_path / "a.tif", grey(random, 60, 50))
+
+    def small_tiles(net, memory, layout, budget, *, flips, held):
+        size = layout.height, layout.width
+        plan = plan_tiles(*size, 8, net.depth, net.variant)
+        return plan, TilePass(net, plan, *size, flips)
+
+    monkeypatch.setattr(image_prediction, "largest_plan", small_tiles)
+    [straight] = predicted(
+        run, tmp_path / "a.tif", tmp_path / "straight", output=output
+    )
+    encode, calls = OutputValues.encode, []
+
+    def stopping(values, probability):
+        calls.append(probability.shape)
+        if len(calls) == 30:
+            raise KeyboardInterrupt
+        return encode(values, probability)
+
+    monkeypatch.setattr(OutputValues, "encode", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        predicted(run, tmp_path / "a.tif", tmp_path / "out", output=output)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".a.tif.0.windows"]
+    [path] = predicted(
+        run, tmp_path / "a.tif", tmp_path / "out", output=output, resume=True
+    )
+    # 8 rows of 7 tiles, of which 29 were done.
+    assert len(calls) == 30 + 56 - 29
+    assert path.read_bytes() == straight.read_bytes()
+    assert not list((tmp_path / "out").glob(".*.windows"))
 
 
 def test_an_image_that_changes_meanwhile_is_not_written(

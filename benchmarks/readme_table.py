@@ -1,0 +1,105 @@
+"""The table of the README, from the newest records."""
+
+import statistics
+
+import records
+
+BEGIN, END = "<!-- measured -->\n", "<!-- end of measured -->"
+MINUTES = 10.0
+
+
+def table() -> str:
+    """Returns the lines between BEGIN and END."""
+    lines = ["| what | command | result |", "| --- | --- | --- |"]
+    for row in (*accuracy(), *speed(), *memory()):
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines) + "\n"
+
+
+def accuracy() -> list[tuple[str, str, str]]:
+    sets = {
+        "isbi2012": (
+            "ISBI 2012 membranes, 6 slices",
+            {"v_rand": "V_rand", "v_info": "V_info", "pixel_error": "pixel error"},
+        ),
+        "u373": ("U373 cells, 10 frames", {"foreground_iou": "IoU"}),
+        "dsb2018_fluo": (
+            "DSB 2018 nuclei, 46 images of other sizes",
+            {"foreground_iou": "IoU", "average_precision_50": "AP at IoU 0.5"},
+        ),
+    }
+    found = []
+    for name, (title, columns) in sets.items():
+        rows = [
+            row
+            for row in records.load("accuracy")
+            if row["settings"]["set"] == name
+            and row["settings"]["name"] == "defaults"
+            and not row["settings"]["steps"]
+            and row["settings"]["minutes"] == MINUTES
+        ]
+        if rows:
+            scores = ", ".join(
+                f"{said} {rows[-1]['scores'][key]:.3f}" for key, said in columns.items()
+            )
+            what = f"{title}, {MINUTES:g} minutes of training"
+            found.append((what, f"`benchmarks/accuracy.py --set {name}`", scores))
+    return found
+
+
+def speed() -> list[tuple[str, str, str]]:
+    found = []
+    rows = [
+        row
+        for row in records.load("training_speed")
+        if row["settings"]["base_filters"] == 16
+    ]
+    if rows:
+        speeds = rows[-1]["tiles_per_second"]
+        middle = statistics.median(speeds["ours"])
+        said = [
+            f"{middle:.1f} tiles/s",
+            f"{ratio(speeds, 'keras_float32')} times Keras 3's own layers in float32",
+            f"{ratio(speeds, 'keras_bfloat16')} in bfloat16",
+            f"{ratio(speeds, 'torch_bfloat16')} PyTorch in bfloat16",
+        ]
+        found.append(
+            (
+                "a training step, 16 base filters",
+                "`benchmarks/training_speed.py`",
+                "; ".join(said),
+            )
+        )
+    rows = records.load("augmentation_peers")
+    if rows:
+        speeds = rows[-1]["tiles_per_second"]
+        speeds = {**speeds, "ours": speeds["keras_unet_tiles"]}
+        said = [
+            f"{statistics.median(speeds['ours']):.0f} tiles/s",
+            f"{ratio(speeds, 'albumentations_loader')} times albumentations",
+            f"{ratio(speeds, 'keras_layers')} times Keras's layers",
+        ]
+        found.append(
+            (
+                "augmented training tiles",
+                "`benchmarks/augmentation_peers.py`",
+                "; ".join(said),
+            )
+        )
+    return found
+
+
+def ratio(speeds: dict[str, list[float]], peer: str) -> str:
+    pairs = zip(speeds["ours"], speeds[peer], strict=True)
+    return f"{statistics.median([ours / theirs for ours, theirs in pairs]):.2g}"
+
+
+def memory() -> list[tuple[str, str, str]]:
+    runs = {
+        run["side"]: run["peak_megabytes"]
+        for row in records.load("prediction_large")
+        for run in row["runs"]
+    }
+    said = [f"{side} x {side}: {peak:.0f} MB" for side, peak in sorted(runs.items())]
+    command = "`benchmarks/prediction_large.py`"
+    return [("peak memory of `predict`", command, "; ".join(said))] if said else []

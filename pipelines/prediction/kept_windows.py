@@ -1,0 +1,114 @@
+"""Results of a large image kept until its file is whole, for a run that goes on."""
+
+import contextlib
+import fcntl
+import glob
+import hashlib
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+import numpy as np
+
+from pipelines.images.layout import ImageLayout, Window
+from pipelines.overlap_tile import TilePlan
+
+# An image of fewer tiles is soon done again.
+FEWEST_TILES = 16
+SUFFIX = ".windows"
+
+Compute = Callable[[int], Iterable[Window]]
+
+
+class KeptWindows:
+    """A hidden file of raw windows beside a result, in the order of their plan.
+
+    A killed process leaves it; the next one takes from it what is whole and was
+    computed alike, and computes the rest.
+
+    Args:
+        result: the file that is to be written.
+        key: what its pixels depend on, but the plan.
+        resume: takes up what is there; otherwise it is begun anew.
+    """
+
+    def __init__(self, result: pathlib.Path, key: str, *, resume: bool) -> None:
+        self._result, self._key, self._resume = result, key, resume
+
+    def through(
+        self, page: int, plan: TilePlan, layout: ImageLayout, compute: Compute
+    ) -> Iterator[Window]:
+        """Yields all windows of an image, and keeps them.
+
+        Args:
+            page: number of the image in the result.
+            plan: of its tiles.
+            layout: of the result.
+            compute: yields the windows from a number on.
+
+        Raises:
+            OSError: they cannot be kept.
+        """
+        if plan.num_tiles < FEWEST_TILES:
+            yield from compute(0)
+            return
+        path = self._path(page)
+        with path.open("a+b") as file:
+            if not _locked(file):
+                # Another process writes the same result: it keeps them already.
+                yield from compute(0)
+                return
+            header = hashlib.sha256(f"{self._key} {plan} {layout}".encode()).digest()
+            file.seek(0)
+            done = 0
+            if self._resume and file.read(len(header)) == header:
+                for window in _whole_ones(file, plan, layout):
+                    yield window
+                    done += 1
+            else:
+                file.truncate(0)
+                file.write(header)
+            for top, left, pixels in compute(done):
+                file.write(np.ascontiguousarray(pixels).tobytes())
+                # What was flushed survives the process.
+                file.flush()
+                yield top, left, pixels
+
+    def remove(self) -> None:
+        """Removes what was kept."""
+        pattern = f".{glob.escape(self._result.name)}.*{SUFFIX}"
+        for path in self._result.parent.glob(pattern):
+            path.unlink(missing_ok=True)
+
+    def _path(self, page: int) -> pathlib.Path:
+        return self._result.with_name(f".{self._result.name}.{page}{SUFFIX}")
+
+
+def _locked(file: BinaryIO) -> bool:
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+def _whole_ones(
+    file: BinaryIO, plan: TilePlan, layout: ImageLayout
+) -> Iterator[Window]:
+    """Yields the windows that are whole, and cuts off what comes behind."""
+    for top, left, shape in _shapes(plan, layout):
+        start, size = file.tell(), int(np.prod(shape)) * layout.dtype.itemsize
+        content = file.read(size)
+        if len(content) < size:
+            file.truncate(start)
+            file.seek(start)
+            return
+        yield top, left, np.frombuffer(content, layout.dtype).reshape(shape)
+
+
+def _shapes(
+    plan: TilePlan, layout: ImageLayout
+) -> Iterator[tuple[int, int, Sequence[int]]]:
+    for top, left in plan.origins():
+        height = min(plan.rows.core, layout.height - top)
+        width = min(plan.columns.core, layout.width - left)
+        yield top, left, (height, width, layout.channels)

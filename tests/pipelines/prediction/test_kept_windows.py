@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+from pipelines.images.layout import ImageLayout
+from pipelines.overlap_tile import plan_tiles
+from pipelines.prediction.kept_windows import KeptWindows
+
+LAYOUT = ImageLayout(37, 50, 2, np.dtype(np.uint16))
+# 5 rows of 7 tiles with cores of 8 pixels; the last of each side are smaller.
+PLAN = plan_tiles(37, 50, 8, 1, "padded")
+WHOLE = np.arange(37 * 50 * 2).reshape(37, 50, 2).astype(np.uint16)
+
+
+@pytest.fixture
+def kept(tmp_path):
+    def make(key="settings", resume=True):
+        return KeptWindows(tmp_path / "mask.tif", key, resume=resume)
+
+    return make
+
+
+class Computed:
+    """Computes windows, and notes from which on and how many."""
+
+    def __init__(self):
+        self.skipped, self.count = None, 0
+
+    def __call__(self, skip):
+        self.skipped = skip
+        for top, left in list(PLAN.origins())[skip:]:
+            self.count += 1
+            yield top, left, WHOLE[top : top + 8, left : left + 8]
+
+
+def stitched(windows, most=None):
+    result = np.zeros_like(WHOLE)
+    for number, (top, left, pixels) in enumerate(windows, start=1):
+        result[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+        if number == most:
+            break
+    return result
+
+
+def stopped(kept, windows):
+    """Takes some windows, then no more, as a killed process would."""
+    generator = kept.through(0, PLAN, LAYOUT, Computed())
+    stitched(generator, windows)
+    generator.close()
+
+
+def test_what_was_computed_is_not_computed_again(kept):
+    stopped(kept(), 20)
+    computed = Computed()
+    found = stitched(kept().through(0, PLAN, LAYOUT, computed))
+    np.testing.assert_array_equal(found, WHOLE)
+    assert (computed.skipped, computed.count) == (20, 35 - 20)
+
+
+def test_half_a_window_is_computed_again(kept, tmp_path):
+    stopped(kept(), 20)
+    path = tmp_path / ".mask.tif.0.windows"
+    path.write_bytes(path.read_bytes()[:-3])
+    computed = Computed()
+    found = stitched(kept().through(0, PLAN, LAYOUT, computed))
+    np.testing.assert_array_equal(found, WHOLE)
+    assert computed.skipped == 19
+    # And that one is kept as it should be.
+    computed = Computed()
+    np.testing.assert_array_equal(
+        stitched(kept().through(0, PLAN, LAYOUT, computed)), WHOLE
+    )
+    assert computed.count == 0
+
+
+def test_other_settings_another_plan_and_no_resume_begin_anew(kept):
+    other_plan = plan_tiles(37, 50, 6, 1, "padded")
+    for changes, plan in (
+        ({"key": "others"}, PLAN),
+        ({}, other_plan),
+        ({"resume": False}, PLAN),
+    ):
+        stopped(kept(), 20)
+        computed = Computed()
+        stitched(kept(**changes).through(0, plan, LAYOUT, computed))
+        assert computed.skipped == 0
+
+
+def test_pages_of_a_stack_are_kept_apart_and_removed_together(kept, tmp_path):
+    for page in (0, 1):
+        generator = kept().through(page, PLAN, LAYOUT, Computed())
+        stitched(generator, 18)
+        generator.close()
+    (tmp_path / ".mask.tif.notes").write_text("not ours")
+    assert len(list(tmp_path.iterdir())) == 3
+    kept().remove()
+    assert [path.name for path in tmp_path.iterdir()] == [".mask.tif.notes"]
+
+
+def test_few_tiles_are_not_kept(kept, tmp_path):
+    few = plan_tiles(37, 50, 16, 1, "padded")
+    assert few.num_tiles == 12
+    list(kept().through(0, few, LAYOUT, lambda skip: iter([])))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_at_once_do_not_mix(kept):
+    first = kept().through(0, PLAN, LAYOUT, Computed())
+    stitched(first, 20)
+    computed = Computed()
+    found = stitched(kept().through(0, PLAN, LAYOUT, computed))
+    np.testing.assert_array_equal(found, WHOLE)
+    assert computed.skipped == 0
+    first.close()
+    computed = Computed()
+    stitched(kept().through(0, PLAN, LAYOUT, computed))
+    assert computed.skipped == 20
