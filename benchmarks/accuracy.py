@@ -33,6 +33,7 @@ HELD_OUT_FRAMES = 10
 SIZES = {(256, 256): "train", (320, 256): "train", (360, 360): "test"} | {
     (640, 512): "test"
 }
+KINDS = ("images", "masks")
 FOLDERS = {
     "isbi2012": ("image", "label"),
     "u373": ("image", "mask"),
@@ -87,11 +88,11 @@ def split(name: str, folder: pathlib.Path) -> None:
 
 def validation_flags(name: str, folder: pathlib.Path) -> list[str]:
     """The small sets have no images to spare: their held-out ones choose the model."""
+    flags = ["--mask-kind", "binary" if name == "isbi2012" else "instances"]
     if name == "dsb2018_fluo":
-        return []
-    return [
-        f"--validation-{kind}={folder / 'test' / kind}" for kind in ("images", "masks")
-    ]
+        return flags
+    held_out = folder / "test"
+    return [*flags, *(f"--validation-{kind}={held_out / kind}" for kind in KINDS)]
 
 
 def train_and_score(

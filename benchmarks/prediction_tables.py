@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from records import origin
+from records import origin, spread
 
 
 def prediction_memory(rows: list[dict[str, Any]]) -> list[str]:
@@ -24,6 +24,23 @@ def prediction_memory(rows: list[dict[str, Any]]) -> list[str]:
             f"| {variant} | {base_filters} | {side}x{side} | {promised} | "
             f"{run['peak_megabytes']:.0f} | {origin(row)} |"
         )
+    return lines
+
+
+def prediction_speed(rows: list[dict[str, Any]]) -> list[str]:
+    newest = {run["base_filters"]: (run, row) for row in rows for run in row["runs"]}
+    lines = [
+        "`predict` from tiled TIFF to TIFF mask, padded net, against the bare net on as",
+        "many tiles of that size which lie in memory:",
+        "",
+        "| base_filters | image | megapixels/s | share of the bare speed | from |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for base_filters, (run, row) in sorted(newest.items()):
+        side = run["side"]
+        cells = [str(base_filters), f"{side}x{side}"]
+        cells += [spread(run["megapixels_per_second"]), spread(run["ratios"])]
+        lines.append(f"| {' | '.join([*cells, origin(row)])} |")
     return lines
 
 

@@ -11,7 +11,7 @@ MINUTES = 10.0
 def table() -> str:
     """Returns the lines between BEGIN and END."""
     lines = ["| what | command | result |", "| --- | --- | --- |"]
-    for row in (*accuracy(), *speed(), *memory()):
+    for row in (*accuracy(), *speed(), *prediction(), *memory()):
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
 
@@ -87,6 +87,14 @@ def speed() -> list[tuple[str, str, str]]:
             )
         )
     return found
+
+
+def prediction() -> list[tuple[str, str, str]]:
+    runs = [run for row in records.load("prediction_speed") for run in row["runs"]]
+    shares = {run["base_filters"]: statistics.median(run["ratios"]) for run in runs}
+    said = [f"{share:.2f} (base {base})" for base, share in sorted(shares.items())]
+    what = "speed of `predict`, file to file, over that of the bare net"
+    return [(what, "`benchmarks/prediction_speed.py`", ", ".join(said))] if said else []
 
 
 def ratio(speeds: dict[str, list[float]], peer: str) -> str:

@@ -53,6 +53,10 @@ PAGES: dict[str, tuple[str, Sections]] = {
             ),
             "start_up": ("Start-up", training_tables.start_up),
             "run_memory": ("Memory of a training run", training_tables.run_memory),
+            "prediction_speed": (
+                "Prediction against the bare net",
+                prediction_tables.prediction_speed,
+            ),
             "prediction_memory": (
                 "Memory of a prediction",
                 prediction_tables.prediction_memory,
