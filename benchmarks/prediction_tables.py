@@ -30,8 +30,8 @@ def prediction_memory(rows: list[dict[str, Any]]) -> list[str]:
 def prediction_speed(rows: list[dict[str, Any]]) -> list[str]:
     newest = {run["base_filters"]: (run, row) for row in rows for run in row["runs"]}
     lines = [
-        "`predict` from tiled TIFF to TIFF mask, padded net, against the bare net on as",
-        "many tiles of that size which lie in memory:",
+        "`predict` from tiled TIFF to TIFF mask, padded net, against the bare net on",
+        "as many tiles of that size which lie in memory:",
         "",
         "| base_filters | image | megapixels/s | share of the bare speed | from |",
         "| --- | --- | --- | --- | --- |",

@@ -32,8 +32,8 @@ but for what a row names, and the scores of `keras-unet evaluate --flips` on hel
 images. On isbi2012 and u373, which are small, the held-out images also choose the
 saved model and the threshold; on dsb2018_fluo other images do. Runs with a number of
 steps compare settings on a busy machine; those with minutes are what a user gets on 2
-processor cores. Two seeds of one row differ by some thousandths: smaller differences
-say nothing.
+processor cores. Two seeds of one row differ by a thousandth, in V_rand by a hundredth:
+smaller differences say nothing.
 """
 Lines = Callable[[list[dict[str, Any]]], list[str]]
 Sections = dict[str, tuple[str, Lines]]
