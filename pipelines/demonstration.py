@@ -93,6 +93,8 @@ def demo(config: DemoConfig) -> DemoResult:
             validation_stems=tuple(_stem(frame) for frame in HELD_OUT),
             tile_size=192,
             batch_size=8,
+            # All frames are of one magnification.
+            zoom=0.0,
             steps=config.steps,
             validations=6,
             seed=0,

@@ -21,7 +21,7 @@ class AugmentConfig:
     )
     rotation: float = setting(0.0, "most degrees that tiles are turned by; 0: none")
     zoom: float = setting(
-        0.0, "most that the logarithm of the size is changed by, to both sides; 0: none"
+        0.3, "most that the logarithm of the size is changed by, to both sides; 0: none"
     )
     shear: float = setting(
         0.0, "most degrees that tiles are sheared by, along rows or columns; 0: none"

@@ -27,7 +27,13 @@ from pipelines.tiles.places import Places, default_rare_share
 from pipelines.tiles.tile_windows import TileWindows
 
 NO_AUGMENTATION = StreamConfig(
-    flips=False, quarter_turns=False, elastic=0, brightness=0, contrast=0, rare_share=0
+    flips=False,
+    quarter_turns=False,
+    elastic=0,
+    zoom=0,
+    brightness=0,
+    contrast=0,
+    rare_share=0,
 )
 # Of the cache that a stream of its own makes.
 CACHE_BYTES = 10 * 2**30

@@ -281,7 +281,7 @@ def test_weights_are_of_the_same_place_as_image_and_mask(make_dataset, shape):
 def test_a_tile_that_is_the_whole_image_has_the_paper_s_weight_map(make_dataset):
     dataset = make_dataset((50, 50), class_of=two_cells, mask_kind="binary")
     config = StreamConfig(
-        **{"flips": False, "quarter_turns": False, "elastic": 0},
+        **{"flips": False, "quarter_turns": False, "elastic": 0, "zoom": 0},
         **{"brightness": 0, "contrast": 0, "weight_map": "authors-tool"},
     )
     stream = tile_stream(dataset, TileShape(50, 50), batch_size=1, config=config)
