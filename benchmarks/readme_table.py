@@ -34,7 +34,6 @@ def accuracy() -> list[tuple[str, str, str]]:
             row
             for row in records.load("accuracy")
             if row["settings"]["set"] == name
-            and row["settings"]["name"] == "defaults"
             and not row["settings"]["steps"]
             and row["settings"]["minutes"] == MINUTES
         ]
@@ -42,7 +41,8 @@ def accuracy() -> list[tuple[str, str, str]]:
             scores = ", ".join(
                 f"{said} {rows[-1]['scores'][key]:.3f}" for key, said in columns.items()
             )
-            what = f"{title}, {MINUTES:g} minutes of training"
+            settings = rows[-1]["settings"]["name"]
+            what = f"{title}, {MINUTES:g} minutes of training ({settings})"
             found.append((what, f"`benchmarks/accuracy.py --set {name}`", scores))
     return found
 
