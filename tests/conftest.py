@@ -27,3 +27,27 @@ def real_data() -> pathlib.Path:
 def random() -> np.random.Generator:
     """A generator that draws the same numbers in every run."""
     return np.random.default_rng(seed=0)
+
+
+@pytest.fixture
+def decided(tmp_path):
+    """Finds the pixels of an image whose class does not hang on a rounding.
+
+    Server and predict promise the same mask wherever the probability is not within
+    1e-5 of the threshold: at one pixel in some hundred thousand it is.
+    """
+    from pipelines import predict
+    from pipelines.config import PredictConfig
+    from pipelines.images import ImageEntry, read_image
+    from pipelines.run_folder import load_record
+
+    def found(run, image) -> np.ndarray:
+        settings = {"output": "probability", "probability_dtype": "float32"}
+        out = str(tmp_path / "probabilities")
+        config = PredictConfig(model=str(run), images=str(image), out=out, **settings)
+        (file,) = predict(config)
+        probability = read_image(ImageEntry(file))[:, :, 0]
+        threshold = load_record(pathlib.Path(run)).threshold
+        return np.abs(probability - threshold) > 1e-5
+
+    return found
