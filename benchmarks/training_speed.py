@@ -25,6 +25,7 @@ PEERS = {
     OURS: (peer_process.OURS, "train_keras_unet", []),
     "keras_float32": (peer_process.OURS, "train_keras_layers", []),
     "keras_bfloat16": (peer_process.OURS, "train_keras_layers", BFLOAT16),
+    "medicai_bfloat16": (peer_process.OURS, "train_medicai", BFLOAT16),
     "torch_bfloat16": (peer_process.PEERS, "train_torch", []),
     "keras_unet_012": (peer_process.ADDONS, "train_keras_unet_012", []),
     "ours_keras_2": (peer_process.ADDONS, "train_keras_unet", []),
@@ -34,8 +35,11 @@ VARIANTS = {
     "padded": (list(PEERS), "training_speed"),
     "paper": ([OURS, "torch_bfloat16"], "training_speed_paper"),
 }
-# Its package has the name of ours.
-PATHS = {"keras_unet_012": peer_process.ROOT / ".venv-peers" / "keras_unet_012"}
+# Packages that lie apart: one has the name of ours, one needs our Keras.
+PATHS = {
+    "keras_unet_012": peer_process.ROOT / ".venv-peers" / "keras_unet_012",
+    "medicai_bfloat16": peer_process.ROOT / ".venv-peers" / "medicai",
+}
 
 
 def main() -> None:
