@@ -41,6 +41,10 @@ lint: $(VENV)/$(STAMP)
 bench: $(VENV)/$(STAMP) $(PEERS)/$(STAMP) $(ADDONS)/$(STAMP)
 	$(VENV)/bin/python benchmarks/training_speed.py
 	$(VENV)/bin/python benchmarks/training_speed.py --base-filters 32 --seconds 30
+	$(VENV)/bin/python benchmarks/training_speed.py --variant paper --base-filters 64 \
+		--seconds 30
+	$(VENV)/bin/python benchmarks/inference_speed.py
+	$(VENV)/bin/python benchmarks/convolution_peak.py
 	$(VENV)/bin/python benchmarks/start_up.py
 	$(VENV)/bin/python benchmarks/tile_stream.py
 	$(VENV)/bin/python benchmarks/augmentation_peers.py
@@ -73,4 +77,7 @@ $(PEERS)/$(STAMP): benchmarks/peers.txt
 	@# A package of our name: beside the others, for a process of its own.
 	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target $(PEERS)/keras_unet_012 keras-unet==0.1.2
+	@# On our TensorFlow and Keras, and its U-Net needs nothing else.
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target $(PEERS)/medicai medicai==0.0.4
 	@touch $@

@@ -19,9 +19,21 @@ PEERS, ADDONS = (
 def tiles_per_second(
     python: str, script: str, arguments: Sequence[str], path: pathlib.Path = ROOT
 ) -> float:
-    """Returns what a script of peers/ writes as its last line.
+    """Returns what a script of peers/ that counts tiles has counted; see `figure`."""
+    return figure("tiles_per_second", python, script, arguments, path)
+
+
+def figure(
+    name: str,
+    python: str,
+    script: str,
+    arguments: Sequence[str],
+    path: pathlib.Path = ROOT,
+) -> float:
+    """Returns a figure of those that a script of peers/ writes as its last line.
 
     Args:
+        name: of the figure.
         python: interpreter.
         script: name in peers/, without .py.
         arguments: of the script.
@@ -36,4 +48,4 @@ def tiles_per_second(
     )
     if done.returncode:
         sys.exit(f"{script} failed:\n{done.stderr[-2000:]}")
-    return float(json.loads(done.stdout.splitlines()[-1])["tiles_per_second"])
+    return float(json.loads(done.stdout.splitlines()[-1])[name])

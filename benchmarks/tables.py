@@ -12,6 +12,7 @@ import prediction_tables
 import readme_table
 import records
 import serving_tables
+import speed_tables
 import training_tables
 
 README = pathlib.Path(__file__).parents[1] / "README.md"
@@ -42,6 +43,15 @@ PAGES: dict[str, tuple[str, Sections]] = {
         BENCHMARKS,
         {
             "training_speed": ("Training speed", training_tables.training_speed),
+            "training_speed_paper": (
+                "Training speed of the paper's net",
+                speed_tables.training_speed_paper,
+            ),
+            "inference_speed": ("Inference speed", speed_tables.inference_speed),
+            "convolution_peak": (
+                "Share of the machine's convolutions",
+                speed_tables.convolution_peak,
+            ),
             "tile_stream": ("The tile stream", training_tables.tile_stream),
             "augmentation_peers": (
                 "Tiles beside the peers",

@@ -40,6 +40,8 @@ def training_speed(rows: list[dict[str, Any]]) -> list[str]:
     for base_filters, row in sorted(newest.items()):
         speeds = row["tiles_per_second"]
         for name, title in TRAINERS.items():
+            if name not in speeds:
+                continue
             pairs = zip(speeds["ours"], speeds[name], strict=True)
             faster = "" if name == "ours" else spread([a / b for a, b in pairs])
             middle = statistics.median(speeds[name])
@@ -52,6 +54,7 @@ TRAINERS = {
     "ours": "`build_unet`, precision auto (bfloat16)",
     "keras_float32": "the same net of Keras 3's own layers, float32",
     "keras_bfloat16": "the same, mixed_bfloat16",
+    "medicai_bfloat16": "medicai 0.0.4's `UNet`, the same encoder, mixed_bfloat16",
     "torch_bfloat16": "PyTorch 2.13, the same net, channels_last, bfloat16",
     "keras_unet_012": "keras-unet 0.1.2's `custom_unet` as it comes, Keras 2.15",
     "ours_keras_2": "`build_unet` on Keras 2.15, bfloat16",

@@ -30,10 +30,10 @@ def pairs(folder: pathlib.Path) -> list[tuple[np.ndarray, np.ndarray]]:
 NAMES = ("images", "masks")
 
 
-def count_tiles(batches, seconds: float) -> None:
+def count_tiles(batches, seconds: float, warm_up: int = 5) -> None:
     """Warms up, takes batches for some seconds, writes tiles a second as JSON."""
     batches = iter(batches)
-    for _ in range(5):
+    for _ in range(warm_up):
         next(batches)
     processor, start, tiles = time.process_time(), time.perf_counter(), 0
     while time.perf_counter() - start < seconds:

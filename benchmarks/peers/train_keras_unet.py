@@ -1,4 +1,4 @@
-"""The padded net of `build_unet`, in the precision that `fit` chooses."""
+"""The nets of `build_unet`, in the precision that `fit` chooses."""
 
 import keras
 import step_clock
@@ -8,8 +8,14 @@ import keras_unet
 from pipelines.training import precision
 
 given = step_clock.arguments()
-images, masks = map(tf.constant, step_clock.batch())
+images, masks = map(tf.constant, step_clock.batch(given.variant))
+if given.variant == "paper":
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+else:
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
 with precision.policy(precision.resolve("auto")):
-    model = keras_unet.build_unet(base_filters=given.base_filters, activation=None)
-    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
-step_clock.count_steps(lambda: model.train_on_batch(images, masks), given.seconds)
+    model = keras_unet.build_unet(
+        given.variant, base_filters=given.base_filters, activation=None
+    )
+    model.compile("adam", loss)
+step_clock.count_steps(lambda: model.train_on_batch(images, masks), given)

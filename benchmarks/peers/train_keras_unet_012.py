@@ -14,4 +14,4 @@ images, masks = step_clock.batch()
 size = images.shape[1]
 model = custom_unet((size, size, 1), filters=given.base_filters, num_layers=4)
 model.compile("adam", "binary_crossentropy")
-step_clock.count_steps(lambda: model.train_on_batch(images, masks), given.seconds)
+step_clock.count_steps(lambda: model.train_on_batch(images, masks), given)
