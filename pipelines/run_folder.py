@@ -62,6 +62,11 @@ class RunRecord:
     choices: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     @property
+    def smallest_object(self) -> int:
+        """Pixels of the smallest instance; 1 of runs that did not look for it."""
+        return int(self.settings.get("smallest_object") or 1)
+
+    @property
     def coding(self) -> MaskCoding:
         """What mask values meant."""
         return MaskCoding(**self.mask_coding)

@@ -62,6 +62,11 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
         0.1,
         "latest share of the steps whose weights are averaged into the model; 0: none",
     )
+    smallest_object: int | None = setting(
+        None,
+        "pixels; smaller ones are no instances in predict and evaluate; by default as "
+        "in the training masks",
+    )
     precision: Precision = setting(
         "auto", "of training; auto is bfloat16 where the processor has it"
     )
@@ -96,6 +101,7 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
         check_choice(self, "precision", Precision)
         for name in ("base_filters", "tile_size", "batch_size", "steps"):
             check_range(self, name, 1)
+        check_range(self, "smallest_object", 1)
         check_range(self, "depth", 1, 6)
         check_range(self, "validations", 1)
         check_range(self, "devices", 1)

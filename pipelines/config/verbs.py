@@ -40,6 +40,9 @@ class EvaluateConfig(DataConfig):
         "the class of objects; background where the masks mark what lies between them, "
         "such as membranes",
     )
+    smallest_object: int | None = setting(
+        None, "pixels; smaller ones are no instances; by default as in the run"
+    )
     flips: bool = setting(
         False, "average over the 8 flips and quarter turns, as predict --flips does"
     )
@@ -54,6 +57,7 @@ class EvaluateConfig(DataConfig):
         check_named_if_given(self, "json", "report")
         check_choice(self, "inside", Inside)
         check_choice(self, "scores", Scores)
+        check_range(self, "smallest_object", 1)
         if self.threshold not in (None, "auto"):
             object.__setattr__(self, "threshold", _threshold(self.threshold))
 
@@ -66,6 +70,9 @@ class PredictConfig:
     images: str = setting(..., IMAGES)
     out: str = setting(..., "folder to write to, or the file for a single image")
     output: Output = setting("mask", "instances are numbered objects")
+    smallest_object: int | None = setting(
+        None, "pixels; smaller ones are no instances; by default as in the run"
+    )
     probability_dtype: ProbabilityType = setting(
         "uint16", "of probabilities: 1 is 255 in uint8, 65535 in uint16, 1 in float32"
     )
@@ -91,6 +98,7 @@ class PredictConfig:
         """Raises ValueError for a value out of range."""
         check_named(self, "model", "images", "out")
         check_choice(self, "output", Output)
+        check_range(self, "smallest_object", 1)
         check_choice(self, "probability_dtype", ProbabilityType)
         check_choice(self, "format", OutputFormat)
         check_choice(self, "precision", PredictionPrecision)

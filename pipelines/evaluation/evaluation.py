@@ -46,6 +46,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         max(2, net.num_channels),
         threshold.value,
         inside=config.inside,
+        smallest_object=_smallest_object(config, run),
         quick=config.scores == "quick",
     )
     result = validate(
@@ -61,6 +62,12 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     if config.report:
         _write_report(config, run, net, dataset, result, evaluation, threshold)
     return evaluation
+
+
+def _smallest_object(config: EvaluateConfig, run: Run) -> int:
+    """Returns the pixels of the smallest object; the run's is that of foreground."""
+    known = run.record.smallest_object if config.inside == "foreground" else 1
+    return config.smallest_object or known
 
 
 def _load_data(config: EvaluateConfig, run: Run, net: Net) -> Dataset:

@@ -50,6 +50,7 @@ class SetScores:
         num_classes: with the background.
         threshold: on P(foreground); None from three classes on.
         inside: the class of objects, "foreground" or "background".
+        smallest_object: pixels; predicted objects of fewer are none.
         quick: leave out the scores of the challenge.
     """
 
@@ -60,11 +61,13 @@ class SetScores:
         threshold: float | None,
         *,
         inside: str = "foreground",
+        smallest_object: int = 1,
         quick: bool = False,
     ) -> None:
         self._dataset = dataset
         self._threshold = threshold
         self._inside = int(inside == "foreground")
+        self._smallest = smallest_object
         self._sizes, self._unit = pixel_sizes(dataset.facts)
         self._boundaries = scores.BoundaryCounts(num_classes)
         binary = num_classes == 2
@@ -80,7 +83,8 @@ class SetScores:
         self._boundaries.tolerance = tolerance(self._sizes[one.index])
         self._boundaries.add(one.y_true, y_pred, one.scored)
         if self._instances is not None:
-            found = scores.objects(y_pred == self._inside, one.scored)
+            inside = y_pred == self._inside
+            found = scores.objects(inside, one.scored, smallest=self._smallest)
             self._instances.add(self._true_objects(one), found, one.scored)
         for counts in (self._challenge, self._warping):
             if counts is not None:

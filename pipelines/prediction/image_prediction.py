@@ -41,6 +41,7 @@ class ImagePredictor:
         budget: bytes that it may take.
         flips: averages over flips and turns.
         cache_folder: where large images are decoded to.
+        smallest_object: pixels; smaller ones get no number.
     """
 
     net: Net
@@ -50,6 +51,7 @@ class ImagePredictor:
     budget: int
     flips: bool
     cache_folder: pathlib.Path
+    smallest_object: int = 1
 
     def layout(self, image: WindowedImage) -> ImageLayout:
         """Returns what is written for an image.
@@ -150,7 +152,9 @@ class ImagePredictor:
         if not self.values.numbered:
             return windows
         mask = ImageToWrite(self._encoded_layout(layout), windows)
-        return instance_windows(mask, str(self.cache_folder))
+        return instance_windows(
+            mask, str(self.cache_folder), smallest=self.smallest_object
+        )
 
 
 def _counted(

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from pipelines.images.components import Parents
 from pipelines.images.layout import ImageToWrite, Window, row_bands
+from pipelines.scores.overlaps import numbers_of_large
 
 # Rows that are labelled at once.
 BAND_ROWS = 64
@@ -16,17 +17,19 @@ DTYPE = np.dtype(np.uint32)
 
 
 def instance_windows(
-    mask: ImageToWrite, folder: str | None = None
+    mask: ImageToWrite, folder: str | None = None, *, smallest: int = 1
 ) -> Generator[Window, None, None]:
     """Numbers the connected objects of a mask, whose windows are read once.
 
     Pixels that share a side are connected, and numbers are those of
-    `scipy.ndimage.label` on the whole mask. What is not yet final waits in a file, so
-    memory is that of a few rows and of one number for each part of an object.
+    `scipy.ndimage.label` on the whole mask without its small objects. What is not yet
+    final waits in a file, so memory is that of a few rows and of one number for each
+    part of an object.
 
     Args:
         mask: of one channel; 0 is background, all else is foreground.
         folder: of the file, which has no name; by default that of the system.
+        smallest: pixels; objects of fewer are left out.
 
     Yields:
         (top, 0, numbers): uint32 (rows, width, 1), from top to bottom.
@@ -36,7 +39,7 @@ def instance_windows(
         OSError: the disk is full.
     """
     with tempfile.TemporaryFile(dir=folder) as file:
-        final = _write_parts(mask, file)
+        final = _write_parts(mask, file, smallest)
         file.seek(0)
         width = mask.layout.width
         for top in range(0, mask.layout.height, BAND_ROWS):
@@ -45,14 +48,16 @@ def instance_windows(
             yield top, 0, final[parts].reshape(rows, width, 1)
 
 
-def _write_parts(mask: ImageToWrite, file: IO[bytes]) -> np.ndarray:
+def _write_parts(mask: ImageToWrite, file: IO[bytes], smallest: int) -> np.ndarray:
     """Writes the parts of each band; returns the object of each part, uint32."""
     parents = Parents()
+    areas = [np.zeros(1, np.int64)]
     above = np.zeros(mask.layout.width, np.int64)
     for band in row_bands(mask, BAND_ROWS):
         found, count = ndimage.label(band[..., 0])
         numbers = np.where(found, found.astype(np.int64) + parents.count, 0)
         parents.add(count)
+        areas.append(np.bincount(found.ravel())[1:])
         if parents.count > np.iinfo(DTYPE).max:
             raise ValueError(
                 "the mask has more parts than uint32 can number. Write output mask."
@@ -60,4 +65,7 @@ def _write_parts(mask: ImageToWrite, file: IO[bytes]) -> np.ndarray:
         parents.join(above, numbers[0])
         above = numbers[-1]
         file.write(numbers.astype(DTYPE).tobytes())
-    return parents.final_numbers()[0].astype(DTYPE)
+    objects, _ = parents.final_numbers()
+    # Sums of float64 are exact up to 2**53 pixels.
+    sizes = np.bincount(objects, weights=np.concatenate(areas))
+    return numbers_of_large(sizes, smallest)[objects].astype(DTYPE)

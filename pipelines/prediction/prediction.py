@@ -33,7 +33,9 @@ from pipelines.prediction.prediction_files import (
 logger = logging.getLogger(__name__)
 
 # Settings that change what is written.
-_SETTINGS = ("output", "probability_dtype", "flips", "precision", "pyramid")
+_SETTINGS = ("output", "probability_dtype", "flips", "precision", "pyramid") + (
+    "smallest_object",
+)
 _MOST_NAMED = 20
 
 
@@ -109,6 +111,7 @@ def _write_all(
             memory=memory,
             budget=budget,
             flips=config.flips,
+            smallest_object=config.smallest_object or run.record.smallest_object,
             cache_folder=pathlib.Path(cache_folder),
         )
         for file in _largest_first(todo, progress):

@@ -6,7 +6,9 @@ from scipy import ndimage, sparse
 from pipelines.scores import checks
 
 
-def objects(mask: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
+def objects(
+    mask: np.ndarray, valid: np.ndarray | None = None, *, smallest: int = 1
+) -> np.ndarray:
     """Numbers the connected components of a mask.
 
     Pixels that share a side are connected (4-connectivity).
@@ -15,13 +17,31 @@ def objects(mask: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
         mask: bool (height, width); of probabilities: `probability > threshold`.
         valid: bool, True where a pixel is scored; ignored pixels belong to no object,
             and an object that they cut through becomes two.
+        smallest: pixels; components of fewer are background.
 
     Returns:
         int32 (height, width): 0 for the background, objects from 1 on.
     """
     checks.check_one_shape(mask=mask)
     labels, _ = ndimage.label(mask & checks.scored_pixels(valid, mask.shape))
-    return labels.astype(np.int32, copy=False)
+    numbers = numbers_of_large(np.bincount(labels.ravel()), smallest)
+    return numbers[labels].astype(np.int32, copy=False)
+
+
+def numbers_of_large(areas: np.ndarray, smallest: int) -> np.ndarray:
+    """Returns the numbers of components without the small ones.
+
+    Args:
+        areas: pixels of each component by its number, (count + 1,); that of number 0,
+            the background, is not looked at.
+        smallest: pixels; components of fewer become background.
+
+    Returns:
+        (count + 1,): the new number by the old one, without gaps, 0 for background.
+    """
+    large = areas >= smallest
+    large[:1] = False
+    return np.cumsum(large) * large
 
 
 def overlap_table(

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_unet import geometry
 from pipelines.config import DEFAULT_MINUTES, FitConfig
 from pipelines.dataset import Dataset
-from pipelines.dataset.object_sizes import object_reach
+from pipelines.dataset.object_sizes import object_reach, smallest_object
 from pipelines.tiles.places import default_rare_share
 from pipelines.training import precision
 
@@ -62,6 +62,9 @@ def choose(config: FitConfig, dataset: Dataset) -> list[Choice]:
     choices += _tiles(config, dataset, tile_size, depth)
     choices += _weights(config, dataset)
     choices += _course(config)
+    smallest = smallest_object(dataset)
+    reason = "hardly an object of the masks has fewer pixels"
+    choices.append(Choice("smallest_object", smallest, reason))
     return [one for one in choices if getattr(config, one.name) in (None, "auto", ())]
 
 

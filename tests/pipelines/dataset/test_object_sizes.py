@@ -4,16 +4,16 @@ import pytest
 
 from pipelines.config import DataConfig
 from pipelines.dataset import load_dataset
-from pipelines.dataset.object_sizes import object_reach
+from pipelines.dataset.object_sizes import object_reach, smallest_object
 
 
 @pytest.fixture
-def reach(tmp_path, random):
-    """Writes masks with images of noise, and looks at them."""
+def dataset_of(tmp_path, random):
+    """Writes masks with images of noise."""
 
     def of(*masks, **settings):
         for kind in ("images", "masks"):
-            (tmp_path / kind).mkdir()
+            (tmp_path / kind).mkdir(exist_ok=True)
         for number, mask in enumerate(masks):
             image = random.integers(0, 256, mask.shape).astype(np.uint8)
             PIL.Image.fromarray(image).save(tmp_path / "images" / f"{number:03}.png")
@@ -23,9 +23,15 @@ def reach(tmp_path, random):
         config = DataConfig(
             images=str(tmp_path / "images"), masks=str(tmp_path / "masks"), **settings
         )
-        return object_reach(load_dataset(config))
+        return load_dataset(config)
 
     return of
+
+
+@pytest.fixture
+def reach(dataset_of):
+    """Writes masks with images of noise, and looks at them."""
+    return lambda *masks, **settings: object_reach(dataset_of(*masks, **settings))
 
 
 def test_of_a_bar_it_is_half_its_width(reach):
@@ -60,3 +66,36 @@ def test_many_masks_are_sampled(reach, monkeypatch):
     monkeypatch.setattr(Dataset, "open_mask", spy)
     assert reach(*masks) == 1.0
     assert len(opened) == 12 and (opened[0], opened[-1]) == (0, 29)
+
+
+def test_the_smallest_object_is_that_of_connected_pixels(dataset_of):
+    mask = np.zeros((30, 40))
+    mask[2:6, 2:6] = mask[10:20, 10:20] = 255
+    mask[25, 25] = mask[26, 26] = 255
+    # Two single pixels that meet at a corner, 16 and 100 pixels.
+    assert smallest_object(dataset_of(mask)) == 1
+    # Of a few objects it is half the smallest: ceil(17 / 2).
+    mask[25:27, 25:27], mask[6, 2] = 0, 255
+    assert smallest_object(dataset_of(mask)) == 9
+
+
+def test_one_object_of_a_hundred_may_be_smaller(dataset_of):
+    mask = np.zeros((80, 80))
+    for number in range(101):
+        row, column = divmod(number, 13)
+        mask[6 * row : 6 * row + 4, 6 * column : 6 * column + 4] = 255
+    mask[78, 78] = 255
+    assert smallest_object(dataset_of(mask)) == 16
+
+
+def test_instances_that_touch_are_objects_of_their_own(dataset_of):
+    mask = np.zeros((30, 40))
+    mask[2:6, 2:6], mask[6:12, 2:12] = 3, 7
+    mask[0:2] = 9
+    found = dataset_of(mask, mask_kind="instances", ignore_value=9)
+    assert smallest_object(found) == 8
+
+
+def test_without_objects_the_smallest_is_one_pixel(dataset_of):
+    mask = np.zeros((30, 40))
+    assert smallest_object(dataset_of(mask, mask_kind="binary")) == 1

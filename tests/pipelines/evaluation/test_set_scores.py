@@ -53,6 +53,19 @@ def test_the_truth_scores_best_everywhere(dataset):
     assert set(result.average_precision.values()) == {1.0}
 
 
+def test_specks_are_no_objects_from_a_size_on(dataset):
+    one = segmented(dataset, 0)
+    one.probability[0, ::2] = 1
+    sizes = (1, 2)
+    found = [SetScores(dataset, 2, 0.5, smallest_object=size) for size in sizes]
+    for counts in found:
+        counts.add(one)
+    with_specks, without = (
+        counts.result().average_precision["0.5"] for counts in found
+    )
+    assert with_specks < 0.5 and without == 1
+
+
 def test_a_shift_shows_in_the_distance(dataset):
     found = SetScores(dataset, 2, 0.5, quick=True)
     found.add(segmented(dataset, 0, shift=3))

@@ -5,6 +5,7 @@ import numpy as np
 from hypothesis import strategies
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
+from skimage import morphology
 
 from pipelines.images.layout import ImageLayout, ImageToWrite
 from pipelines.prediction import instance_windows
@@ -19,8 +20,9 @@ def to_write(mask, height, width):
     return ImageToWrite(ImageLayout(*mask.shape, 1, mask.dtype), windows)
 
 
-def numbered(mask, height, width):
-    found = instance_windows.instance_windows(to_write(mask, height, width))
+def numbered(mask, height, width, **settings):
+    written = to_write(mask, height, width)
+    found = instance_windows.instance_windows(written, **settings)
     return np.concatenate([pixels for _, _, pixels in found])[..., 0]
 
 
@@ -34,12 +36,21 @@ def numbered(mask, height, width):
     height=strategies.integers(1, 24),
     width=strategies.integers(1, 24),
     band_rows=strategies.integers(1, 9),
+    smallest=strategies.integers(1, 6),
 )
-def test_numbers_are_those_of_the_whole_mask(mask, height, width, band_rows):
+def test_numbers_are_those_of_the_whole_mask(mask, height, width, band_rows, smallest):
     with mock.patch.object(instance_windows, "BAND_ROWS", band_rows):
         found = numbered(mask, height, width)
-    assert found.dtype == np.uint32
+        large = numbered(mask, height, width, smallest=smallest)
+    assert found.dtype == large.dtype == np.uint32
     np.testing.assert_array_equal(found, ndimage.label(mask)[0])
+    np.testing.assert_array_equal(large, without_small(mask, smallest))
+
+
+def without_small(mask, smallest):
+    """Numbers objects after scikit-image has removed the small ones."""
+    kept = morphology.remove_small_objects(mask > 0, max_size=smallest - 1)
+    return ndimage.label(kept)[0]
 
 
 def test_an_object_through_all_bands_is_one():

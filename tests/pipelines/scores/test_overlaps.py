@@ -31,6 +31,14 @@ def test_ignored_pixels_cut_an_object():
     np.testing.assert_array_equal(scores.objects(mask, valid), [[1, 1, 0, 2, 2]])
 
 
+def test_small_objects_are_background():
+    mask = np.array([[1, 0, 1, 1, 0, 1], [0, 0, 0, 1, 0, 1]], bool)
+    expected = [[0, 0, 1, 1, 0, 2], [0, 0, 0, 1, 0, 2]]
+    np.testing.assert_array_equal(scores.objects(mask, smallest=2), expected)
+    assert scores.objects(mask, smallest=3).max() == 1
+    assert scores.objects(mask, smallest=4).max() == 0
+
+
 def test_pixels_are_counted_by_their_objects():
     true = np.array([[0, 4, 4], [4, 9, 9]])
     predicted = np.array([[2, 2, 0], [2, 2, 7]], np.uint16)

@@ -48,6 +48,8 @@ def test_small_objects_in_large_images_get_the_usual_net(chosen):
         "class_weights": (),
         "minutes": 10.0,
         "learning_rate": 2e-3,
+        # Half the disc.
+        "smallest_object": -(-np.count_nonzero(disc(300, 12)) // 2),
     }
 
 
@@ -105,6 +107,7 @@ def test_what_is_given_is_no_choice(chosen):
         "steps": 5,
         "learning_rate": 0.01,
         "precision": "float32",
+        "smallest_object": 9,
     }
     assert chosen(disc(256, 20), **given) == {}
 
