@@ -12,12 +12,11 @@ from pipelines.dataset.findings import Finding
 from pipelines.dataset.pairing import Pair
 from pipelines.dataset.value_counts import MOST_VALUES, TooManyValues, ValueCounts
 from pipelines.images import ArrayCache, WindowedImage, blocks, open_image, open_mask
+from pipelines.images.lossy import lossy_compression
 from pipelines.images.moments import Moments
 
 # Formats in which a second or fourth channel is transparency.
 ALPHA_SUFFIXES = (".png", ".webp", ".bmp")
-# Compressed so that values change.
-LOSSY_SUFFIXES = (".jpg", ".jpeg")
 # A mask of so many values is refused at once if it looks smoothed: the counts of many
 # such masks would fill the memory.
 MANY_VALUES = 4096
@@ -162,11 +161,11 @@ class _MaskSeen:
         self.runs, self.in_colour = 0, False
         self.findings: list[Finding] = []
         name = pair.mask.name
-        if pair.mask.path.suffix.lower() in LOSSY_SUFFIXES:
-            self.findings.append(pair_findings.lossy(name))
-            return
         try:
             with open_mask(pair.mask, cache) as mask:
+                if (compression := lossy_compression(pair.mask.path)) is not None:
+                    self.findings.append(pair_findings.lossy(name, compression))
+                    return
                 self._read(mask, in_colour)
         except TooManyValues:
             self.findings.append(

@@ -53,14 +53,15 @@ def constant(image: WindowedImage, value: np.ndarray) -> Finding:
     )
 
 
-def lossy(name: str) -> Finding:
-    """The mask is a JPEG."""
+def lossy(name: str, compression: str) -> Finding:
+    """The mask is compressed so that values change, as "JPEG"."""
     return findings.error(
-        "jpeg-mask",
+        "jpeg-mask" if compression == "JPEG" else "lossy-mask",
         name,
-        "a JPEG is no mask: its compression changes values along every edge.",
-        "Write the mask as PNG or TIFF from its source; one that exists as JPEG only "
-        "must be thresholded and looked at.",
+        f"a lossy {compression} is no mask: its compression changes values along every "
+        "edge.",
+        "Write the mask as PNG or TIFF without loss from its source; one that exists "
+        f"as {compression} only must be thresholded and looked at.",
     )
 
 

@@ -134,6 +134,20 @@ def test_a_jpeg_is_never_a_mask(pair, tmp_path):
     assert found.code == "jpeg-mask" and "its compression changes values" in str(found)
 
 
+@pytest.mark.parametrize("name", ["a.webp", "a.tif"])
+def test_lossy_masks_hide_in_other_formats(pair, tmp_path, name):
+    names = pair()
+    path = tmp_path / "masks" / name
+    if name == "a.tif":
+        mask = np.repeat(MASK[..., np.newaxis], 3, axis=2).astype("uint8")
+        tifffile.imwrite(path, mask, compression="jpeg", photometric="rgb")
+    else:
+        PIL.Image.fromarray(MASK).save(path, lossless=False)
+    (found,) = inspect(Pair(names.image, ImageEntry(path))).findings
+    assert found.code == {"a.webp": "lossy-mask", "a.tif": "jpeg-mask"}[name]
+    assert "its compression changes values" in str(found)
+
+
 def test_an_image_of_many_values_is_no_mask(pair, random, monkeypatch):
     monkeypatch.setattr(inspection, "MANY_VALUES", 50)
     noise = random.integers(0, 65535, (20, 30)).astype("uint16")

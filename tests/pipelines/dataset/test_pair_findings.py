@@ -14,7 +14,7 @@ IMAGE = ArrayImage(np.zeros((2, 3, 2)), "a.png")
         pair_findings.not_finite(IMAGE, 7),
         pair_findings.too_large(IMAGE),
         pair_findings.constant(IMAGE, np.array([1, 2])),
-        pair_findings.lossy("a.png"),
+        pair_findings.lossy("a.png", "JPEG"),
         pair_findings.no_mask("a.png", "more than 9"),
     ],
 )
