@@ -58,8 +58,7 @@ def lossy(name: str, compression: str) -> Finding:
     return findings.error(
         "jpeg-mask" if compression == "JPEG" else "lossy-mask",
         name,
-        f"a lossy {compression} is no mask: its compression changes values along every "
-        "edge.",
+        f"a {compression} is no mask: its compression changes values along every edge.",
         "Write the mask as PNG or TIFF without loss from its source; one that exists "
         f"as {compression} only must be thresholded and looked at.",
     )

@@ -51,7 +51,7 @@ def _lossy_webp(file: bytes) -> str | None:
     while start + _CHUNK <= len(file):
         name, size = struct.unpack_from("<4sI", file, start)
         if name in (b"VP8 ", b"VP8L"):
-            return "WebP" if name == b"VP8 " else None
+            return "lossy WebP" if name == b"VP8 " else None
         # Chunks begin at even places.
         start += _CHUNK + size + size % 2
     return None

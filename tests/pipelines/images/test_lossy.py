@@ -13,10 +13,10 @@ MASK[20:40, 10:50] = 255
     ("name", "settings", "expected"),
     [
         ("a.JPG", {"format": "JPEG"}, "JPEG"),
-        ("a.webp", {"lossless": False}, "WebP"),
+        ("a.webp", {"lossless": False}, "lossy WebP"),
         ("a.webp", {"lossless": True}, None),
         # A profile makes the extended form, in which the pixels are a later chunk.
-        ("a.webp", {"lossless": False, "icc_profile": b"odd"}, "WebP"),
+        ("a.webp", {"lossless": False, "icc_profile": b"odd"}, "lossy WebP"),
         ("a.webp", {"lossless": True, "icc_profile": b"odd"}, None),
         ("a.png", {}, None),
         ("a.bmp", {}, None),
@@ -31,7 +31,7 @@ def test_compression_is_lossy_or_not(tmp_path, name, settings, expected):
     ("compression", "settings", "expected"),
     [
         ("jpeg", {}, "JPEG"),
-        ("webp", {"level": 50, "lossless": False}, "WebP"),
+        ("webp", {"level": 50, "lossless": False}, "lossy WebP"),
         ("webp", {"lossless": True}, None),
         ("zlib", {}, None),
         (None, {}, None),
