@@ -25,7 +25,6 @@ INFERENCE = ["--precision", "bfloat16"]
 # Script, its flags, the figure it writes, side of an image, forward passes' worth.
 NETS = {
     "predict": ("infer_keras_unet", INFERENCE, MEGAPIXELS, 512, 1),
-    "folded": ("infer_keras_unet", [*INFERENCE, "--folded"], MEGAPIXELS, 512, 1),
     "training": ("train_keras_unet", [], "tiles_per_second", 256, 3),
 }
 

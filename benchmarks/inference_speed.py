@@ -4,10 +4,8 @@
 probabilities. Each peer runs in a process of its own, with nothing else beside it, in
 turn over some rounds; the files in peers/ say what each is.
 
-Ours is what `predict` computes of each tile, in both of its precisions, as it runs
-(normalisation is a kernel of its own) and with normalisation folded into the
-convolutions. `export` folds and computes in float32; folded in bfloat16 is what neither
-does today.
+Ours is what `predict` computes of each tile, in both of its precisions, normalisation
+folded into the convolutions; in float32 it is the net of an export.
 
     python benchmarks/inference_speed.py [--base-filters 32,64] [--rounds 3]
         [--seconds 12]
@@ -21,14 +19,11 @@ import statistics
 import peer_process
 import records
 
-OURS, FOLDED = "predict_bfloat16", "folded_bfloat16"
-BFLOAT16 = ["--precision", "bfloat16"]
+OURS = "predict_bfloat16"
 # Python, script, its flags.
 PEERS = {
-    OURS: (peer_process.OURS, "infer_keras_unet", BFLOAT16),
-    FOLDED: (peer_process.OURS, "infer_keras_unet", [*BFLOAT16, "--folded"]),
+    OURS: (peer_process.OURS, "infer_keras_unet", ["--precision", "bfloat16"]),
     "predict_float32": (peer_process.OURS, "infer_keras_unet", []),
-    "folded_float32": (peer_process.OURS, "infer_keras_unet", ["--folded"]),
     "keras_float32": (peer_process.OURS, "infer_keras_layers", []),
     "torch_bfloat16": (peer_process.PEERS, "infer_torch", []),
     "openvino_bfloat16": (peer_process.PEERS, "infer_openvino", []),
@@ -60,17 +55,13 @@ def measure(base_filters: int, given: argparse.Namespace) -> dict[str, list[floa
                 )
             )
     for name, measured in speeds.items():
-        said = [records.spread(ratios(speeds, ours, name)) for ours in (OURS, FOLDED)]
+        ratios = [a / b for a, b in zip(speeds[OURS], measured, strict=True)]
         print(
             f"base {base_filters}, {name}: {statistics.median(measured):.3f} MP/s; "
-            f"ours {said[0]} times as fast, folded {said[1]}",
+            f"ours {records.spread(ratios)} times as fast",
             flush=True,
         )
     return speeds
-
-
-def ratios(speeds: dict[str, list[float]], ours: str, peer: str) -> list[float]:
-    return [a / b for a, b in zip(speeds[ours], speeds[peer], strict=True)]
 
 
 if __name__ == "__main__":

@@ -34,30 +34,24 @@ def inference_speed(rows: list[dict[str, Any]]) -> list[str]:
     newest = {run["base_filters"]: (run, row) for row in rows for run in row["runs"]}
     lines = [
         "Megapixels of the net's input a second, padded net, one image of 512x512 at a",
-        "time, from an array to its probabilities. Ours is `predict` in bfloat16, and",
-        "beside it the same with normalisation folded into the convolutions, as in an",
-        "export (which computes in float32); the aim is for `predict`:",
+        "time, from an array to its probabilities. Ours is `predict` in bfloat16:",
         "",
-        "| | base_filters | megapixels/s | ours is faster by | folded is faster by "
-        "| aim | from |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| | base_filters | megapixels/s | ours is faster by | aim | from |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for base_filters, (run, row) in sorted(newest.items()):
         speeds = run["megapixels_per_second"]
         for name, (title, aim) in INFERENCES.items():
-            cells = [title, str(base_filters), spread(speeds[name])]
-            for ours in ("predict_bfloat16", "folded_bfloat16"):
-                same = name == ours
-                cells.append("" if same else spread(ratios(speeds, ours, name)))
-            lines.append(f"| {' | '.join([*cells, aim, origin(row)])} |")
+            ours = "predict_bfloat16"
+            faster = "" if name == ours else spread(ratios(speeds, ours, name))
+            cells = [title, str(base_filters), spread(speeds[name]), faster, aim]
+            lines.append(f"| {' | '.join([*cells, origin(row)])} |")
     return lines
 
 
 INFERENCES = {
     "predict_bfloat16": ("`predict --precision bfloat16`", ""),
-    "folded_bfloat16": ("the same, folded", ""),
-    "predict_float32": ("`predict` by default, float32", ""),
-    "folded_float32": ("the same, folded: the net of an export", ""),
+    "predict_float32": ("`predict` by default, float32: the net of an export", ""),
     "keras_float32": ("`model.predict`, Keras 3's own layers, float32", "2"),
     "torch_bfloat16": ("PyTorch 2.13, channels_last, bfloat16", "1.1"),
     "openvino_bfloat16": ("OpenVINO 2026.4, bfloat16", "0.95"),
@@ -87,7 +81,6 @@ def convolution_peak(rows: list[dict[str, Any]]) -> list[str]:
 SHARES = {
     "peak": ("the convolutions alone", ""),
     "predict": ("`predict --precision bfloat16`, 512x512", "0.8"),
-    "folded": ("the same, normalisation folded", "0.8"),
     "training": ("a training step, 8 tiles of 256x256", "0.55"),
 }
 

@@ -15,7 +15,6 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--base-filters", type=int, default=32)
     parser.add_argument("--precision", default="float32")
-    parser.add_argument("--folded", action="store_true")
     parser.add_argument("--seconds", type=float, default=10.0)
     return parser.parse_args()
 

@@ -11,6 +11,7 @@ from pipelines.evaluation.seen_images import seen_images
 from pipelines.evaluation.set_scores import FoundScores, SetScores, defined
 from pipelines.evaluation.threshold_choice import Threshold, choose_threshold
 from pipelines.images.writing import write_bytes_atomically
+from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.flip_average import FlipAverage
 from pipelines.report import write_report
@@ -35,7 +36,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         ValueError: data or run cannot be read or do not fit each other.
     """
     run = run_folder.load(config.model)
-    net = FlipAverage(run.model) if config.flips else Net(run.model)
+    net = (FlipAverage if config.flips else Net)(inference_net(run.model))
     dataset = _load_data(config, run, net)
     warnings = seen_images(dataset, run.record)
     for warning in warnings:

@@ -23,10 +23,10 @@ from pipelines.exporting.example_requests import (
     least_pixel_limit,
 )
 from pipelines.exporting.golden import write_golden
-from pipelines.exporting.norm_folding import fold_batch_norm
 from pipelines.exporting.saved_version import SavedVersion
 from pipelines.exporting.serving_signatures import Signature, make_signatures
 from pipelines.exporting.warm_up import write_warm_up
+from pipelines.inference import fold_batch_norm
 from pipelines.overlap_tile import net_geometry
 from pipelines.serving_graph import ServingGraph
 from pipelines.serving_graph.served_net import ServedNet

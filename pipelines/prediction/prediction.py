@@ -17,9 +17,9 @@ from pipelines.config.byte_sizes import parse_bytes
 from pipelines.images import file_key, find_images, open_image
 from pipelines.images.appearing import appearing
 from pipelines.images.windowed_writing import write_windowed
+from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
 from pipelines.prediction.image_prediction import ImagePredictor
-from pipelines.prediction.inference_precision import in_precision
 from pipelines.prediction.kept_windows import KeptWindows
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
@@ -93,7 +93,7 @@ def _write_all(
     failures: list[str] = []
     if not todo:
         return failures
-    net = Net(in_precision(run.model, config.precision))
+    net = Net(inference_net(run.model, config.precision))
     memory = MemoryModel.of_warm(net)
     budget = memory.default_budget
     if config.memory is not None:

@@ -15,7 +15,7 @@ ROWS = [
     ("flags", "mirroring", "scaling", "decision", "augment"),
     ("dataset",),
     ("tiles", "overlap_tile"),
-    ("serving_graph", "validation", "run_folder"),
+    ("inference", "serving_graph", "validation", "run_folder"),
     ("report",),
     (
         *("checking", "training", "evaluation", "prediction", "exporting"),

@@ -58,7 +58,10 @@ def test_commands_that_are_not_run_name_settings_that_there_are():
 
 
 def test_every_signature_of_an_export_is_told(folder):
-    golden = folder / "saved_models/cells/1/assets.extra/golden.json"
+    target = folder / "saved_models/told"
+    words = ["export", "--model", str(folder / "runs/cells"), "--to", str(target)]
+    assert cli.main(words) == 0
+    golden = target / "1/assets.extra/golden.json"
     told = set(re.findall(r"`(\w+)`", GUIDE.read_text()))
     requests = json.loads(golden.read_text())["requests"]
     assert {request["signature"] for request in requests} <= told

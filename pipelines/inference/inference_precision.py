@@ -4,12 +4,26 @@ from typing import Any
 
 import keras
 
+from pipelines.inference.norm_folding import fold_batch_norm
+
 # Of bfloat16 against float32: the most that a probability differs, and the mean over
 # pixels, for nets of random weights in the tests; trained ones were closer.
 BFLOAT16_TOLERANCE = 0.06
 BFLOAT16_MEAN_TOLERANCE = 0.005
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+def inference_net(model: Any, precision: str = "float32") -> Any:
+    """Returns what `predict` and `evaluate` run: the net folded, in a precision.
+
+    In float32 it is the net that `export` serves.
+
+    Args:
+        model: made by `keras_unet.build_unet` with `activation=None`; not changed.
+        precision: "float32" or "bfloat16".
+    """
+    return in_precision(fold_batch_norm(model)[0], precision)
 
 
 def in_precision(model: Any, precision: str) -> Any:

@@ -1,4 +1,4 @@
-"""A net as it is served: batch normalisation folded into the convolutions before it.
+"""A net as it is used: batch normalisation folded into the convolutions before it.
 
 A trained normalisation is a scale and a shift of each channel, and so is a convolution:
 the folded net computes the same with one operation less for each convolution.

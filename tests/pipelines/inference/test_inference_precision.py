@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from pipelines.overlap_tile import Net
-from pipelines.prediction.inference_precision import (
+from pipelines.inference.inference_precision import (
     BFLOAT16_MEAN_TOLERANCE,
     BFLOAT16_TOLERANCE,
     in_precision,
+    inference_net,
 )
+from pipelines.overlap_tile import Net
 
 
 def test_float32_is_the_model_itself(random_net):
@@ -17,7 +18,8 @@ def test_float32_is_the_model_itself(random_net):
 @pytest.mark.parametrize("variant", ["padded", "paper"])
 def test_bfloat16_differs_by_less_than_is_stated(random_net, random, variant):
     model = random_net(variant, 2, base_filters=8)
-    cast = in_precision(model, "bfloat16")
+    cast = inference_net(model, "bfloat16")
+    assert not any("norm" in layer.name for layer in cast.layers)
     assert cast.get_layer("encoder_0_conv_0").compute_dtype == "bfloat16"
     assert cast.get_layer("logits").compute_dtype == "float32"
     image = random.normal(0, 1, (90, 70, 1)).astype(np.float32)
@@ -31,7 +33,7 @@ def test_bfloat16_differs_by_less_than_is_stated(random_net, random, variant):
 
 @pytest.mark.parametrize("variant", ["padded", "paper"])
 def test_tiles_equal_one_pass_in_bfloat16_too(random_net, random, variant):
-    net = Net(in_precision(random_net(variant, 2, base_filters=8), "bfloat16"))
+    net = Net(inference_net(random_net(variant, 2, base_filters=8), "bfloat16"))
     image = random.normal(0, 1, (90, 70, 1)).astype(np.float32)
     whole, tiled = net.probability(image), net.probability(image, largest_core=16)
     # A rounding of bfloat16 is 1 in 256; sums in another order may meet one.

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import keras_unet
-from pipelines.exporting.norm_folding import fold_batch_norm
+from pipelines.inference import fold_batch_norm
 
 
 def norms(model):
