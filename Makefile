@@ -50,10 +50,12 @@ bench: $(VENV)/$(STAMP) $(PEERS)/$(STAMP) $(ADDONS)/$(STAMP)
 	$(VENV)/bin/python benchmarks/augmentation_peers.py
 	$(VENV)/bin/python benchmarks/training_input.py
 	$(VENV)/bin/python benchmarks/training_input.py --base-filters 64 --steps 3
+	$(VENV)/bin/python benchmarks/step_memory.py
 	$(VENV)/bin/python benchmarks/run_memory.py
 	$(VENV)/bin/python benchmarks/prediction_memory.py
 	$(VENV)/bin/python benchmarks/prediction_speed.py
 	$(VENV)/bin/python benchmarks/prediction_large.py
+	$(VENV)/bin/python benchmarks/tiling_peers.py
 	$(VENV)/bin/python benchmarks/serving_latency.py
 	$(VENV)/bin/python benchmarks/serving_load.py
 	$(VENV)/bin/python benchmarks/tables.py

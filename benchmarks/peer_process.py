@@ -30,10 +30,16 @@ def figure(
     arguments: Sequence[str],
     path: pathlib.Path = ROOT,
 ) -> float:
-    """Returns a figure of those that a script of peers/ writes as its last line.
+    """Returns a figure by its name; see `figures`."""
+    return float(figures(python, script, arguments, path)[name])
+
+
+def figures(
+    python: str, script: str, arguments: Sequence[str], path: pathlib.Path = ROOT
+) -> dict[str, float]:
+    """Returns the figures that a script of peers/ writes as its last line.
 
     Args:
-        name: of the figure.
         python: interpreter.
         script: name in peers/, without .py.
         arguments: of the script.
@@ -48,4 +54,4 @@ def figure(
     )
     if done.returncode:
         sys.exit(f"{script} failed:\n{done.stderr[-2000:]}")
-    return float(json.loads(done.stdout.splitlines()[-1])[name])
+    return dict(json.loads(done.stdout.splitlines()[-1]))

@@ -5,7 +5,7 @@ of its own, and reads its peak resident memory from the operating system.
 
     python benchmarks/prediction_memory.py [--cases padded:16:3000:1500,...]
 
-A case is variant:base_filters:side of the image:megabytes promised.
+A case is variant:base_filters:side of the image:megabytes promised[:precision].
 """
 
 import argparse
@@ -21,7 +21,8 @@ from run_memory import peak_of
 
 CASES = (
     "padded:16:3000:1500,padded:16:2000:1000,paper:16:3000:1500,"
-    "padded:64:1300:1500,paper:64:1300:1500,padded:64:1300:2500"
+    "padded:64:1300:1500,paper:64:1300:1500,padded:64:1300:2500,"
+    "padded:16:3000:1500:bfloat16,padded:64:1300:1500:bfloat16"
 )
 
 
@@ -31,17 +32,26 @@ def main() -> None:
     given = parser.parse_args()
     rows = []
     for case in given.cases.split(","):
-        variant, base_filters, side, promised = case.split(":")
-        rows.append(measure(variant, int(base_filters), int(side), int(promised)))
+        variant, base_filters, side, promised, *precision = case.split(":")
+        rows.append(
+            measure(variant, int(base_filters), int(side), int(promised), *precision)
+        )
         print(
-            "{variant}, base {base_filters}, {side}x{side}: {peak_megabytes:.0f} MB "
+            "{variant}, base {base_filters}, {precision}, {side}x{side}: "
+            "{peak_megabytes:.0f} MB "
             "of {promised_megabytes} MB, {seconds:.0f} s".format(**rows[-1]),
             flush=True,
         )
     records.append("prediction_memory", vars(given), runs=rows)
 
 
-def measure(variant: str, base_filters: int, side: int, promised: int) -> dict:
+def measure(
+    variant: str,
+    base_filters: int,
+    side: int,
+    promised: int,
+    precision: str = "float32",
+) -> dict:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         write_image(folder / "image.tif", side)
@@ -55,7 +65,7 @@ def measure(variant: str, base_filters: int, side: int, promised: int) -> dict:
         )
         words = ["predict", "--model", f"{folder}/run", "--images"]
         words += [f"{folder}/image.tif", "--out", f"{folder}/mask.tif"]
-        words += ["--memory", f"{promised}MB"]
+        words += ["--memory", f"{promised}MB", "--precision", precision]
         start = time.monotonic()
         peak = peak_of([sys.executable, "-m", "pipelines.cli", *words])
         seconds = time.monotonic() - start
@@ -64,6 +74,7 @@ def measure(variant: str, base_filters: int, side: int, promised: int) -> dict:
         "base_filters": base_filters,
         "side": side,
         "promised_megabytes": promised,
+        "precision": precision,
         "peak_megabytes": peak / 10**6,
         "seconds": seconds,
     }

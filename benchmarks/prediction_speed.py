@@ -56,7 +56,6 @@ def measure(base_filters: int, rounds: int) -> dict:
             memory=MemoryModel.of_warm(net),
             budget=1500 * 10**6,
             flips=False,
-            cache_folder=folder,
         )
         shape, tiles = tile_shape(predictor, folder / "image.tif")
         bare(net, shape, 1)

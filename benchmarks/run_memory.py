@@ -1,9 +1,10 @@
 """The most memory that `fit` takes, over the size and the number of its images.
 
 Trains some steps on (a) one image in a sparse .npy file, (b) many names of one image
-of 16 MiB, (c) one tiled, compressed BigTIFF, and reads the peak resident memory of the
-whole process from the operating system. Sparse files and repeated names stand for data
-that would not fit on a small disk: they are read and checked all the same.
+of 16 MiB, (c) one tiled, compressed BigTIFF, (d) a small image, validating on a large
+tiled TIFF, and reads the peak resident memory of the whole process from the operating
+system. Sparse files and repeated names stand for data that would not fit on a small
+disk: they are read and checked all the same.
 
     python benchmarks/run_memory.py [--gibibytes 1,10] [--steps 20]
 """
@@ -22,17 +23,20 @@ import tifffile
 
 GIBIBYTE = 2**30
 SIDE = 4096
+PARTS = ("images", "masks")
+# Of kinds that are not of those that are given.
+SIZES = {"tiff": [4.0], "held_out": [1 / 64, 1 / 8]}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gibibytes", default="1,10")
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--kinds", default="sparse,repeated,tiff")
+    parser.add_argument("--kinds", default="sparse,repeated,tiff,held_out")
     given = parser.parse_args()
     rows = []
     for kind in given.kinds.split(","):
-        sizes = [4.0] if kind == "tiff" else map(float, given.gibibytes.split(","))
+        sizes = SIZES.get(kind) or map(float, given.gibibytes.split(","))
         for gibibytes in sizes:
             rows.append(measure(kind, gibibytes, given.steps))
             print(
@@ -46,15 +50,17 @@ def main() -> None:
 def measure(kind: str, gibibytes: float, steps: int) -> dict:
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
         folder = pathlib.Path(name)
-        for part in ("images", "masks"):
+        for part in PARTS:
             (folder / part).mkdir()
         WRITERS[kind](folder, gibibytes)
-        words = ["fit", "--images", f"{folder}/images", "--masks", f"{folder}/masks"]
-        words += ["--validation-images", f"{folder}/held_out_image.npy"]
-        words += ["--validation-masks", f"{folder}/held_out_mask.npy"]
+        large = [str(folder / part) for part in PARTS]
+        small = write_small(folder)
+        training, held_out = (small, large) if kind == "held_out" else (large, small)
+        words = ["fit", "--images", training[0], "--masks", training[1]]
+        words += ["--validation-images", held_out[0]]
+        words += ["--validation-masks", held_out[1]]
         words += ["--run-dir", f"{folder}/run", "--steps", str(steps)]
         words += ["--validations", "1"]
-        write_held_out(folder)
         start = time.monotonic()
         peak = peak_of([sys.executable, "-m", "pipelines.cli", *words])
         seconds = time.monotonic() - start
@@ -125,14 +131,22 @@ def write_tiff(folder: pathlib.Path, gibibytes: float) -> None:
         )
 
 
-def write_held_out(folder: pathlib.Path) -> None:
+def write_small(folder: pathlib.Path) -> list[str]:
+    """Writes an image of 512x512 pixels and its mask; returns their paths."""
     random = np.random.default_rng(1)
+    paths = []
     for part, high in (("image", 256), ("mask", 2)):
         pixels = random.integers(0, high, (512, 512), dtype=np.uint8)
-        np.save(folder / f"held_out_{part}.npy", pixels)
+        (folder / f"small_{part}").mkdir()
+        paths.append(str(folder / f"small_{part}" / "0.npy"))
+        np.save(paths[-1], pixels)
+    return paths
 
 
-WRITERS = {"sparse": write_sparse, "repeated": write_repeated, "tiff": write_tiff}
+WRITERS = {"sparse": write_sparse, "repeated": write_repeated} | {
+    "tiff": write_tiff,
+    "held_out": write_tiff,
+}
 
 if __name__ == "__main__":
     main()

@@ -62,6 +62,10 @@ PAGES: dict[str, tuple[str, Sections]] = {
                 training_tables.training_input,
             ),
             "start_up": ("Start-up", training_tables.start_up),
+            "step_memory": (
+                "Memory of a training step",
+                training_tables.step_memory,
+            ),
             "run_memory": ("Memory of a training run", training_tables.run_memory),
             "prediction_speed": (
                 "Prediction against the bare net",
@@ -74,6 +78,10 @@ PAGES: dict[str, tuple[str, Sections]] = {
             "prediction_large": (
                 "Prediction over the size of the image",
                 prediction_tables.prediction_large,
+            ),
+            "tiling_peers": (
+                "Prediction beside the peers",
+                prediction_tables.tiling_peers,
             ),
             "serving_latency": ("Latency of a server", serving_tables.serving_latency),
             "serving_load": ("A server under load", serving_tables.serving_load),

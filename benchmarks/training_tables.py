@@ -116,6 +116,28 @@ def start_up(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
+def step_memory(rows: list[dict[str, Any]]) -> list[str]:
+    newest = {}
+    for row in rows:
+        for run in row["runs"]:
+            case = run["variant"], run["base_filters"], run["side"], run["precision"]
+            newest[case, run["checkpointing"]] = (run, row)
+    lines = [
+        "Peak resident memory of the whole process, and time, of a training step with",
+        "one tile (`--gradient-checkpointing` computes the features of a stage again):",
+        "",
+        "| variant | base_filters | tile | precision | checkpointing | peak, MB | "
+        "seconds a step | from |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for (case, checkpointing), (run, row) in sorted(newest.items()):
+        variant, base_filters, side, precision = case
+        cells = [variant, str(base_filters), f"{side}x{side}", precision]
+        cells += ["yes" if checkpointing else "no", f"{max(run['peak_megabytes']):.0f}"]
+        lines.append(f"| {' | '.join([*cells, spread(run['seconds']), origin(row)])} |")
+    return lines
+
+
 def run_memory(rows: list[dict[str, Any]]) -> list[str]:
     newest = {
         (run["kind"], run["gibibytes"]): (run, row)
@@ -141,4 +163,5 @@ KINDS = {
     "sparse": "one `.npy` file, mostly a hole",
     "repeated": "many names of one 16 MiB `.npy` file",
     "tiff": "one tiled, compressed BigTIFF",
+    "held_out": "one tiled TIFF that is held out",
 }

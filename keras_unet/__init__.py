@@ -15,6 +15,7 @@ __all__ = [
     "describe",
     "drawing",
     "geometry",
+    "gradient_checkpointing",
     "guard",
     "layers",
     "losses",

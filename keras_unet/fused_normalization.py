@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_unet import recomputing
+
 # The kernel takes no smaller epsilon (cuDNN's bound, kept on every device).
 _LEAST_EPSILON = 1.001e-5
 
@@ -60,14 +62,27 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         outputs, mean, variance = self._normalised(inputs, True)
         # The kernel's variance is of a sample, n - 1 in the denominator; Keras keeps
         # that of the batch.
-        pixels = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], tf.float32)
+        sizes = tf.shape(inputs, tf.int64)[:3]
+        pixels = tf.cast(tf.reduce_prod(sizes), tf.float32)
         variance = variance * ((pixels - 1.0) / pixels)
-        for moving, batch in (
-            (self.moving_mean, mean),
-            (self.moving_variance, variance),
-        ):
-            moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+        if not recomputing.is_again():
+            for moving, batch in (
+                (self.moving_mean, mean),
+                (self.moving_variance, variance),
+            ):
+                moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
         return outputs
+
+    # Keras 2 calls one of these two to learn statistics.
+    def _assign_moving_average(self, variable: Any, *arguments: Any) -> Any:
+        if recomputing.is_again():
+            return tf.identity(variable)
+        return super()._assign_moving_average(variable, *arguments)
+
+    def _assign_new_value(self, variable: Any, value: Any) -> Any:
+        if recomputing.is_again():
+            return tf.identity(variable)
+        return super()._assign_new_value(variable, value)
 
     def _normalised(
         self, inputs: Any, is_training: bool, **statistics: Any

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_unet import geometry
+from keras_unet import geometry, recomputing
 from keras_unet.fused_normalization import FusedBatchNormalization
 
 __all__ = ["FusedBatchNormalization", "InputSizeCheck", "SeededDropout"]
@@ -165,7 +165,11 @@ class SeededDropout(keras.layers.Layer):
 
     def _dropped(self, inputs: tf.Tensor) -> tf.Tensor:
         step = self._counter.variable.read_value()
-        self._counter.variable.assign_add(1)
+        if recomputing.is_again():
+            # The masks of the first time, which has counted.
+            step = step - 1
+        else:
+            self._counter.variable.assign_add(1)
         # float32 also under mixed precision: bfloat16 has 128 numbers from 0.5 to 1
         # only, and rates would be rounded to them.
         uniform = tf.random.stateless_uniform(

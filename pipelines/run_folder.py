@@ -20,6 +20,7 @@ import keras
 
 import keras_unet
 from pipelines.dataset.mask_values import MaskCoding
+from pipelines.images.writing import flush_to_disk
 
 MODEL = "model.keras"
 RECORD = "config.json"
@@ -118,8 +119,12 @@ def publish(path: pathlib.Path, model: pathlib.Path, record: RunRecord) -> None:
     text = json.dumps(dataclasses.asdict(record), indent=2)
     partials = [path / f".{os.getpid()}.part.{name}" for name in (MODEL, RECORD)]
     try:
-        shutil.copyfile(model, partials[0])
-        partials[1].write_text(f"{text}\n")
+        with partials[0].open("wb") as copy, model.open("rb") as source:
+            shutil.copyfileobj(source, copy)
+            flush_to_disk(copy)
+        with partials[1].open("wb") as written:
+            written.write(f"{text}\n".encode())
+            flush_to_disk(written)
         for partial, name in zip(partials, (MODEL, RECORD), strict=True):
             os.replace(partial, path / name)
     finally:

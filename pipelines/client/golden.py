@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from pipelines.client.about import string_array
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
-from pipelines.client.server import only
+from pipelines.client.server import Server, only
 from pipelines.dev_server.versions import published_versions
 
 FILE = Path("assets.extra") / "golden.json"
@@ -26,20 +27,22 @@ class GoldenReport:
     """What was replayed.
 
     Attributes:
-        version: of the export whose requests they are.
+        versions: that were answering, one for each server.
         answered: names of requests that were answered as they should be.
         left_out: names of requests that REST cannot carry.
     """
 
-    version: int
+    versions: tuple[int, ...]
     answered: tuple[str, ...]
     left_out: tuple[str, ...]
 
     def __str__(self) -> str:
         """Returns the report in words."""
+        numbers = ", ".join(map(str, sorted(set(self.versions))))
+        by = f" by each of {len(self.versions)} servers" if self.versions[1:] else ""
         text = (
-            f"{len(self.answered)} golden requests of version {self.version} are "
-            "answered as by the export."
+            f"{len(self.answered)} golden requests of version {numbers} are answered "
+            f"as by the export{by}."
         )
         if self.left_out:
             names = ", ".join(self.left_out)
@@ -47,19 +50,39 @@ class GoldenReport:
         return text
 
 
-def check_golden(pool: ServerPool, saved_model: Path) -> GoldenReport:
-    """Sends the golden requests of the newest version, and compares the answers.
+def check_golden(
+    servers: Sequence[Server], retries: int, saved_model: Path
+) -> GoldenReport:
+    """Sends golden requests to each server, and compares the answers.
+
+    The requests are those of the version that answers there.
 
     Args:
-        pool: the servers; the first one is asked for its version.
+        servers: at least one.
+        retries: how many more times than once each is asked.
         saved_model: folder saved_models/NAME.
 
     Raises:
-        ValueError: there is no golden file, or an answer differs; names each.
+        ValueError: there is no golden file, the folder does not hold the version that
+            answers, or an answer differs; names each.
     """
-    version, requests = _read(pool, saved_model)
+    reports = [_check(ServerPool([one], retries), saved_model) for one in servers]
+    answered = dict.fromkeys(name for report in reports for name in report.answered)
+    left_out = dict.fromkeys(name for report in reports for name in report.left_out)
+    return GoldenReport(
+        tuple(version for report in reports for version in report.versions),
+        tuple(answered),
+        tuple(name for name in left_out if name not in answered),
+    )
+
+
+def _check(pool: ServerPool, saved_model: Path) -> GoldenReport:
+    """Checks one server."""
+    pool.check()
+    (server,) = pool.servers
+    version, requests = _read(server, saved_model)
     answered, left_out, differences = [], [], []
-    over_rest = any(not server.address.is_grpc for server in pool.servers)
+    over_rest = not server.address.is_grpc
     for request in requests:
         name = request["name"]
         inputs = request["inputs"]
@@ -73,23 +96,24 @@ def check_golden(pool: ServerPool, saved_model: Path) -> GoldenReport:
         answered.append(name)
     if differences:
         raise ValueError(
-            f"{len(differences)} differences from version {version} of {saved_model}: "
-            f"{'; '.join(differences)}. Serve that version, or export again."
+            f"{server.address.text}: {len(differences)} differences from version "
+            f"{version} of {saved_model}: {'; '.join(differences)}. Serve that "
+            "version, or export again."
         )
-    return GoldenReport(version, tuple(answered), tuple(left_out))
+    return GoldenReport((version,), tuple(answered), tuple(left_out))
 
 
-def _read(pool: ServerPool, saved_model: Path) -> tuple[int, list[dict[str, Any]]]:
+def _read(server: Server, saved_model: Path) -> tuple[int, list[dict[str, Any]]]:
     versions = published_versions(saved_model)
     if not versions:
         raise ValueError(f"{saved_model} holds no version; name saved_models/NAME.")
-    served = [
-        state.version
-        for state in pool.servers[0].states()
-        if state.state == "AVAILABLE" and state.version in versions
-    ]
-    asked = pool.servers[0].address.version
-    version = asked if asked in served else max(served or versions)
+    version = server.answering_version()
+    if version not in versions:
+        held = ", ".join(map(str, sorted(versions)))
+        raise ValueError(
+            f"{server.address.text}: version {version} answers, but {saved_model} "
+            f"holds {held}. Name the folder that it was served from."
+        )
     file = versions[version] / FILE
     try:
         document = json.loads(file.read_bytes())

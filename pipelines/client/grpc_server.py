@@ -9,7 +9,7 @@ import numpy as np
 from pipelines import tensorflow_start
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
-from pipelines.client.server import VersionState, way_out
+from pipelines.client.server import Fault, VersionState, way_out
 from pipelines.client.token import authorization
 
 # The default, 4 MiB, is less than the probabilities of 1024x1024 pixels.
@@ -23,6 +23,12 @@ _KINDS = {
     "RESOURCE_EXHAUSTED": Kind.BUSY,
     "DEADLINE_EXCEEDED": Kind.LATE,
     "CANCELLED": Kind.BROKEN,
+}
+_FAULTS = {
+    "NOT_FOUND": Fault.MISSING,
+    "INVALID_ARGUMENT": Fault.REQUEST,
+    "UNAUTHENTICATED": Fault.LOGIN,
+    "PERMISSION_DENIED": Fault.LOGIN,
 }
 
 
@@ -84,6 +90,16 @@ class GrpcServer:
             for status in answer.model_version_status
         ]
 
+    def answering_version(self) -> int:
+        """Returns the version that answers at the address."""
+        from tensorflow_serving.apis import get_model_metadata_pb2
+
+        request = get_model_metadata_pb2.GetModelMetadataRequest()
+        self._fill(request.model_spec, "")
+        request.metadata_field.append("signature_def")
+        answer = self._call(self._predictions.GetModelMetadata, request)
+        return int(answer.model_spec.version.value)
+
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
@@ -140,7 +156,6 @@ class GrpcServer:
                 "address."
             )
         else:
-            missing, refused = code == "NOT_FOUND", code == "INVALID_ARGUMENT"
-            hint = way_out(words, missing=missing, refused=refused)
+            hint = way_out(words, _FAULTS.get(code))
             message = f"{text} answered {code}: {words} {hint}"
         return ServerFailure(message, kind, code)

@@ -3,19 +3,40 @@
 import base64
 import binascii
 import threading
+import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import requests
+import requests.auth
 
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
-from pipelines.client.server import VersionState, way_out
+from pipelines.client.server import Fault, VersionState, way_out
 from pipelines.client.token import authorization
 
-# 429 and 503 say that the request was not taken up.
-_BUSY = (429, 503)
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# 429 and 503 say that the request was not taken up; 502 and 504 are of a front whose
+# server is away or silent. Any other would come again.
+_KINDS = {
+    429: Kind.BUSY,
+    502: Kind.UNREACHABLE,
+    503: Kind.BUSY,
+    504: Kind.LATE,
+}
+
+
+class _TokenAuth(requests.auth.AuthBase):
+    """Sends the token, and nothing that a .netrc has for the host."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = self._token
+        return request
 
 
 class RestServer:
@@ -36,11 +57,7 @@ class RestServer:
         """Returns the states of the model's versions."""
         statuses = self._ask("GET", self.address.text).get("model_version_status")
         if not isinstance(statuses, list):
-            raise ServerFailure(
-                f"{self.address.text} answers, but not as TensorFlow Serving does. "
-                "Correct the address.",
-                Kind.REFUSED,
-            )
+            raise self._foreign()
         return [
             VersionState(
                 int(status.get("version", 0)),
@@ -49,6 +66,14 @@ class RestServer:
             )
             for status in statuses
         ]
+
+    def answering_version(self) -> int:
+        """Returns the version that answers at the address."""
+        document = self._ask("GET", f"{self.address.text}/metadata")
+        try:
+            return int(document["model_spec"]["version"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._foreign() from error
 
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray]
@@ -75,12 +100,20 @@ class RestServer:
         """Ends this thread's connection; the others end with their threads."""
         self._session().close()
 
+    def _foreign(self) -> ServerFailure:
+        return ServerFailure(
+            f"{self.address.text} answers, but not as TensorFlow Serving does. "
+            "Correct the address.",
+            Kind.REFUSED,
+        )
+
     def _session(self) -> requests.Session:
         if not hasattr(self._threads, "session"):
             session = self._threads.session = requests.Session()
-            token = authorization(self.address)
-            if token:
-                session.headers["Authorization"] = token
+            session.auth = _TokenAuth(authorization(self.address))
+            if urllib.parse.urlsplit(self.address.base).hostname in _LOOPBACK:
+                # No proxy reaches what is meant.
+                session.trust_env = False
         return self._threads.session
 
     def _ask(self, method: str, url: str, **request: Any) -> dict[str, Any]:
@@ -104,6 +137,15 @@ class RestServer:
         return _document(url, answer)
 
 
+_FAULTS = {
+    400: Fault.REQUEST,
+    401: Fault.LOGIN,
+    403: Fault.LOGIN,
+    404: Fault.MISSING,
+    413: Fault.SIZE,
+}
+
+
 def _document(url: str, answer: requests.Response) -> dict[str, Any]:
     try:
         document = answer.json()
@@ -114,10 +156,10 @@ def _document(url: str, answer: requests.Response) -> dict[str, Any]:
     status = answer.status_code
     if status != 200:
         words = str(document.get("error") or answer.reason)
-        hint = way_out(words, missing=status == 404, refused=status == 400)
+        hint = way_out(words, _FAULTS.get(status))
         raise ServerFailure(
             f"{url} answered {status}: {' '.join(words.split())} {hint}",
-            Kind.BUSY if status in _BUSY else Kind.REFUSED,
+            _KINDS.get(status, Kind.REFUSED),
             status,
         )
     return document

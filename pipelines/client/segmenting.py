@@ -28,6 +28,7 @@ from pipelines.client.regions import mask_windows, plan_regions
 from pipelines.client.server import only
 from pipelines.config import SegmentConfig
 from pipelines.images import ImageEntry, WindowedImage, find_images, open_image
+from pipelines.images.derived import MatchedChannels
 from pipelines.images.finding import TIFF_SUFFIXES
 from pipelines.images.layout import ImageLayout, ImageToWrite
 from pipelines.images.png_writing import png_holds
@@ -36,6 +37,8 @@ from pipelines.images.writing import encode_png, output_paths, write_bytes_atomi
 
 SIGNATURE = "image_bytes"
 OUTPUT = "mask_bytes"
+# Models of other channels have no such signature.
+CHANNELS_OF_FILES = (1, 3, 4)
 # What files begin with; their names may err.
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -56,14 +59,13 @@ def segment(config: SegmentConfig) -> list[Path] | GoldenReport:
         ValueError: no image is found, no server can be reached or is ready, or it
             refuses an image; with `check`, the answers differ.
     """
-    pool = ServerPool(
-        [connect(address, config.timeout) for address in parse_addresses(config.url)],
-        config.retries,
-    )
+    servers = [
+        connect(address, config.timeout) for address in parse_addresses(config.url)
+    ]
+    pool = ServerPool(servers, config.retries)
     with contextlib.closing(pool):
         if config.check is not None:
-            pool.check()
-            return check_golden(pool, Path(config.check))
+            return check_golden(servers, config.retries, Path(config.check))
         entries = find_images(str(config.images))
         targets = output_paths(entries, str(config.out))
         pool.check()
@@ -141,6 +143,8 @@ def _send_whole(pool: ServerPool, about: About | None, entry: ImageEntry) -> _Se
 
 
 def _goes_whole(image: WindowedImage, about: About) -> bool:
+    if about.channels not in CHANNELS_OF_FILES:
+        return False
     limit = about.pixel_limit
     small = limit is None or image.height * image.width <= limit
     return small and png_holds(_layout(image, image.channels, image.dtype))
@@ -209,7 +213,8 @@ def _image_to_write(
             yield ImageToWrite(layout, [(0, 0, mask)])
         elif about is not None:
             regions = plan_regions(image.height, image.width, about)
-            windows = mask_windows(pool, executor, image, about, regions)
+            matched = MatchedChannels(image, about.channels)
+            windows = mask_windows(pool, executor, matched, about, regions)
             yield ImageToWrite(layout, windows)
 
 

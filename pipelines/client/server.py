@@ -1,6 +1,7 @@
 """What the client asks of a server, over whichever transport."""
 
 import dataclasses
+import enum
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.token import VARIABLE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +31,13 @@ class Server(Protocol):
 
         Raises:
             ServerFailure: there was no answer, or another one.
+        """
+
+    def answering_version(self) -> int:
+        """Returns the version that answers at the address: its label's, or the newest.
+
+        Raises:
+            ServerFailure: there was no answer, or no version answers.
         """
 
     def predict(
@@ -76,18 +85,27 @@ def only(outputs: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
     return outputs.get(name, outputs.get(""))
 
 
-def way_out(words: str, *, missing: bool, refused: bool) -> str:
+class Fault(enum.Enum):
+    """What an answer says is wrong, and the way out."""
+
+    MISSING = "Correct the model's name or version in the address."
+    REQUEST = "Convert or remove the image that it refuses."
+    LOGIN = (
+        f"Set {VARIABLE} to the token that it asks for, and take an address of "
+        "https:// or grpcs://: it is not sent to others."
+    )
+    SIZE = "Send smaller images, or raise the limit of what stands before the server."
+
+
+def way_out(words: str, fault: Fault | None) -> str:
     """Returns what a user can do about an error of the server.
 
     Args:
         words: the server's.
-        missing: it says that there is no such thing.
-        refused: it says that the request is wrong.
+        fault: what its status says, if that is known.
     """
     if "signature" in words.lower():
         return "Serve a model that `keras-unet export` wrote."
-    if missing:
-        return "Correct the model's name or version in the address."
-    if refused:
-        return "Convert or remove the image that it refuses."
-    return "Look at the server's messages."
+    if "version label" in words.lower():
+        return "Correct the label in the address, or give a version that label."
+    return fault.value if fault else "Look at the server's messages."

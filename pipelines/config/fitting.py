@@ -70,6 +70,9 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     precision: Precision = setting(
         "auto", "of training; auto is bfloat16 where the processor has it"
     )
+    gradient_checkpointing: bool = setting(
+        False, "computes features again instead of keeping them: less memory, slower"
+    )
     devices: int = setting(1, "GPUs that share the tiles of each step")
     seed: int = setting(0, "of weights, tiles and augmentation")
     deterministic: bool = setting(

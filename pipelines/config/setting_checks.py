@@ -3,6 +3,7 @@
 import math
 import os
 import re
+from collections.abc import Iterable
 from typing import Any, get_args, get_type_hints
 
 
@@ -49,7 +50,7 @@ def check_named_if_given(config: Any, *names: str) -> None:
 
 
 def check_texts(config: Any, name: str, what: str, form: str | None = None) -> None:
-    """Raises ValueError unless the setting is a tuple of texts of some form.
+    """Raises ValueError unless the setting is texts of some form; makes it a tuple.
 
     Args:
         config: the settings.
@@ -58,10 +59,13 @@ def check_texts(config: Any, name: str, what: str, form: str | None = None) -> N
         form: regular expression of a whole text; None for any.
     """
     values = getattr(config, name)
-    if isinstance(values, str):
+    if isinstance(values, str) or not isinstance(values, Iterable):
         raise ValueError(
             f"{name} must be a tuple of {what}, got {values!r}; write ({values!r},)."
         )
+    values = tuple(values)
+    # JSON has lists, which cannot be hashed; the dataclasses are frozen for others.
+    object.__setattr__(config, name, values)
     for value in values:
         if not isinstance(value, str) or (form and not re.fullmatch(form, value)):
             expected = f" of the form {form}" if form else ""

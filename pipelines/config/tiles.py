@@ -5,7 +5,11 @@ import dataclasses
 from pipelines.config.data import DataConfig
 from pipelines.config.fields import setting
 from pipelines.config.network import Variant
-from pipelines.config.setting_checks import check_choice, check_range
+from pipelines.config.setting_checks import (
+    check_choice,
+    check_named_if_given,
+    check_range,
+)
 from pipelines.config.stream import StreamConfig
 
 
@@ -18,6 +22,12 @@ class TilesConfig(StreamConfig, DataConfig):
     variant: Variant = setting("padded", "the net; paper: mask tiles are smaller")
     depth: int = setting(4, "number of poolings of the net, 1 to 6")
     seed: int = setting(0, "of places and changes")
+    cache_gigabytes: float = setting(
+        10.0, "most that decoded images and weight maps take on disk; 0: in memory"
+    )
+    cache_folder: str | None = setting(
+        None, "where they are kept; by default a temporary folder of the process"
+    )
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
@@ -28,3 +38,5 @@ class TilesConfig(StreamConfig, DataConfig):
         check_range(self, "batch_size", 1)
         check_range(self, "depth", 1, 6)
         check_range(self, "seed", 0, 2**31 - 1)
+        check_range(self, "cache_gigabytes", 0)
+        check_named_if_given(self, "cache_folder")

@@ -137,7 +137,10 @@ class ServeConfig:
         positional=True,
     )
     engine: Engine = setting("auto", "auto is TensorFlow Serving where it is to be had")
-    host: str = setting("127.0.0.1", "address of the development server")
+    host: str = setting(
+        "127.0.0.1",
+        "address to listen on; TensorFlow Serving without Docker takes every one",
+    )
     rest_port: int = setting(8501, "port of the REST API")
     grpc_port: int = setting(8500, "port of the gRPC API")
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from pipelines.config import DataConfig
 from pipelines.dataset import findings, set_findings, survey
-from pipelines.dataset.derived_images import ClassIds, MatchedChannels
+from pipelines.dataset.class_id_image import ClassIds
 from pipelines.dataset.inspection import ImageFacts
 from pipelines.dataset.mask_values import MaskCoding, class_names
 from pipelines.dataset.pairing import Pair
 from pipelines.images import ArrayCache, WindowedImage, open_image, open_mask
+from pipelines.images.derived import MatchedChannels
 
 logger = logging.getLogger(__name__)
 

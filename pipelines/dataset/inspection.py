@@ -7,11 +7,11 @@ import numpy as np
 
 from pipelines import scaling
 from pipelines.dataset import findings, mask_values, pair_findings
-from pipelines.dataset.derived_images import MatchedChannels
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.pairing import Pair
 from pipelines.dataset.value_counts import MOST_VALUES, TooManyValues, ValueCounts
 from pipelines.images import ArrayCache, WindowedImage, blocks, open_image, open_mask
+from pipelines.images.derived import MatchedChannels
 from pipelines.images.lossy import lossy_compression
 from pipelines.images.moments import Moments
 

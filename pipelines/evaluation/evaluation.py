@@ -10,7 +10,7 @@ from pipelines.dataset import Dataset, load_dataset
 from pipelines.evaluation.seen_images import seen_images
 from pipelines.evaluation.set_scores import FoundScores, SetScores, defined
 from pipelines.evaluation.threshold_choice import Threshold, choose_threshold
-from pipelines.images.writing import write_bytes_atomically
+from pipelines.images.writing import check_replaceable, write_bytes_atomically
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.flip_average import FlipAverage
@@ -33,8 +33,12 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     one by one, each whole: they must fit in memory, with what the net puts out.
 
     Raises:
-        ValueError: data or run cannot be read or do not fit each other.
+        ValueError: data or run cannot be read or do not fit each other, or `json` or
+            `report` cannot be written.
     """
+    for name in (config.json, config.report):
+        if name is not None:
+            check_replaceable(pathlib.Path(name))
     run = run_folder.load(config.model)
     net = (FlipAverage if config.flips else Net)(inference_net(run.model))
     dataset = _load_data(config, run, net)

@@ -13,10 +13,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 
-try:
-    import fcntl
-except ImportError:  # Windows has none: there two exports at once are not kept apart.
-    fcntl = None  # type: ignore[assignment]
+from pipelines.images.file_locks import wait_for_lock
 
 HIGHEST = ".highest-version"
 # TensorFlow Serving reads the names as int64.
@@ -98,10 +95,8 @@ def _highest_version(
         os.fsync(file)
 
     try:
-        # Some network file systems have no locks; then the rename alone decides.
-        with contextlib.suppress(OSError):
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX)
+        # Where a file system has no locks, the rename alone decides.
+        wait_for_lock(file)
         text = os.read(file, 20).strip()
         yield int(text) if text.isdigit() else 0, keep
     finally:

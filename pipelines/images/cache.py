@@ -78,12 +78,27 @@ def file_key(path: pathlib.Path, *more: object) -> str:
     """Returns a key that changes when the file does (by its size and time).
 
     Args:
-        path: the file.
+        path: the file; or a folder, a Zarr store, which changes when any file in it
+            does.
         more: what else the array depends on, such as the page.
     """
     status = path.stat()
     parts = (path.resolve(), status.st_size, status.st_mtime_ns, *more)
+    if path.is_dir():
+        parts += _folder_state(path)
     return repr(tuple(map(str, parts)))
+
+
+def _folder_state(path: pathlib.Path) -> tuple[int, int, int]:
+    """Returns number, bytes and newest time of all that is in a folder."""
+    count, size, newest = 0, 0, 0
+    for file in path.rglob("*"):
+        # Chunks may come and go meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            status = file.stat()
+            count, size = count + 1, size + status.st_size
+            newest = max(newest, status.st_mtime_ns)
+    return count, size, newest
 
 
 class _CachedImage(WindowedImage):

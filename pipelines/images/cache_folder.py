@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import io
 import logging
 import mmap
@@ -16,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from pipelines.images.damage import UnreadableImage
+from pipelines.images.file_locks import try_lock, wait_for_lock
 
 _logger = logging.getLogger(__name__)
 # Larger arrays are written through a map, so that they need not fit into memory.
@@ -108,7 +108,7 @@ def _reserved(
             _make_room(folder, limit_bytes - num_bytes)
             file = open(partial, "w+b")
             # As long as it is locked, others see that it is being written.
-            fcntl.flock(file, fcntl.LOCK_EX)
+            wait_for_lock(file)
     try:
         with _disk(folder):
             _reserve(file, num_bytes)
@@ -132,7 +132,7 @@ def _reserve(file: BinaryIO, num_bytes: int) -> None:
 @contextlib.contextmanager
 def _locked(folder: pathlib.Path) -> Iterator[None]:
     with open(folder / ".lock", "wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        wait_for_lock(lock)
         yield
 
 
@@ -165,12 +165,9 @@ def _make_room(folder: pathlib.Path, most_bytes: int) -> None:
 
 def _abandoned(path: pathlib.Path) -> bool:
     """Tells whether the process that wrote a file has ended."""
-    with open(path, "rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
+    # For writing, too: some systems lock nothing else.
+    with open(path, "r+b") as file:
+        return try_lock(file)
 
 
 @contextlib.contextmanager
@@ -182,7 +179,8 @@ def _disk(folder: pathlib.Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise UnreadableImage(
                 f"{folder}: the disk is full; decoded images are kept there. Free "
-                "some space, or set a lower cache_gigabytes (0 decodes into memory)."
+                "some space, or set a lower cache_gigabytes (0 decodes into memory); "
+                "for predict, TMPDIR on a larger disk."
             ) from error
         reason = error.strerror or error
         raise UnreadableImage(

@@ -79,8 +79,8 @@ def find_images(pattern: str, *, damaged: bool = False) -> list[ImageEntry]:
             and _is_image(file)
         ]
     else:
-        paths = [pathlib.Path(file) for file in sorted(glob.glob(pattern))]
-        paths = [file for file in paths if _is_image(file)]
+        found = sorted(glob.glob(pattern, recursive=True))
+        paths = [path for path in map(pathlib.Path, found) if _is_image(path)]
     if not paths:
         raise ValueError(
             f"{pattern}: no images found; expected a file, a folder or a glob of "

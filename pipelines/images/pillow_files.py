@@ -48,7 +48,8 @@ def open_by_pillow(
     with reading(name, path, kind):
         with opened_by_pillow(path, kind) as image:
             mode, (width, height) = image.mode, image.size
-            frames = getattr(image, "n_frames", 1)
+            # Cameras put previews behind a JPEG: the photograph is the first.
+            frames = 1 if kind == "JPEG" else getattr(image, "n_frames", 1)
         if mode not in _MODES[kind]:
             raise ValueError(f"its colours are {mode}, not grey or RGB")
         if frames > 1:

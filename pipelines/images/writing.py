@@ -3,7 +3,9 @@
 import io
 import os
 import pathlib
+import tempfile
 from collections.abc import Callable
+from typing import BinaryIO
 
 import imagecodecs
 import numpy as np
@@ -13,14 +15,53 @@ from pipelines.images.finding import TIFF_SUFFIXES, ImageEntry
 
 
 def write_bytes_atomically(path: pathlib.Path | str, data: bytes) -> None:
-    """Writes a file under a temporary name beside it, then renames it."""
+    """Writes a file under a temporary name beside it, then renames it.
+
+    The name does not outlive a loss of power that its content does not.
+    """
     path = pathlib.Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        partial.write_bytes(data)
+        with partial.open("wb") as file:
+            file.write(data)
+            flush_to_disk(file)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def flush_to_disk(file: BinaryIO) -> None:
+    """Waits until what was written to a file is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def check_writable(folder: pathlib.Path) -> None:
+    """Makes a folder, and a file in it that is gone at once.
+
+    Raises:
+        ValueError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"{folder}: cannot be written to ({error.strerror}). Name a folder in "
+            "which you may write."
+        ) from error
+
+
+def check_replaceable(path: pathlib.Path) -> None:
+    """Checks before the work that a file can be written at its end.
+
+    Raises:
+        ValueError: it is a folder, or lies in one that cannot be made or written to.
+    """
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file.")
+    check_writable(path.parent)
 
 
 def encode_png(image: np.ndarray) -> bytes:

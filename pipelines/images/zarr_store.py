@@ -77,9 +77,8 @@ def open_zarr(
             array[...] = image.whole()
 
         shape = image.height, image.width, image.channels
-        newest = max(file.stat().st_mtime_ns for file in path.rglob("*"))
         whole = decoded_image(
-            path, "ZARR", name, shape, image.dtype, fill, cache, index, newest
+            path, "ZARR", name, shape, image.dtype, fill, cache, index
         )
         whole.pixel_size = image.pixel_size
         return whole

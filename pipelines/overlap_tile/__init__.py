@@ -1,11 +1,11 @@
 """Overlap-tile prediction of images of any size."""
 
-from pipelines.overlap_tile.overlap_tile import (
+from pipelines.overlap_tile.overlap_tile import Net, net_geometry
+from pipelines.overlap_tile.tile_plan import (
     LARGEST_CORE,
-    Net,
+    Region,
     TilePlan,
-    net_geometry,
     plan_tiles,
 )
 
-__all__ = ["LARGEST_CORE", "Net", "TilePlan", "net_geometry", "plan_tiles"]
+__all__ = ["LARGEST_CORE", "Net", "Region", "TilePlan", "net_geometry", "plan_tiles"]

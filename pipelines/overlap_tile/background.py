@@ -48,7 +48,7 @@ def ahead(items: Iterable[Item], most: int = 1) -> Generator[Item, None, None]:
             if hasattr(iterator, "close"):
                 iterator.close()
 
-    # A daemon: a read that hangs must not keep the process from ending.
+    # A daemon: one that nobody closes must not keep the process from ending.
     thread = threading.Thread(target=work, name="ahead", daemon=True)
     thread.start()
     try:

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 
 from pipelines import decision
-from pipelines.overlap_tile.overlap_tile import LARGEST_CORE, Net
+from pipelines.overlap_tile.overlap_tile import Net
+from pipelines.overlap_tile.tile_plan import LARGEST_CORE
 
 # Rows flipped, columns flipped, then the two axes exchanged.
 TURNS = tuple(itertools.product((False, True), repeat=3))

@@ -6,58 +6,18 @@ the tiles so that every kept pixel equals that of one pass over the whole mirror
 image; nothing is blended.
 """
 
-import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from keras_unet import geometry
 from pipelines import decision, scaling
-from pipelines.images import ArrayImage
+from pipelines.images import ArrayImage, WindowedImage
 from pipelines.mirroring import mirrored_window
-
-# With its margins 704 pixels at depth 4: about 127 MB for each feature map of a net
-# with 64 base filters, and most images of 512 pixels go in one piece.
-LARGEST_CORE = 512
+from pipelines.overlap_tile.tile_plan import LARGEST_CORE, Region, plan_tiles
 
 TileFunction = Callable[[Any], Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class TilePlan:
-    """The tiles of an image: how its rows and its columns are shared out."""
-
-    rows: geometry.TileSide
-    columns: geometry.TileSide
-
-    @property
-    def input_pixels(self) -> int:
-        """Pixels that the net takes at once."""
-        return int(self.rows.input_size * self.columns.input_size)
-
-    @property
-    def num_tiles(self) -> int:
-        """Tiles of the whole image."""
-        return int(self.rows.num_tiles * self.columns.num_tiles)
-
-    def origins(self) -> Iterator[tuple[int, int]]:
-        """Yields (top, left) of the cores, row by row."""
-        for row in range(self.rows.num_tiles):
-            for column in range(self.columns.num_tiles):
-                yield row * self.rows.core, column * self.columns.core
-
-
-def plan_tiles(
-    height: int, width: int, largest_core: int, depth: int, variant: str
-) -> TilePlan:
-    """Plans the tiles of an image; see `keras_unet.geometry.plan_side`."""
-    rows, columns = (
-        geometry.plan_side(size, largest_core, depth, variant)
-        for size in (height, width)
-    )
-    return TilePlan(rows, columns)
 
 
 def net_geometry(model: Any) -> tuple[int, str]:
@@ -90,11 +50,14 @@ class Net:
         channels: of the images it takes.
         num_channels: of the logits.
         base_filters: channels of the first stage.
+        feature_bytes: of a number of its features.
     """
 
     def __init__(self, model: Any) -> None:
         self.depth, self.variant = net_geometry(model)
-        self.base_filters: int = model.get_layer("encoder_0_conv_0").filters
+        first = model.get_layer("encoder_0_conv_0")
+        self.base_filters: int = first.filters
+        self.feature_bytes: int = tf.as_dtype(first.compute_dtype).size
         self.channels: int = model.input_shape[-1]
         self.num_channels: int = model.output_shape[-1]
         tiles = tf.TensorSpec((None, None, None, self.channels), tf.float32)
@@ -130,6 +93,28 @@ class Net:
         """Returns the probabilities of a whole scaled image; see `segment`."""
         logits = self.logits(image, largest_core)
         return np.asarray(decision.probability_from_logits(logits))
+
+    def region_logits(
+        self, image: WindowedImage, region: Region, mean: np.ndarray, std: np.ndarray
+    ) -> np.ndarray:
+        """Returns that part of the logits of a whole image.
+
+        Args:
+            image: of any size, not scaled; windows of it are read.
+            region: of the image.
+            mean: float32 (channels,), of the whole image.
+            std: float32 (channels,), of the whole image.
+
+        Returns:
+            float32 (height of the region, its width, num_channels).
+        """
+        return segment_region(
+            image,
+            region,
+            lambda tiles: self._tile_logits(scaling.scale(tiles, mean, std)),
+            depth=self.depth,
+            variant=self.variant,
+        )
 
     def tile_probability(
         self, pixels: np.ndarray, mean: np.ndarray, std: np.ndarray
@@ -168,15 +153,48 @@ def segment(
         float32 (height, width, num_classes).
     """
     height, width = image.shape[:2]
+    return segment_region(
+        ArrayImage(image, "the image"),
+        Region(0, 0, height, width),
+        function,
+        depth=depth,
+        variant=variant,
+        largest_core=largest_core,
+    )
+
+
+def segment_region(
+    image: WindowedImage,
+    region: Region,
+    function: TileFunction,
+    *,
+    depth: int,
+    variant: str,
+    largest_core: int = LARGEST_CORE,
+) -> np.ndarray:
+    """Applies a net to a part of an image, tile by tile; the rest of it is context.
+
+    Args:
+        image: what windows are read from.
+        region: of the image.
+        function: the net, from (1, rows, columns, channels), as they are in the image,
+            to (1, ..., num_classes).
+        depth: number of poolings of the net.
+        variant: "paper" or "padded".
+        largest_core: the most pixels of a side that one tile keeps.
+
+    Returns:
+        float32 (height of the region, its width, num_classes).
+    """
+    height, width = region.height, region.width
     plan = plan_tiles(height, width, largest_core, depth, variant)
     rows, columns = plan.rows, plan.columns
-    source = ArrayImage(image, "the image")
     result: np.ndarray | None = None
     for top, left in plan.origins():
         tile = mirrored_window(
-            source,
-            top - rows.before,
-            left - columns.before,
+            image,
+            region.top + top - rows.before,
+            region.left + left - columns.before,
             rows.input_size,
             columns.input_size,
         )

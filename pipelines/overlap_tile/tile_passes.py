@@ -12,7 +12,8 @@ from pipelines.images.layout import Window
 from pipelines.mirroring import mirrored_window
 from pipelines.overlap_tile.background import ahead
 from pipelines.overlap_tile.flip_average import TURNS
-from pipelines.overlap_tile.overlap_tile import Net, TilePlan
+from pipelines.overlap_tile.overlap_tile import Net
+from pipelines.overlap_tile.tile_plan import TilePlan
 
 
 @dataclasses.dataclass(frozen=True)

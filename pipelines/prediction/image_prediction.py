@@ -2,13 +2,12 @@
 
 import contextlib
 import dataclasses
-import pathlib
+import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 
 import numpy as np
 
 from pipelines import scaling
-from pipelines.dataset.derived_images import MatchedChannels
 from pipelines.images import (
     ArrayCache,
     ImageEntry,
@@ -16,6 +15,7 @@ from pipelines.images import (
     match_channels,
     open_image,
 )
+from pipelines.images.derived import MatchedChannels
 from pipelines.images.layout import ImageLayout, ImageToWrite, Window
 from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.background import ahead
@@ -40,7 +40,6 @@ class ImagePredictor:
         memory: what the process takes.
         budget: bytes that it may take.
         flips: averages over flips and turns.
-        cache_folder: where large images are decoded to.
         smallest_object: pixels; smaller ones get no number.
     """
 
@@ -50,7 +49,6 @@ class ImagePredictor:
     memory: MemoryModel
     budget: int
     flips: bool
-    cache_folder: pathlib.Path
     smallest_object: int = 1
 
     def layout(self, image: WindowedImage) -> ImageLayout:
@@ -89,21 +87,25 @@ class ImagePredictor:
                 does not do; names the image.
         """
         for page, entry in enumerate(entries):
-            with self._opened(entry) as image:
+            # Of each image what was decoded to disk goes when it is done.
+            with (
+                tempfile.TemporaryDirectory() as folder,
+                self._opened(entry, folder) as image,
+            ):
                 layout = self.layout(image)
                 windows = ahead(self._windows(image, layout, page, kept))
                 with contextlib.closing(windows):
                     counted = _counted(windows, advance)
-                    yield ImageToWrite(layout, self._numbered(layout, counted))
+                    yield ImageToWrite(layout, self._numbered(layout, counted, folder))
 
-    def _opened(self, entry: ImageEntry) -> WindowedImage:
+    def _opened(self, entry: ImageEntry, folder: str) -> WindowedImage:
         image = open_image(entry)
         size = image.height * image.width * image.channels * image.dtype.itemsize
         if size <= MOST_DECODED_BYTES:
             return image
         image.close()
         # It serves formats only that are not read in parts.
-        return open_image(entry, ArrayCache(self.cache_folder, 2**62))
+        return open_image(entry, ArrayCache(folder, 2**62))
 
     def _windows(
         self,
@@ -120,6 +122,7 @@ class ImagePredictor:
                 "the whole image. Replace them with finite values."
             )
         decoded = image.height * image.width * image.channels * image.dtype.itemsize
+        begun = None if kept is None else kept.begun(page, self._encoded_layout(layout))
         plan, tile_pass = largest_plan(
             self.net,
             self.memory,
@@ -127,6 +130,7 @@ class ImagePredictor:
             self.budget,
             flips=self.flips,
             held=min(decoded, MOST_DECODED_BYTES),
+            begun=begun,
         )
 
         def encoded(skip: int) -> Iterator[Window]:
@@ -147,14 +151,12 @@ class ImagePredictor:
         return dataclasses.replace(layout, dtype=np.dtype(np.uint8))
 
     def _numbered(
-        self, layout: ImageLayout, windows: Iterable[Window]
+        self, layout: ImageLayout, windows: Iterable[Window], folder: str
     ) -> Iterable[Window]:
         if not self.values.numbered:
             return windows
         mask = ImageToWrite(self._encoded_layout(layout), windows)
-        return instance_windows(
-            mask, str(self.cache_folder), smallest=self.smallest_object
-        )
+        return instance_windows(mask, folder, smallest=self.smallest_object)
 
 
 def _counted(

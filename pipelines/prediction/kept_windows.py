@@ -1,21 +1,23 @@
 """Results of a large image kept until its file is whole, for a run that goes on."""
 
-import contextlib
-import fcntl
 import glob
 import hashlib
 import pathlib
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 import numpy as np
 
+from pipelines.images.file_locks import try_lock
 from pipelines.images.layout import ImageLayout, Window
 from pipelines.overlap_tile import TilePlan
 
 # An image of fewer tiles is soon done again.
 FEWEST_TILES = 16
 SUFFIX = ".windows"
+# How the largest core stands in the file.
+_CORE = struct.Struct("<q")
 
 Compute = Callable[[int], Iterable[Window]]
 
@@ -28,12 +30,27 @@ class KeptWindows:
 
     Args:
         result: the file that is to be written.
-        key: what its pixels depend on, but the plan.
+        key: what its pixels depend on.
         resume: takes up what is there; otherwise it is begun anew.
     """
 
     def __init__(self, result: pathlib.Path, key: str, *, resume: bool) -> None:
         self._result, self._key, self._resume = result, key, resume
+
+    def begun(self, page: int, layout: ImageLayout) -> int | None:
+        """Returns the largest core of the tiles that are kept, or None without any.
+
+        Args:
+            page: number of the image in the result.
+            layout: of the result.
+        """
+        head = self._head(layout)
+        if self._resume and self._path(page).exists():
+            with self._path(page).open("rb") as file:
+                content = file.read(len(head) + _CORE.size)
+            if len(content) == len(head) + _CORE.size and content.startswith(head):
+                return int(_CORE.unpack(content[len(head) :])[0])
+        return None
 
     def through(
         self, page: int, plan: TilePlan, layout: ImageLayout, compute: Compute
@@ -54,11 +71,11 @@ class KeptWindows:
             return
         path = self._path(page)
         with path.open("a+b") as file:
-            if not _locked(file):
+            if not try_lock(file):
                 # Another process writes the same result: it keeps them already.
                 yield from compute(0)
                 return
-            header = hashlib.sha256(f"{self._key} {plan} {layout}".encode()).digest()
+            header = self._head(layout) + _CORE.pack(plan.largest_core)
             file.seek(0)
             done = 0
             if self._resume and file.read(len(header)) == header:
@@ -80,15 +97,11 @@ class KeptWindows:
         for path in self._result.parent.glob(pattern):
             path.unlink(missing_ok=True)
 
+    def _head(self, layout: ImageLayout) -> bytes:
+        return hashlib.sha256(f"{self._key} {layout}".encode()).digest()
+
     def _path(self, page: int) -> pathlib.Path:
         return self._result.with_name(f".{self._result.name}.{page}{SUFFIX}")
-
-
-def _locked(file: BinaryIO) -> bool:
-    with contextlib.suppress(BlockingIOError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
 
 
 def _whole_ones(

@@ -19,14 +19,16 @@ from pipelines.overlap_tile import Net, TilePlan, plan_tiles
 from pipelines.overlap_tile.tile_passes import TilePass
 
 # Measured with benchmarks/prediction_memory.py: the last decoder stage has the skip,
-# the upsampled and the joined map and a result at once, five float32 maps of the first
-# stage; the rest are images, logits and what oneDNN puts aside.
+# the upsampled and the joined map and a result at once, five maps of the first stage;
+# the rest are images, logits and what oneDNN puts aside.
 LIVE_MAPS = 5.0
 OTHER_BYTES_PER_PIXEL = 140
 # Tensors that live at once for each channel out: logits, probabilities, their parts.
 LIVE_OUTPUTS = 4
 # TensorFlow's allocator leaves gaps.
 SAFETY = 1.08
+# A plan that was within the bound in one process is in the next, if it goes on.
+RESUME_SLACK = 1.05
 # Decoded parts of files (64 MiB) and blocks that are added up for the statistics.
 READER_BYTES = 112 * 2**20
 # Where the user gives no bound: enough for tiles of a good size in a process of its
@@ -46,12 +48,14 @@ class MemoryModel:
         base_filters: of the net.
         channels: of its images.
         num_channels: of its logits.
+        feature_bytes: of a number of its features.
     """
 
     resident: int
     base_filters: int
     channels: int
     num_channels: int
+    feature_bytes: int = 4
 
     @classmethod
     def of_warm(cls, net: Net) -> "MemoryModel":
@@ -60,7 +64,13 @@ class MemoryModel:
         nothing = np.zeros(net.channels, np.float32)
         pixels = np.zeros((size, size, net.channels), np.float32)
         net.tile_probability(pixels, nothing, nothing + 1)
-        return cls(resident_bytes(), net.base_filters, net.channels, net.num_channels)
+        return cls(
+            resident_bytes(),
+            net.base_filters,
+            net.channels,
+            net.num_channels,
+            net.feature_bytes,
+        )
 
     @property
     def default_budget(self) -> int:
@@ -75,7 +85,8 @@ class MemoryModel:
             plan: of the tiles.
             output: what is written.
         """
-        net = 4 * LIVE_MAPS * self.base_filters + OTHER_BYTES_PER_PIXEL
+        maps = LIVE_MAPS * self.base_filters
+        net = self.feature_bytes * maps + OTHER_BYTES_PER_PIXEL
         net += 4 * LIVE_OUTPUTS * (self.num_channels + self.channels)
         tile = net * tile_pass.input_pixels * SAFETY
         reads = WAITING * 4 * self.channels * tile_pass.read_pixels
@@ -96,6 +107,7 @@ def largest_plan(
     *,
     flips: bool = False,
     held: int = 0,
+    begun: int | None = None,
 ) -> tuple[TilePlan, TilePass]:
     """Plans the largest tiles of which the peak stays within a bound.
 
@@ -108,6 +120,8 @@ def largest_plan(
         budget: bytes that the process may take.
         flips: averages over flips and turns.
         held: bytes that the image and its result take whatever the tiles are.
+        begun: largest core of tiles that are done already: taken again if it fits
+            about, for what the process holds is not quite the same each time.
 
     Raises:
         ValueError: not even the smallest tiles fit; says what would do.
@@ -120,6 +134,10 @@ def largest_plan(
         tile_pass = TilePass(net, plan, height, width, flips)
         return plan, tile_pass, held + model.peak(tile_pass, plan, output)
 
+    if begun is not None and begun % step == 0 and begun > 0:
+        again = planned(begun // step)
+        if again[2] <= budget * RESUME_SLACK:
+            return again[:2]
     whole = -(-max(output.height, output.width) // step)
     if planned(whole)[2] <= budget:
         return planned(whole)[:2]

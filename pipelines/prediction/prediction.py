@@ -4,7 +4,6 @@ import contextlib
 import errno
 import logging
 import pathlib
-import tempfile
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,6 +16,7 @@ from pipelines.config.byte_sizes import parse_bytes
 from pipelines.images import file_key, find_images, open_image
 from pipelines.images.appearing import appearing
 from pipelines.images.windowed_writing import write_windowed
+from pipelines.images.writing import check_writable
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
 from pipelines.prediction.image_prediction import ImagePredictor
@@ -26,7 +26,6 @@ from pipelines.prediction.output_values import OutputValues
 from pipelines.prediction.prediction_files import (
     DoneFiles,
     OutputFile,
-    check_writable,
     plan_files,
 )
 
@@ -98,12 +97,9 @@ def _write_all(
     budget = memory.default_budget
     if config.memory is not None:
         budget = parse_bytes(config.memory, "memory")
-    with (
-        tempfile.TemporaryDirectory() as cache_folder,
-        tqdm.tqdm(
-            desc="Segmenting", total=0, unit="px", unit_scale=True, disable=None
-        ) as progress,
-    ):
+    with tqdm.tqdm(
+        desc="Segmenting", total=0, unit="px", unit_scale=True, disable=None
+    ) as progress:
         predictor = ImagePredictor(
             net=net,
             values=values,
@@ -112,7 +108,6 @@ def _write_all(
             budget=budget,
             flips=config.flips,
             smallest_object=config.smallest_object or run.record.smallest_object,
-            cache_folder=pathlib.Path(cache_folder),
         )
         for file in _largest_first(todo, progress):
             try:

@@ -6,7 +6,6 @@ import hashlib
 import itertools
 import json
 import pathlib
-import tempfile
 from typing import Any
 
 from pipelines.images import ImageEntry, file_key
@@ -129,23 +128,6 @@ def _check_replaceable(path: pathlib.Path) -> None:
         raise ValueError(
             f"{path} is a folder, but no Zarr: it is not replaced. Name another."
         )
-
-
-def check_writable(folder: pathlib.Path) -> None:
-    """Makes a folder, and a file in it that is gone at once.
-
-    Raises:
-        ValueError: it cannot be made or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ValueError(
-            f"{folder}: cannot be written to ({error.strerror}). Name a folder in "
-            "which you may write."
-        ) from error
 
 
 class DoneFiles:

@@ -58,7 +58,7 @@ def classes_table(
 def images_table(images: Sequence[ImageScore]) -> str:
     """Returns the scores by image, the worst first; those without a score last."""
     order = ranked(images)
-    order += [place for place in range(len(images)) if place not in set(order)]
+    order += sorted(set(range(len(images))) - set(order))
     rows = []
     for place in order:
         one = images[place]

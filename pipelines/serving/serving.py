@@ -41,6 +41,11 @@ def serve(config: ServeConfig) -> None:
         launch.url,
         launch.grpc_url,
     )
+    if launch.is_open:
+        _LOGGER.warning(
+            "Warning: it listens on every address of this machine, and asks for no "
+            "login. Where others can reach it, let a firewall keep them away."
+        )
     with _process_until_signal(launch.command) as (process, was_asked):
         while process.poll() is None and not _is_available(launch.url):
             time.sleep(_POLL_SECONDS)

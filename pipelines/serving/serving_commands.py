@@ -11,7 +11,7 @@ from pathlib import Path
 
 # Names another image than this one: a pinned version, or your own.
 IMAGE_VARIABLE = "TF_SERVING_IMAGE"
-# A server must be as new as the TensorFlow that exported; this tag always is.
+# A server must be as new as the TensorFlow that exported; this tag is, pulled anew.
 IMAGE = "tensorflow/serving:latest"
 MONITORING_FILE = Path(__file__).with_name("monitoring.config")
 SETTINGS = (
@@ -85,6 +85,7 @@ def docker_command(
         program,
         "run",
         "--rm",
+        *(["--pull=always"] if image == IMAGE else []),
         # The image starts with a shell script, and the first process of a container
         # gets no signal that it does not ask for: without this it would not end.
         "--init",
@@ -123,6 +124,8 @@ def development_command(
     """
     return (
         program,
+        # Else a folder `pipelines` in the working folder would be run instead.
+        "-P",
         "-m",
         "pipelines.dev_server",
         f"--model={source.config_file or source.folders[0]}",

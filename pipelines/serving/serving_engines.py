@@ -46,6 +46,7 @@ class Launch:
         command: the program and its arguments.
         url: where the model answers, http://HOST:PORT/v1/models/NAME.
         grpc_url: where it answers over gRPC, grpc://HOST:PORT/NAME.
+        is_open: it listens on every address of this machine.
     """
 
     engine: str
@@ -53,6 +54,7 @@ class Launch:
     command: tuple[str, ...]
     url: str
     grpc_url: str
+    is_open: bool = False
 
 
 def plan_launch(config: ServeConfig) -> Launch:
@@ -78,11 +80,12 @@ def plan_launch(config: ServeConfig) -> Launch:
         command = program_command(program, source, rest_port, grpc_port)
     else:
         command = docker_command(program, source, host, rest_port, grpc_port)
-    reachable = bracketed("127.0.0.1" if host in ("0.0.0.0", "::") else host)
+    is_open = host in ("0.0.0.0", "::")
+    reachable = bracketed("127.0.0.1" if is_open else host)
     name = urllib.parse.quote(source.name)
     url = f"http://{reachable}:{rest_port}/v1/models/{name}"
     grpc_url = f"grpc://{reachable}:{grpc_port}/{name}"
-    return Launch(engine, reason, command, url, grpc_url)
+    return Launch(engine, reason, command, url, grpc_url, is_open)
 
 
 def served_source(path: Path) -> Source:

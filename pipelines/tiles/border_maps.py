@@ -4,11 +4,11 @@ import numpy as np
 
 from keras_unet import border_weights
 from pipelines.dataset import Dataset, mask_values
-from pipelines.dataset.derived_images import DerivedImage
 from pipelines.dataset.mask_values import MaskCoding
 from pipelines.images import ArrayCache, ArrayImage, WindowedImage, file_key
 from pipelines.images.cache import Fill
 from pipelines.images.components import label_components
+from pipelines.images.derived import DerivedImage
 
 # Side of the parts in which a whole map is computed.
 PART = 1024

@@ -15,7 +15,7 @@ from pipelines.tiles.positions import sample_positions
 
 # Instead of a slot: the tile is centred on a pixel of a rarer class.
 RARE = -1
-NUM_WORDS = 4
+NUM_WORDS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Places:
             words: NUM_WORDS random numbers of 63 bits.
         """
         if slot == RARE:
-            index, (row, column) = self._rare_pixel(*words[:3])
+            index, (row, column) = self._rare_pixel(words[0], words[1], words[4])
         else:
             index = int(np.searchsorted(self._slots_until, slot, side="right"))
             row, column = words[0], words[1]

@@ -1,6 +1,7 @@
 """The windows of images, masks and weight maps that tiles are cut from."""
 
 import functools
+import threading
 
 import numpy as np
 import tensorflow as tf
@@ -45,12 +46,20 @@ class TileWindows:
         if sigma is not None:
             self._types.append(tf.float32)
 
-        @functools.lru_cache(OPEN_IMAGES)
-        def sources(index: int) -> list[WindowedImage]:
+        # Without a cache what is dropped would be decoded or computed again.
+        @functools.lru_cache(None if cache is None else OPEN_IMAGES)
+        def opened_once(index: int) -> list[WindowedImage]:
             opened = [dataset.open_image(index, cache), dataset.open_mask(index, cache)]
             if sigma is not None:
                 opened.append(open_closeness(dataset, index, sigma, cache))
             return opened
+
+        locks = [threading.Lock() for _ in dataset.pairs]
+
+        def sources(index: int) -> list[WindowedImage]:
+            # Two threads would compute the same weight map.
+            with locks[index]:
+                return opened_once(index)
 
         self._sources = sources
 

@@ -35,8 +35,6 @@ NO_AUGMENTATION = StreamConfig(
     contrast=0,
     rare_share=0,
 )
-# Of the cache that a stream of its own makes.
-CACHE_BYTES = 10 * 2**30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +63,8 @@ def tile_shape(tile_size: int, depth: int, variant: str) -> TileShape:
 def training_tiles(images: str, masks: str, **settings: Any) -> tf.data.Dataset:
     """Returns an endless stream of training tiles from image files.
 
-    The images are checked first. What is decoded or computed once is kept in a
-    temporary folder that goes with the process.
+    The images are checked first. What is decoded or computed once is kept on disk, by
+    default in a temporary folder that goes with the process (see `cache_folder`).
 
     Args:
         images: a file, a folder, a glob or a multi-page TIFF.
@@ -82,7 +80,7 @@ def training_tiles(images: str, masks: str, **settings: Any) -> tf.data.Dataset:
     """
     config = TilesConfig(images=images, masks=masks, **settings)
     shape = tile_shape(config.tile_size, config.depth, config.variant)
-    cache = ArrayCache(_temporary_folder().name, CACHE_BYTES)
+    cache = _cache(config)
     return tile_stream(
         load_dataset(config, cache=cache),
         shape,
@@ -91,6 +89,13 @@ def training_tiles(images: str, masks: str, **settings: Any) -> tf.data.Dataset:
         config=config,
         cache=cache,
     )
+
+
+def _cache(config: TilesConfig) -> ArrayCache | None:
+    if config.cache_gigabytes == 0:
+        return None
+    folder = config.cache_folder or _temporary_folder().name
+    return ArrayCache(folder, int(config.cache_gigabytes * 1e9))
 
 
 @functools.cache
@@ -123,7 +128,8 @@ def tile_stream(
         seed: of places and changes.
         config: changes, share of rarer classes and weights; none by default.
         start: number of the first tile, in the stream of all workers.
-        num_tiles: where the stream ends, counted from tile 0; endless by default.
+        num_tiles: where the stream ends, counted from tile 0; endless by default. Of
+            the last tiles those that do not fill a batch are left out.
         worker: number of this worker, from 0 on.
         num_workers: worker k has the tiles whose number is k modulo `num_workers`.
         cache: of decoded images and weight maps; without one they are kept in memory.
@@ -135,8 +141,9 @@ def tile_stream(
         for more, 0 where pixels are ignored; float32 (batch, mask_size, mask_size, 1).
 
     Raises:
-        ValueError: class weights do not fit the classes.
+        ValueError: class weights do not fit the classes, or a number is out of range.
     """
+    _check_numbers(batch_size, start, num_tiles, worker, num_workers)
     weights = pixel_weights(dataset, config)
     window_size = shape.image_size + 2 * augment.halo(config, shape.image_size)
     rare_share = config.rare_share
@@ -160,6 +167,22 @@ def tile_stream(
     # One batch shape, so that the training step is traced once.
     stream = stream.batch(batch_size, drop_remainder=True)
     return stream.prefetch(tf.data.AUTOTUNE)
+
+
+def _check_numbers(
+    batch_size: int, start: int, num_tiles: int | None, worker: int, num_workers: int
+) -> None:
+    least = {"batch_size": (batch_size, 1), "num_workers": (num_workers, 1)}
+    least |= {"start": (start, 0), "worker": (worker, 0)}
+    least |= {"num_tiles": (1 if num_tiles is None else num_tiles, 1)}
+    for name, (value, bound) in least.items():
+        if value < bound:
+            raise ValueError(f"{name} must be at least {bound}, got {value}.")
+    if worker >= num_workers:
+        raise ValueError(
+            f"worker must be less than num_workers, {num_workers}, got {worker}: "
+            "workers are numbered from 0 on."
+        )
 
 
 class _Changes:

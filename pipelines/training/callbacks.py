@@ -138,7 +138,13 @@ class Validator(keras.callbacks.Callback):
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.history)
-        write_bytes_atomically(self._path, text.getvalue().encode())
+        try:
+            write_bytes_atomically(self._path, text.getvalue().encode())
+        except OSError as error:
+            raise ValueError(
+                f"{self._path} cannot be written ({error.strerror or error}). Free "
+                "some space and go on with --resume."
+            ) from error
 
     def _log(self, row: dict[str, float], result: Validation) -> None:
         self._write_history()

@@ -143,7 +143,10 @@ def _tiles(
     size = geometry.nearest_input_sizes(wanted, depth, config.variant)[-1]
     if config.variant == "paper":
         yield Choice("tile_size", size, "as in the paper")
-        yield Choice("batch_size", 1, "as in the paper: large tiles instead of many")
+        reason = "as in the paper: large tiles instead of many"
+        if config.devices > 1:
+            reason = "one for each device: large tiles instead of many"
+        yield Choice("batch_size", config.devices, reason)
         return
     if size < PADDED_TILE_SIZE:
         side = int(np.median([min(f.height, f.width) for f in dataset.facts]))
@@ -152,6 +155,8 @@ def _tiles(
         yield Choice("tile_size", size, "much context, and several places a step")
     size = config.tile_size or size
     batch = min(LARGEST_BATCH, max(1, round(BATCH_PIXELS / size**2)))
+    # Each device has as many.
+    batch = -(-batch // config.devices) * config.devices
     yield Choice("batch_size", batch, "about half a million pixels a step")
 
 

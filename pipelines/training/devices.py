@@ -5,6 +5,26 @@ import tensorflow as tf
 from pipelines.config import FitConfig
 
 
+def check_devices(count: int) -> list[str]:
+    """Returns the names of the devices that a training is shared between.
+
+    Args:
+        count: how many.
+
+    Raises:
+        ValueError: there are not so many.
+    """
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    found = [device.name for device in tf.config.list_logical_devices(kind)]
+    if count > len(found):
+        raise ValueError(
+            f"devices is {count}, but TensorFlow sees {len(found)} {kind}"
+            f"{'s' if len(found) > 1 else ''}. Lower it, or make more of them visible "
+            "(CUDA_VISIBLE_DEVICES)."
+        )
+    return found[:count]
+
+
 def strategy(config: FitConfig, batch_size: int) -> tf.distribute.Strategy:
     """Returns how a model is to be trained: on one device, or a copy on each of some.
 
@@ -23,17 +43,10 @@ def strategy(config: FitConfig, batch_size: int) -> tf.distribute.Strategy:
     count = config.devices
     if count == 1:
         return tf.distribute.get_strategy()
-    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    found = [device.name for device in tf.config.list_logical_devices(kind)]
-    if count > len(found):
-        raise ValueError(
-            f"devices is {count}, but TensorFlow sees {len(found)} {kind}"
-            f"{'s' if len(found) > 1 else ''}. Lower it, or make more of them visible "
-            "(CUDA_VISIBLE_DEVICES)."
-        )
+    found = check_devices(count)
     if batch_size % count:
         raise ValueError(
             f"A batch of {batch_size} tiles cannot be shared evenly by {count} devices."
             f" Set batch_size to a multiple of {count}."
         )
-    return tf.distribute.MirroredStrategy(found[:count])
+    return tf.distribute.MirroredStrategy(found)

@@ -111,13 +111,17 @@ def make_optimizer(config: FitConfig, learning_rate: float) -> Any:
     return _construct(target, arguments, config.optimizer)
 
 
-def check_optimizer(config: FitConfig, learning_rate: float) -> None:
-    """Checks that the optimizer can do a step; some fail only then.
+def check_paths(config: FitConfig) -> None:
+    """Checks what can be known of loss and optimizer before the data are read.
 
     Raises:
-        ValueError: it cannot, or cannot be made.
+        ValueError: a path names nothing, or the optimizer cannot be made or do a step
+            (some fail only then).
     """
-    _try_step(make_optimizer(config, learning_rate), config.optimizer)
+    if config.loss is not None:
+        import_path.parse(config.loss)
+    rate = 1e-3 if config.learning_rate is None else config.learning_rate
+    _try_step(make_optimizer(config, rate), config.optimizer)
 
 
 def _parameters(target: Any, path: str) -> set[str]:
@@ -150,16 +154,37 @@ class _FunctionLoss(keras.losses.Loss):
 
 
 def _try_step(optimizer: Any, path: str) -> None:
-    """Raises ValueError unless the optimizer can do a step."""
+    """Raises ValueError unless the optimizer can do a step, and go on from any."""
     layer = keras.layers.Dense(1, kernel_initializer="zeros")
     layer.build((None, 1))
     gradients = [np.ones(v.shape, "float32") for v in layer.trainable_variables]
     gradients = [tf.constant(gradient) for gradient in gradients]
+    numbers = []
     try:
-        pairs = zip(gradients, layer.trainable_variables, strict=True)
-        optimizer.apply_gradients(pairs)
+        # What is built at the first step does not change at the second.
+        for _ in range(2):
+            pairs = zip(gradients, layer.trainable_variables, strict=True)
+            optimizer.apply_gradients(pairs)
+            numbers.append(_plain_numbers(optimizer))
     except Exception as error:
         raise ValueError(f"{path!r} cannot do a step: {error}") from error
+    first, second = numbers
+    changed = [name for name, value in second.items() if first.get(name) != value]
+    if changed:
+        raise ValueError(
+            f"{path!r} counts steps in {', '.join(changed)}, which is no variable, so "
+            "that no checkpoint has it and a training could not go on. Make it a "
+            "tf.Variable, or choose another optimizer."
+        )
+
+
+def _plain_numbers(optimizer: Any) -> dict[str, float]:
+    """Returns the attributes that are numbers of Python."""
+    return {
+        name: value
+        for name, value in vars(optimizer).items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
 
 
 def _example(num_channels: int) -> tuple[np.ndarray, np.ndarray]:

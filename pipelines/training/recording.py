@@ -17,12 +17,14 @@ from pipelines.overlap_tile import Net
 from pipelines.scores.image_scores import extremes
 from pipelines.training import precision
 from pipelines.training.callbacks import Validator
-from pipelines.training.run_plan import RunPlan
-from pipelines.validation import Validation, pictures_of, validate
+from pipelines.training.run_plan import RunPlan, decoded_images
+from pipelines.validation import Parts, Validation, pictures_of, validate
 
 logger = logging.getLogger(__name__)
 
 NUM_PICTURES = 4
+# Pixels of a side; larger held-out images are validated in parts.
+LARGEST_PART = 2048
 # Of the worst held-out images in the report, and of the best.
 NUM_EXTREMES = 2
 
@@ -47,6 +49,7 @@ class Recorder:
         with precision.policy("float32"):
             self._model = keras_unet.build_unet(**plan.network)
         self._net = Net(self._model)
+        self._parts = Parts(LARGEST_PART, decoded_images(config))
         self.record = run_folder.RunRecord(
             settings=dataclasses.asdict(plan.settled(config)),
             network=plan.network,
@@ -116,11 +119,12 @@ class Recorder:
             if other != kept:
                 other.unlink()
 
-    def give_up(self, *, can_go_on: bool = True) -> None:
+    def give_up(self, *, can_go_on: bool = True, was_stopped: bool = False) -> None:
         """Says what is left of a training that was stopped or failed.
 
         Args:
             can_go_on: it would come to another end if it went on.
+            was_stopped: from without; what it has done so far was right.
         """
         folder = self.path / run_folder.CHECKPOINT
         if any(folder.glob("step_*")) or self.record.best:
@@ -128,6 +132,12 @@ class Recorder:
             best = "no model yet" if step is None else f"the best model, of step {step}"
             more = "Go on with --resume." if can_go_on else "It cannot go on."
             logger.info("%s holds %s. %s", self.path, best, more)
+        elif was_stopped:
+            logger.info(
+                "%s holds no checkpoint yet. Go on with --resume, which starts at "
+                "step 0.",
+                self.path,
+            )
         else:
             shutil.rmtree(self.path)
             logger.info("No model was saved; %s is removed.", self.path)
@@ -145,7 +155,9 @@ class Recorder:
             title=f"Run {self.path.name}",
             record=self.record,
             history=validator.history,
-            pictures=list(pictures_of(self._net, held_out, notes, threshold)),
+            pictures=list(
+                pictures_of(self._net, held_out, notes, threshold, self._parts)
+            ),
             validation=found,
         )
 
@@ -156,6 +168,7 @@ class Recorder:
             loss=loss,
             threshold=threshold,
             num_pictures=NUM_PICTURES,
+            parts=self._parts,
         )
 
     def _best_model(self) -> pathlib.Path:

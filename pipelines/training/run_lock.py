@@ -1,12 +1,12 @@
 """One process at a time trains in a run folder."""
 
 import contextlib
-import fcntl
 import os
 import pathlib
 from collections.abc import Iterator
 
 from pipelines import run_folder
+from pipelines.images.file_locks import try_lock
 
 
 @contextlib.contextmanager
@@ -22,13 +22,11 @@ def held(path: pathlib.Path) -> Iterator[None]:
     # The folder itself is locked: no file stays behind.
     descriptor = os.open(path / run_folder.CHECKPOINT, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not try_lock(descriptor):
             raise ValueError(
                 f"{path}: another process is training this run. Wait until it ends, "
                 "or stop it, and go on with --resume."
-            ) from error
+            )
         yield
     finally:
         os.close(descriptor)

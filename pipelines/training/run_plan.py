@@ -9,7 +9,7 @@ from pipelines import tiles
 from pipelines.config import FitConfig, Precision
 from pipelines.dataset import Dataset, load_dataset, split, warn_of_leaks
 from pipelines.images import ArrayCache
-from pipelines.training import choices, objectives
+from pipelines.training import choices, devices, objectives
 from pipelines.training.choices import Choice
 
 # Beside the run folders that share it; may be removed at any time.
@@ -85,6 +85,7 @@ def plan_run(config: FitConfig) -> RunPlan:
     Raises:
         ValueError: data or settings do not fit; nothing is written.
     """
+    _check_settings(config)
     training_set, validation_set = _load(config)
     warn_of_leaks(training_set, validation_set)
     made = tuple(choices.choose(config, training_set))
@@ -141,7 +142,9 @@ def _load(config: FitConfig) -> tuple[Dataset, Dataset]:
             "learn. Name masks that mark the objects."
         )
     if config.validation_images is None or config.validation_masks is None:
-        return split(dataset, config.validation_stems)
+        parts = split(dataset, config.validation_stems)
+        _check_parts(*parts)
+        return parts
     held_out = load_dataset(
         dataclasses.replace(config, mask_kind=dataset.coding.kind),
         images=config.validation_images,
@@ -158,7 +161,33 @@ def _load(config: FitConfig) -> tuple[Dataset, Dataset]:
             f"{config.validation_masks}: {held_out.coding.num_classes} classes, but "
             f"the training masks have {dataset.coding.num_classes}. Train on all."
         )
+    _check_parts(dataset, held_out)
     return dataset, held_out
+
+
+def _check_settings(config: FitConfig) -> None:
+    """Finds what is wrong whatever the data are, before hours of reading them."""
+    objectives.check_paths(config)
+    if config.devices > 1:
+        devices.check_devices(config.devices)
+    if config.tile_size is not None and config.depth is not None:
+        tiles.tile_shape(config.tile_size, config.depth, config.variant)
+
+
+def _check_parts(training_set: Dataset, held_out: Dataset) -> None:
+    """Raises ValueError where there is nothing to learn, or nothing to validate on."""
+    if len(training_set.classes_found) < 2:
+        raise ValueError(
+            f"{training_set.pairs[0].mask.name}: of the {len(training_set.pairs)} "
+            "masks to train on all pixels are of one class; there is nothing to "
+            "learn. Hold out other images (validation_stems)."
+        )
+    if not held_out.classes_found:
+        raise ValueError(
+            f"{held_out.pairs[0].mask.name}: of the {len(held_out.pairs)} masks that "
+            "are held out all pixels are ignored; there is nothing to validate on. "
+            "Hold out other images (validation_stems)."
+        )
 
 
 def _network_arguments(config: FitConfig, dataset: Dataset) -> dict[str, Any]:

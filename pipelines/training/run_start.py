@@ -18,7 +18,9 @@ logger = logging.getLogger(__name__)
 
 STATE = "run.json"
 # What may differ when a run goes on: it changes no number.
-FREE = ("resume", "plan_only", "run_dir", "checkpoint_minutes", "cache_gigabytes")
+FREE = ("resume", "plan_only", "run_dir", "checkpoint_minutes", "cache_gigabytes") + (
+    "gradient_checkpointing",
+)
 
 
 @dataclasses.dataclass(frozen=True)

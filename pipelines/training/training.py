@@ -3,13 +3,13 @@
 import dataclasses
 import logging
 import pathlib
-import shutil
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 import keras_unet
+from keras_unet.gradient_checkpointing import CheckpointedUNet
 from pipelines import run_folder, tiles
 from pipelines.config import FitConfig
 from pipelines.tiles.stream_errors import readable
@@ -84,7 +84,11 @@ def fit(config: FitConfig) -> FitResult:
     if state is not None and state.finished:
         logger.info("%s is finished already; nothing is done.", config.run_dir)
         return _finished(config)
+    if state is None and config.init_from is not None:
+        run_folder.load_record(pathlib.Path(config.init_from))
     plan = plan_run(config)
+    if state is None and config.init_from is not None:
+        check_starting_weights(plan.network, config.init_from)
     logger.info("%s", plan.headline())
     if config.plan_only:
         return FitResult(config.run_dir, 0, {}, None, plan.choices)
@@ -112,8 +116,6 @@ def _starting_model(
     Raises:
         ValueError: the weights of the other run do not fit.
     """
-    if init_from is not None:
-        check_starting_weights(plan.network, init_from)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -178,7 +180,9 @@ def _train(
             # The stream is shuffled by its own numbers; Keras cannot shuffle a Dataset.
             model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
     except BaseException as error:
-        recorder.give_up(can_go_on=not isinstance(error, Diverged))
+        # Ctrl-C and SIGTERM are no Exception.
+        stopped, lost = not isinstance(error, Exception), isinstance(error, Diverged)
+        recorder.give_up(can_go_on=not lost, was_stopped=stopped)
         if isinstance(error, tf.errors.OpError):
             raise readable(error) from error
         raise
@@ -200,13 +204,12 @@ def _finish(
     validator: Validator,
     plan: RunPlan,
 ) -> FitResult:
-    """Writes the report and notes the end; removes a run that came to nothing."""
+    """Writes the report and notes the end."""
     if not recorder.record.best:
-        # Going on would come to the same end at once.
-        shutil.rmtree(path)
         raise ValueError(
-            "The validation loss was never a finite number, so no model is saved. "
-            "Lower learning_rate, or set precision to float32."
+            f"{path}: the validation loss was never a finite number, so no model is "
+            "saved; history.csv has what it was. Lower learning_rate, or set precision "
+            "to float32, and fit into another run_dir."
         )
     recorder.write_report(validator)
     run_start.finish(path)
@@ -215,11 +218,12 @@ def _finish(
 
 
 def _compiled_model(config: FitConfig, plan: RunPlan) -> keras.Model:
-    objectives.check_optimizer(config, plan.learning_rate)
     shared = devices.strategy(config, plan.batch_size)
     with precision.policy(plan.precision), shared.scope():
         optimizer = objectives.make_optimizer(config, plan.learning_rate)
         model = keras_unet.build_unet(**plan.network)
+        if config.gradient_checkpointing:
+            model = CheckpointedUNet(model.input, model.output)
         model.compile(optimizer=optimizer, loss=plan.loss)
     return model
 

@@ -52,6 +52,11 @@ def test_models_are_read_only(compose):
     assert all(volume["read_only"] for volume in volumes)
 
 
+def test_the_key_of_the_front_is_not_in_the_server(compose):
+    sources = [v["source"] for v in compose["services"]["serving"]["volumes"]]
+    assert not any((DEPLOY / source / "nginx").exists() for source in sources)
+
+
 def test_only_the_front_is_reached_from_outside(compose):
     assert "ports" not in compose["services"]["serving"]
     assert compose["services"]["serving"]["networks"] == ["inside"]
@@ -60,9 +65,9 @@ def test_only_the_front_is_reached_from_outside(compose):
 
 
 def test_configuration_files_are_those_of_the_package():
-    monitoring = DEPLOY / "monitoring.config"
+    monitoring = DEPLOY / "config/monitoring.config"
     assert monitoring.read_text() == MONITORING_FILE.read_text()
-    (config,) = read_config_file(DEPLOY / "models.config")
+    (config,) = read_config_file(DEPLOY / "config/models.config")
     assert (config.name, str(config.base_path)) == ("cells", "/models/cells")
 
 

@@ -70,10 +70,11 @@ def test_start_waits_for_load_and_warm_up(container):
 
 
 def test_end_waits_for_requests_under_way(pod, container):
+    # The server itself waits for nothing.
     seconds = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert seconds >= 5
     longest = int(flags(container)["rest_api_timeout_in_ms"]) / 1000
-    assert pod["terminationGracePeriodSeconds"] >= seconds + longest
+    assert seconds >= longest + 10
+    assert pod["terminationGracePeriodSeconds"] > seconds
 
 
 def test_models_are_read_only_and_nothing_runs_as_root(pod, container):

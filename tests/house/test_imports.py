@@ -34,8 +34,10 @@ VERBS_ONLY = ("cli", "demonstration")
 NETWORK = {
     "unet": {"blocks", "layers", "geometry"},
     "blocks": {"layers", "geometry"},
-    "layers": {"geometry", "fused_normalization"},
-    "fused_normalization": set(),
+    "gradient_checkpointing": {"layers", "recomputing"},
+    "layers": {"geometry", "fused_normalization", "recomputing"},
+    "fused_normalization": {"recomputing"},
+    "recomputing": set(),
     "geometry": set(),
     "border_weights": set(),
     "losses": {"loss_functions", "loss_sums", "mask_loss"},

@@ -85,13 +85,11 @@ def test_model_and_record_appear_together_or_not_at_all(
     before = [(path / name).read_bytes() for name in ("model.keras", "config.json")]
     record = dataclasses.replace(run_folder.load_record(path), threshold=0.9)
     (tmp_path / "other.keras").write_bytes(b"other")
-    copied = run_folder.shutil.copyfile
 
-    def fail(source, target):
-        copied(source, target)
+    def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(run_folder.shutil, "copyfile", fail)
+    monkeypatch.setattr(run_folder, "flush_to_disk", fail)
     with pytest.raises(OSError, match="disk full"):
         run_folder.publish(path, tmp_path / "other.keras", record)
     after = [(path / name).read_bytes() for name in ("model.keras", "config.json")]

@@ -217,6 +217,9 @@ class FakeServer:
 
         return [VersionState(1, "AVAILABLE", "")]
 
+    def answering_version(self):
+        return 1
+
     def predict(self, signature, inputs):
         self.asked += 1
         answer = self.answers.pop(0) if self.answers else {"": np.ones(1)}

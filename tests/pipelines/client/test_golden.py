@@ -11,7 +11,6 @@ from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.golden import FILE, check_golden, compare, decoded
-from pipelines.client.pool import ServerPool
 
 
 def tensor(array, **more):
@@ -72,16 +71,16 @@ def saved_model(segmenter, tmp_path, random, mask_of):
 
 
 @pytest.fixture(params=["rest", "grpc"])
-def pool(request, rest_url, grpc_url):
+def server(request, rest_url, grpc_url):
     url = rest_url if request.param == "rest" else grpc_url
-    pool = ServerPool([connect(*parse_addresses(url), 30.0)], 0)
-    yield pool
-    pool.close()
+    server = connect(*parse_addresses(url), 30.0)
+    yield server
+    server.close()
 
 
-def test_answers_that_agree_are_counted(saved_model, pool):
-    report = check_golden(pool, saved_model(FLOATS, SIXTEEN))
-    if pool.servers[0].address.is_grpc:
+def test_answers_that_agree_are_counted(saved_model, server):
+    report = check_golden([server], 0, saved_model(FLOATS, SIXTEEN))
+    if server.address.is_grpc:
         assert report.answered == ("file", "floats", "sixteen bits")
         assert "3 golden requests of version 1" in str(report)
     else:
@@ -90,12 +89,12 @@ def test_answers_that_agree_are_counted(saved_model, pool):
         assert "sixteen bits" in str(report)
 
 
-def test_differences_are_named_with_their_size(saved_model, pool):
+def test_differences_are_named_with_their_size(saved_model, server):
     wrong = json.loads(json.dumps(FLOATS))
     wrong["outputs"]["probability"]["tolerance"] = 1e-5
     missing = {**FLOATS, "name": "other", "signature": "nope"}
     with pytest.raises(ValueError) as raised:
-        check_golden(pool, saved_model(wrong, missing))
+        check_golden([server], 0, saved_model(wrong, missing))
     text = str(raised.value)
     assert "2 differences" in text
     assert "floats: probability differs in 2 of 2 values, by up to 0.0001" in text
@@ -107,26 +106,42 @@ def test_server_that_is_gone_ends_the_check(saved_model, fake_server):
         [{"": np.ones(1)}, ServerFailure("gone", Kind.UNREACHABLE)], "one"
     )
     with pytest.raises(ServerFailure, match="gone"):
-        check_golden(ServerPool([server], 0), saved_model())
+        check_golden([server], 0, saved_model())
 
 
-def test_version_that_is_served_is_compared(saved_model, pool):
+def test_version_that_is_served_is_compared(saved_model, server):
     folder = saved_model(FLOATS)
     shutil.copytree(folder / "1", folder / "2")
     (folder / "2" / FILE).unlink()
-    assert check_golden(pool, folder).version == 1
+    assert check_golden([server], 0, folder).versions == (1,)
 
 
-def test_export_without_a_golden_file_is_told(saved_model, pool, tmp_path):
+def test_each_server_is_asked(saved_model, server, fake_server):
+    report = check_golden([server, server], 0, saved_model())
+    assert report.versions == (1, 1)
+    assert "version 1 are answered as by the export by each of 2 servers" in str(report)
+    other = fake_server(name="other")
+    with pytest.raises(ValueError, match="//other/v1/models/toy: 1 differences"):
+        check_golden([server, other], 0, saved_model())
+
+
+def test_another_export_s_folder_is_told(saved_model, server):
+    folder = saved_model()
+    (folder / "1").rename(folder / "5")
+    with pytest.raises(ValueError, match="version 1 answers, but .* holds 5"):
+        check_golden([server], 0, folder)
+
+
+def test_export_without_a_golden_file_is_told(saved_model, server, tmp_path):
     folder = saved_model()
     (folder / "1" / FILE).unlink()
     with pytest.raises(ValueError, match=r"golden\.json cannot be read"):
-        check_golden(pool, folder)
+        check_golden([server], 0, folder)
     saved_model(form=9)
     with pytest.raises(ValueError, match="format 9, expected 1"):
-        check_golden(pool, folder)
+        check_golden([server], 0, folder)
     with pytest.raises(ValueError, match="holds no version"):
-        check_golden(pool, tmp_path)
+        check_golden([server], 0, tmp_path)
 
 
 def test_tensors_are_read_as_they_were_written():

@@ -25,6 +25,12 @@ def test_states_are_those_of_the_versions(rest_url):
     assert server(rest_url).states() == [VersionState(1, "AVAILABLE", "")]
 
 
+def test_the_version_that_answers_is_told(rest_url):
+    assert server(rest_url).answering_version() == 1
+    with pytest.raises(ServerFailure, match="Servable not found"):
+        server(f"{rest_url}/versions/9").answering_version()
+
+
 def test_numbers_travel_by_rows(rest_url):
     image = np.zeros((2, 1, 3, 1), np.float32)
     outputs = server(rest_url).predict("serving_default", {"image": image})
@@ -69,9 +75,13 @@ def test_answer_without_predictions_has_no_outputs(stub, answer):
     "status, kind, hint",
     [
         (400, Kind.REFUSED, "Convert or remove the image"),
+        (401, Kind.REFUSED, "Set KERAS_UNET_TOKEN"),
         (404, Kind.REFUSED, "Correct the model's name"),
+        (413, Kind.REFUSED, "Send smaller images"),
         (429, Kind.BUSY, "Look at the server's messages"),
         (500, Kind.REFUSED, "Look at the server's messages"),
+        (502, Kind.UNREACHABLE, "Look at the server's messages"),
+        (504, Kind.LATE, "Look at the server's messages"),
         (503, Kind.BUSY, "Look at the server's messages"),
     ],
 )

@@ -9,8 +9,10 @@ import PIL.Image
 import pytest
 import tifffile
 
-from pipelines.client import segment, segment_image
+from pipelines.client import segment, segment_image, segmenting
+from pipelines.client.about import About
 from pipelines.config import SegmentConfig
+from pipelines.images import ArrayImage
 
 
 def png(array):
@@ -82,6 +84,24 @@ def test_image_beyond_the_limit_is_cut_and_stitched(
     run(url, images, tmp_path / "masks")
     np.testing.assert_array_equal(read(tmp_path / "masks/b.png"), mask_of(large))
     assert len(list((tmp_path / "masks").iterdir())) == 2
+
+
+def test_alpha_of_a_large_image_is_left_out_as_of_a_small_one(
+    url, random, tmp_path, mask_of, limit
+):
+    grey = random.integers(0, 256, (150, 130, 2)).astype(np.uint8)
+    assert grey[..., 0].size > limit
+    PIL.Image.fromarray(grey, "LA").save(tmp_path / "a.png")
+    run(url, tmp_path / "a.png", tmp_path / "masks")
+    found = read(tmp_path / "masks/a.png")
+    np.testing.assert_array_equal(found, mask_of(np.ascontiguousarray(grey[..., 0])))
+
+
+def test_a_model_of_two_channels_gets_regions(random):
+    pixels = random.integers(0, 256, (4, 5, 2)).astype(np.uint8)
+    image = ArrayImage(pixels, "a")
+    assert not segmenting._goes_whole(image, About(channels=2))
+    assert segmenting._goes_whole(image, About(channels=1))
 
 
 def test_image_that_png_cannot_hold_goes_as_regions(grpc_url, image, tmp_path, mask_of):

@@ -3,6 +3,7 @@ import pytest
 
 from pipelines.client.failures import ServerFailure
 from pipelines.client.server import (
+    Fault,
     VersionState,
     check_available,
     only,
@@ -26,7 +27,9 @@ def test_only_output_may_have_no_name():
 
 
 def test_way_out_follows_the_words():
-    assert "export" in way_out("Signature x not found", missing=True, refused=True)
-    assert "address" in way_out("no model", missing=True, refused=False)
-    assert "image" in way_out("bad file", missing=False, refused=True)
-    assert "messages" in way_out("", missing=False, refused=False)
+    assert "export" in way_out("Signature x not found", Fault.MISSING)
+    assert "address" in way_out("no model", Fault.MISSING)
+    assert "image" in way_out("bad file", Fault.REQUEST)
+    assert "label" in way_out("Unrecognized servable version label: x", Fault.REQUEST)
+    assert "KERAS_UNET_TOKEN" in way_out("Unauthorized", Fault.LOGIN)
+    assert "messages" in way_out("", None)

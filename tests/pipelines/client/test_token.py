@@ -1,6 +1,7 @@
 import contextlib
 
 import pytest
+import requests
 
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.rest import RestServer
@@ -8,6 +9,13 @@ from pipelines.client.token import VARIABLE, authorization
 
 ENCRYPTED = ["https://h/v1/models/x", "grpcs://h:1/x"]
 PLAIN = ["http://h/v1/models/x", "grpc://h:1/x"]
+
+
+def sent(server):
+    """What stands in the header Authorization of a request."""
+    request = requests.Request("GET", server.address.text)
+    prepared = server._session().prepare_request(request)
+    return prepared.headers.get("Authorization")
 
 
 @pytest.mark.parametrize("url", [*ENCRYPTED, *PLAIN])
@@ -23,4 +31,31 @@ def test_rest_sends_it_with_every_request(monkeypatch):
     monkeypatch.setenv(VARIABLE, "secret")
     (address,) = parse_addresses(ENCRYPTED[0])
     with contextlib.closing(RestServer(address, 1.0)) as server:
-        assert server._session().headers["Authorization"] == "Bearer secret"
+        assert sent(server) == "Bearer secret"
+
+
+def test_what_a_netrc_has_for_the_host_is_not_sent(monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("machine h login me password mine\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    (address,) = parse_addresses(ENCRYPTED[0])
+    for token, expected in (("secret", "Bearer secret"), (None, None)):
+        if token:
+            monkeypatch.setenv(VARIABLE, token)
+        else:
+            monkeypatch.delenv(VARIABLE)
+        with contextlib.closing(RestServer(address, 1.0)) as server:
+            assert sent(server) == expected
+
+
+@pytest.mark.parametrize(("host", "proxied"), [("127.0.0.1:1", False), ("h:1", True)])
+def test_no_proxy_stands_before_this_machine(monkeypatch, host, proxied):
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    (address,) = parse_addresses(f"http://{host}/v1/models/x")
+    with contextlib.closing(RestServer(address, 1.0)) as server:
+        session = server._session()
+        settings = session.merge_environment_settings(
+            address.text, {}, None, None, None
+        )
+        assert ("http" in settings["proxies"]) == proxied

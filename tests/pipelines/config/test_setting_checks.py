@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from pipelines.config import setting_checks
+from pipelines.config import FitConfig, setting_checks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,3 +68,14 @@ def test_another_choice_is_named_with_those_there_are():
         setting_checks.check_choice(
             Settings(choice="pink"), "choice", Literal["red", "blue"]
         )
+
+
+def test_a_list_of_texts_becomes_a_tuple():
+    assert fit_settings(validation_stems=["1", "2"]).validation_stems == ("1", "2")
+    hash(fit_settings(class_weights=["1", "2"]))
+    with pytest.raises(ValueError, match="validation_stems must be a tuple"):
+        fit_settings(validation_stems=None)
+
+
+def fit_settings(**changes):
+    return FitConfig(images="i", masks="m", run_dir="r", **changes)

@@ -110,7 +110,7 @@ def test_without_locks_the_rename_decides(tmp_path, monkeypatch):
         (target / "saved_model.pb").write_bytes(b"of another")
         rename(source, target)
 
-    monkeypatch.setattr(publishing, "fcntl", None)
+    monkeypatch.setattr(publishing, "wait_for_lock", lambda file: None)
     monkeypatch.setattr(os, "rename", other_was_faster)
     assert publish(tmp_path, write, None) == 2
     assert (tmp_path / "1" / "saved_model.pb").read_bytes() == b"of another"

@@ -187,3 +187,14 @@ def test_a_key_changes_with_the_file_and_what_else_counts(tmp_path):
     os.utime(path, (5, 5))
     keys.add(file_key(path))
     assert len(keys) == 5
+
+
+def test_the_key_of_a_folder_changes_with_what_is_deep_in_it(tmp_path):
+    chunk = tmp_path / "a.zarr" / "c" / "0"
+    chunk.parent.mkdir(parents=True)
+    chunk.write_bytes(b"1")
+    os.utime(chunk, (5, 5))
+    keys = {file_key(tmp_path / "a.zarr")}
+    chunk.write_bytes(b"2")
+    keys.add(file_key(tmp_path / "a.zarr"))
+    assert len(keys) == 2

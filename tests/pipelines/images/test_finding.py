@@ -37,6 +37,16 @@ def test_a_file_is_one_image(folder):
     assert entry.name == str(folder / "10.png")
 
 
+def test_two_stars_are_folders_of_any_depth(tmp_path):
+    for name in ("a.png", "b/c.png", "b/d/e.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [
+        entry.path for entry in finding.find_images(str(tmp_path / "**" / "*.png"))
+    ]
+    assert [path.name for path in found] == ["a.png", "c.png", "e.png"]
+
+
 def test_a_file_whose_name_looks_like_a_glob_is_that_file(folder):
     (folder / "cell[1].png").write_bytes(imagecodecs.png_encode(GREY))
     assert names(folder / "cell[1].png") == ["cell[1].png"]

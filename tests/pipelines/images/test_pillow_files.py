@@ -54,6 +54,17 @@ def test_a_palette_is_colours_in_an_image_and_indices_in_a_mask(tmp_path):
     )
 
 
+def test_of_a_camera_s_jpeg_the_photograph_is_read(tmp_path, colour):
+    first, second = PIL.Image.fromarray(colour), PIL.Image.fromarray(255 - colour)
+    first.save(tmp_path / "a.mpo", save_all=True, append_images=[second])
+    path = (tmp_path / "a.mpo").rename(tmp_path / "a.jpg")
+    with PIL.Image.open(path) as picture:
+        assert picture.n_frames == 2
+        expected = np.asarray(picture)
+    image = open_by_pillow(path, "a", None, as_mask=False)
+    np.testing.assert_array_equal(image.whole(), expected)
+
+
 def test_a_film_is_refused(tmp_path, colour):
     first, second = PIL.Image.fromarray(colour), PIL.Image.fromarray(255 - colour)
     first.save(tmp_path / "a.webp", save_all=True, append_images=[second])

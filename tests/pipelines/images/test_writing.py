@@ -66,7 +66,7 @@ def test_a_write_that_fails_leaves_the_file_that_was_there(tmp_path, monkeypatch
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(pathlib.Path, "write_bytes", fail)
+    monkeypatch.setattr(writing.os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         writing.write_bytes_atomically(path, b"after")
     assert [file.name for file in tmp_path.iterdir()] == ["image.png"]
@@ -132,3 +132,18 @@ def test_an_input_is_never_overwritten(tmp_path, out):
     writing.write_image(image, np.zeros((2, 2), "uint8"))
     with pytest.raises(ValueError, match="is an input"):
         writing.output_paths([ImageEntry(image)], out.format(folder))
+
+
+def test_a_folder_is_made_or_refused(tmp_path):
+    writing.check_writable(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="file/b: cannot be written to"):
+        writing.check_writable(tmp_path / "file" / "b")
+
+
+def test_a_file_can_be_replaced_but_no_folder(tmp_path):
+    writing.check_replaceable(tmp_path / "a" / "scores.json")
+    assert (tmp_path / "a").is_dir()
+    with pytest.raises(ValueError, match=r"a is a folder; name a file"):
+        writing.check_replaceable(tmp_path / "a")

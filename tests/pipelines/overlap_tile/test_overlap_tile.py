@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies
 
 from keras_unet import geometry
-from pipelines.overlap_tile import overlap_tile
+from pipelines.overlap_tile import tile_plan
 from pipelines.overlap_tile.overlap_tile import Net, net_geometry, segment
 
 SIZES = strategies.integers(1, 100)
@@ -74,7 +74,7 @@ def test_the_full_depth_of_four_is_exact_too(random_net, random, variant):
 def changed_plan(monkeypatch, change):
     plan_side = geometry.plan_side
     monkeypatch.setattr(
-        overlap_tile.geometry,
+        tile_plan.geometry,
         "plan_side",
         lambda *arguments: change(plan_side(*arguments)),
     )

@@ -1,17 +1,21 @@
+import tempfile
+
 import numpy as np
 import pytest
 import tifffile
 
 from pipelines import scaling
 from pipelines.images import ImageEntry
+from pipelines.images.writing import write_image
 from pipelines.overlap_tile import Net
+from pipelines.prediction import image_prediction
 from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
 
 
 @pytest.fixture
-def predictor(random_net, tmp_path):
+def predictor(random_net):
     net = Net(random_net("padded", 1))
     return ImagePredictor(
         net=net,
@@ -20,7 +24,6 @@ def predictor(random_net, tmp_path):
         memory=MemoryModel(0, 2, 1, 1),
         budget=2 * 10**8,
         flips=False,
-        cache_folder=tmp_path / "cache",
     )
 
 
@@ -46,3 +49,20 @@ def test_channels_that_do_not_fit_are_named_before_any_work(predictor, tmp_path)
     images = predictor.images([ImageEntry(tmp_path / "a.tif")], lambda pixels: None)
     with pytest.raises(ValueError, match=r"a\.tif: 1 channels expected, got 3"):
         next(images)
+
+
+def test_what_was_decoded_to_disk_goes_with_its_image(
+    predictor, random, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(image_prediction, "MOST_DECODED_BYTES", 100)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    entries = []
+    for number in range(2):
+        pixels = random.integers(0, 256, (30, 20), dtype=np.uint8)
+        write_image(tmp_path / f"{number}.png", pixels)
+        entries.append(ImageEntry(tmp_path / f"{number}.png"))
+    for image in predictor.images(entries, lambda pixels: None):
+        list(image.windows)
+        assert len(list((tmp_path / "temporary").rglob("*.npy"))) == 1
+    assert list((tmp_path / "temporary").iterdir()) == []

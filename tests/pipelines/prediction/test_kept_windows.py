@@ -85,6 +85,16 @@ def test_other_settings_another_plan_and_no_resume_begin_anew(kept):
         assert computed.skipped == 0
 
 
+def test_the_tiles_of_what_is_kept_are_known(kept):
+    assert kept().begun(0, LAYOUT) is None
+    stopped(kept(), 20)
+    assert kept().begun(0, LAYOUT) == 8
+    assert plan_tiles(37, 50, 8, 1, "padded") == PLAN
+    for other in (kept(key="others"), kept(resume=False)):
+        assert other.begun(0, LAYOUT) is None
+    assert kept().begun(1, LAYOUT) is None
+
+
 def test_pages_of_a_stack_are_kept_apart_and_removed_together(kept, tmp_path):
     for page in (0, 1):
         generator = kept().through(page, PLAN, LAYOUT, Computed())

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,16 @@ def test_the_plan_stays_within_the_bound_and_uses_most_of_it(net, model, megabyt
     assert 0.85 * megabytes * MEGABYTE < peak <= megabytes * MEGABYTE
 
 
+def test_tiles_that_were_begun_go_on_where_a_little_is_missing(net, model):
+    plan, peak = planned(net, model, 1500)
+    begun = plan.largest_core
+    assert planned(net, model, 1600)[0] != plan
+    # The process holds a little more or less the next time.
+    for megabytes in (peak / MEGABYTE * 0.97, 1600):
+        assert planned(net, model, megabytes, begun=begun)[0] == plan
+    assert planned(net, model, 800, begun=begun)[1] <= 800 * MEGABYTE
+
+
 def test_an_image_that_fits_is_one_tile(net, model):
     assert planned(net, model, 1500, 600, 500)[0].num_tiles == 1
     assert planned(net, model, 1500, 600, 5000)[0].num_tiles > 1
@@ -44,6 +56,13 @@ def test_more_memory_gives_larger_tiles(net, model):
     plans = [planned(net, model, megabytes)[0] for megabytes in (800, 1000, 2000)]
     pixels = [plan.input_pixels for plan in plans]
     assert pixels == sorted(pixels) and pixels[0] < pixels[-1]
+
+
+def test_features_of_half_the_bytes_allow_larger_tiles(net, model):
+    short = dataclasses.replace(model, feature_bytes=2)
+    plan, peak = planned(net, short, 1000)
+    assert peak <= 1000 * MEGABYTE
+    assert plan.input_pixels > 1.5 * planned(net, model, 1000)[0].input_pixels
 
 
 def test_what_the_image_holds_is_left_to_it(net, model):

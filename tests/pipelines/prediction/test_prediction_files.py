@@ -1,8 +1,10 @@
 import dataclasses
+import os
 import pathlib
 
 import numpy as np
 import pytest
+import zarr
 
 from pipelines.images import ImageEntry
 from pipelines.images.layout import ImageLayout
@@ -10,7 +12,6 @@ from pipelines.prediction.prediction_files import (
     RECORD,
     DoneFiles,
     OutputFile,
-    check_writable,
     plan_files,
 )
 
@@ -89,12 +90,18 @@ def test_too_large_for_a_png_is_a_tiff_unless_chosen():
         dataclasses.replace(file, chosen=True).fitting(large)
 
 
-def test_a_folder_is_made_or_refused(tmp_path):
-    check_writable(tmp_path / "a" / "b")
-    assert list((tmp_path / "a" / "b").iterdir()) == []
-    (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match="file/b: cannot be written to"):
-        check_writable(tmp_path / "file" / "b")
+def test_a_zarr_store_whose_chunks_were_rewritten_is_not_done(tmp_path, random):
+    store, values = tmp_path / "a.zarr", random.integers(0, 9, (8, 8), dtype="uint8")
+    zarr.save_array(str(store), values)
+    (file,) = plan_files([ImageEntry(store)], str(tmp_path / "a.tif"), "auto", True)
+    file.path.write_bytes(b"mask")
+    done = DoneFiles(["mask"])
+    done.mark(file, done.key(file), file.path)
+    assert DoneFiles(["mask"]).find(file) == file.path
+    before = store.stat()
+    zarr.open_array(str(store), mode="r+")[:] = values + 1
+    os.utime(store, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert DoneFiles(["mask"]).find(file) is None
 
 
 def test_done_is_the_same_input_with_the_same_settings(tmp_path):

@@ -57,9 +57,20 @@ def test_command_of_docker():
     )
 
 
+def test_the_newest_image_is_pulled_and_one_s_own_is_not(monkeypatch):
+    def command():
+        return docker_command("docker", ONE, "127.0.0.1", 8501, 8500)
+
+    assert "--pull=always" not in command()
+    monkeypatch.delenv("TF_SERVING_IMAGE")
+    assert "--pull=always" in command()
+    assert "tensorflow/serving:latest" in command()
+
+
 def test_command_of_the_development_server():
     assert development_command("python", ONE, "127.0.0.1", 8501, 8500) == (
         "python",
+        "-P",
         "-m",
         "pipelines.dev_server",
         f"--model={FOLDER}",

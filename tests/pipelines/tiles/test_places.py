@@ -105,7 +105,7 @@ def test_a_rare_tile_holds_a_pixel_of_a_rarer_class(random):
     assert seen[0, (0, 1)] == pytest.approx(100, abs=40)
     assert seen[1, (0, 1)] == pytest.approx(100, abs=40)
     # The pixel at the image's edge is at the tile's edge.
-    assert places.place(RARE, [0, 1, 0, 0]) == Place(1, 48, 48)
+    assert places.place(RARE, [0, 1, 0, 0, 0]) == Place(1, 48, 48)
 
 
 def test_a_rare_pixel_inside_is_in_the_middle_of_its_tile():

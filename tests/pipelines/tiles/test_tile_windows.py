@@ -77,7 +77,10 @@ def test_pixels_cross_in_a_small_type_that_holds_all(make_dataset, dtypes, expec
     assert image.dtype == expected
 
 
-def test_only_a_bounded_number_of_images_stays_open(make_dataset, monkeypatch):
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_bounded_number_of_images_stays_open_but_all_that_are_in_memory(
+    make_dataset, monkeypatch, tmp_path, cached
+):
     dataset = make_dataset("uint8", "uint8", "uint8")
     monkeypatch.setattr("pipelines.tiles.tile_windows.OPEN_IMAGES", 2)
     opened = []
@@ -89,8 +92,9 @@ def test_only_a_bounded_number_of_images_stays_open(make_dataset, monkeypatch):
 
     monkeypatch.setattr(Dataset, "open_image", open_image)
     places = Places(dataset, 64, seed=0)
-    windows = TileWindows(dataset, places, 8, 8)
+    cache = ArrayCache(tmp_path, 10**6) if cached else None
+    windows = TileWindows(dataset, places, 8, 8, cache=cache)
     assert not opened
     for slot in (0, 1, 0, 1, 2, 0):
         windows.window(tf.constant(slot, tf.int64), SEED)
-    assert opened == [0, 1, 2, 0]
+    assert opened == ([0, 1, 2, 0] if cached else [0, 1, 2])

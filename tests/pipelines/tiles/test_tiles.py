@@ -220,6 +220,21 @@ def test_a_stream_ends_where_it_is_told_to(make_dataset):
     assert [image.shape[0] for image, _ in stream] == [2, 2]
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"worker": 3, "num_workers": 3}, "worker must be less than num_workers, 3"),
+        ({"num_workers": 0}, "num_workers must be at least 1, got 0"),
+        ({"start": -1}, "start must be at least 0, got -1"),
+        ({"num_tiles": 0}, "num_tiles must be at least 1"),
+    ],
+)
+def test_numbers_that_make_no_stream_are_refused(make_dataset, changes, words):
+    dataset = make_dataset((20, 20), class_of=chequer)
+    with pytest.raises(ValueError, match=words):
+        tile_stream(dataset, TileShape(16, 16), batch_size=2, **changes)
+
+
 def test_masks_of_two_classes_are_float_and_the_image_is_scaled(discs):
     dataset = load_dataset(
         DataConfig(
@@ -335,6 +350,19 @@ def test_files_become_a_stream_in_two_lines(discs):
     image, mask = next(iter(stream))
     assert image.shape == (8, 188, 188, 1)
     assert mask.shape == (8, 4, 4, 1)
+
+
+@pytest.mark.parametrize("gigabytes", [0, 1])
+def test_what_is_decoded_is_kept_where_it_is_told_to(discs, tmp_path, gigabytes):
+    stream = tiles.training_tiles(
+        str(discs / "images"),
+        str(discs / "masks"),
+        tile_size=32,
+        cache_folder=str(tmp_path / "cache"),
+        cache_gigabytes=gigabytes,
+    )
+    next(iter(stream))
+    assert (tmp_path / "cache").exists() == (gigabytes > 0)
 
 
 def test_a_setting_out_of_range_is_refused(discs):

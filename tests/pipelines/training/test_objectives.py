@@ -121,7 +121,25 @@ def test_an_optimizer_that_fails_at_its_first_step_is_refused():
         optimizer="keras.optimizers:Adam:beta_1=abc",
     )
     with pytest.raises(ValueError, match="beta_1=abc' cannot"):
-        objectives.check_optimizer(config, 1e-3)
+        objectives.check_paths(config)
+
+
+class Counting(keras.optimizers.SGD):
+    """Counts its steps where no checkpoint finds them."""
+
+    steps = 0
+
+    def apply_gradients(self, *arguments, **settings):
+        self.steps += 1
+        return super().apply_gradients(*arguments, **settings)
+
+
+def test_an_optimizer_that_counts_outside_of_its_variables_is_refused(monkeypatch):
+    path = f"{__name__}:Counting"
+    monkeypatch.setitem(sys.modules, __name__, sys.modules[Counting.__module__])
+    config = FitConfig(images="i", masks="m", run_dir="r", optimizer=path)
+    with pytest.raises(ValueError, match="counts steps in steps, which is no variable"):
+        objectives.check_paths(config)
 
 
 def test_the_users_own_loss_is_found_in_the_working_folder(tmp_path, monkeypatch):

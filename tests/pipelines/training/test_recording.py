@@ -83,7 +83,11 @@ def test_what_holds_nothing_is_removed_and_the_rest_is_kept(recorder, caplog):
     assert recorder.path.exists()
 
 
-def test_an_empty_run_is_removed(recorder):
+def test_an_empty_run_is_removed_but_not_one_that_was_stopped(recorder, caplog):
+    caplog.set_level("INFO")
+    recorder.give_up(was_stopped=True)
+    assert "Go on with --resume, which starts at step 0" in caplog.text
+    assert recorder.path.exists()
     recorder.give_up()
     assert not recorder.path.exists()
 

@@ -4,6 +4,7 @@ import pytest
 import tifffile
 
 from pipelines.tiles import TileShape
+from pipelines.training import run_plan
 from pipelines.training.run_plan import plan_run
 
 
@@ -108,6 +109,25 @@ def test_masks_of_one_value_are_refused(plan, tmp_path):
     paths = write_set(tmp_path, [np.zeros((8, 8)), np.zeros((8, 8))])
     with pytest.raises(ValueError, match="masks: all mask pixels have one value"):
         plan(**paths)
+
+
+def test_training_masks_of_one_class_are_refused(plan, tmp_path):
+    masks = [np.zeros((70, 70)) for _ in range(4)] + [ids(2, (70, 70))]
+    with pytest.raises(ValueError, match="of the 4 masks to train on all pixels"):
+        plan(**write_set(tmp_path, masks))
+
+
+def test_held_out_masks_that_are_all_ignored_are_refused(plan, tmp_path):
+    masks = [ids(2, (70, 70)) for _ in range(4)] + [np.full((70, 70), 255)]
+    with pytest.raises(ValueError, match="held out all pixels are ignored"):
+        plan(**write_set(tmp_path, masks), ignore_value=255, mask_kind="binary")
+
+
+def test_a_batch_is_shared_evenly_by_the_devices(plan, monkeypatch):
+    monkeypatch.setattr(run_plan.devices, "check_devices", lambda count: [])
+    for variant, batch_size in (("padded", 33), ("paper", 3)):
+        found = plan(variant=variant, tile_size=None, batch_size=None, devices=3)
+        assert found.batch_size == batch_size
 
 
 def test_validation_images_of_their_own_are_taken_whole(plan, discs, tmp_path):

@@ -199,6 +199,8 @@ def test_an_existing_folder_is_refused_before_the_data_are_read(tiny, tmp_path):
         ({"tile_size": 33}, "tile_size=33 does not fit"),
         ({"optimizer": "keras.optimizers:Nothing"}, "has no Nothing"),
         ({"loss": "keras.losses:MeanSquaredError"}, "takes no from_logits"),
+        ({"init_from": "/nowhere"}, "/nowhere"),
+        ({"devices": 64}, "TensorFlow sees"),
     ],
 )
 def test_wrong_settings_are_refused_and_nothing_is_written(
@@ -207,3 +209,32 @@ def test_wrong_settings_are_refused_and_nothing_is_written(
     with pytest.raises(ValueError, match=words):
         fit(tiny(**changes))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tile_size": 33},
+        {"optimizer": "keras.optimizers:Nothing"},
+        {"loss": "keras.losses:Nothing"},
+        {"init_from": "/nowhere"},
+        {"devices": 64},
+    ],
+)
+def test_what_no_data_could_mend_is_refused_before_they_are_read(tiny, changes):
+    with pytest.raises(ValueError) as error:
+        fit(tiny(images="/no_images", plan_only=True, **changes))
+    assert "/no_images" not in str(error.value)
+
+
+def test_a_training_stopped_before_its_first_checkpoint_can_go_on(
+    tiny, tmp_path, monkeypatch
+):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("keras.Model.fit", stop)
+        fit(tiny())
+    result = fit(tiny(resume=True))
+    assert result.steps == tiny().steps

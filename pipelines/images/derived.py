@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from pipelines.dataset import mask_values
-from pipelines.dataset.mask_values import MaskCoding
-from pipelines.images import WindowedImage, match_channels
+from pipelines.images.reading import match_channels
+from pipelines.images.windowed import WindowedImage
 
 
 class DerivedImage(WindowedImage):
@@ -22,29 +21,24 @@ class DerivedImage(WindowedImage):
 
 
 class MatchedChannels(DerivedImage):
-    """An image without the alpha channel that a model does not take."""
+    """An image without the alpha channel that a model does not take.
+
+    Args:
+        source: the image.
+        channels: that the model takes.
+
+    Raises:
+        ValueError: the image has other channels than the model takes.
+    """
 
     def __init__(self, source: WindowedImage, channels: int) -> None:
         super().__init__(source)
+        match_channels(
+            np.empty((0, 0, source.channels), np.uint8), channels, source.name
+        )
         self.channels = channels
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Returns `channels` channels."""
         pixels = self._source.window(top, left, height, width)
         return match_channels(pixels, self.channels, self.name)
-
-
-class ClassIds(DerivedImage):
-    """A mask as class ids."""
-
-    def __init__(self, source: WindowedImage, coding: MaskCoding) -> None:
-        super().__init__(source)
-        self._coding = coding
-        self.channels, self.dtype = 1, np.dtype(np.uint8)
-
-    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
-        """Returns class ids, uint8 (height, width, 1)."""
-        values = self._source.window(top, left, height, width)
-        in_colour = bool(self._coding.colours)
-        values = mask_values.numbers_of(values, in_colour=in_colour)
-        return mask_values.class_ids(values, self._coding)

@@ -9,8 +9,9 @@ from pipelines import scaling, scores
 from pipelines.config import DataConfig
 from pipelines.dataset import Dataset, load_dataset
 from pipelines.dataset.mask_values import IGNORED
+from pipelines.images import ArrayCache
 from pipelines.overlap_tile import Net
-from pipelines.validation import pictures_of, validate
+from pipelines.validation import Parts, pictures_of, validate
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +240,21 @@ def test_a_set_that_is_ignored_altogether_has_no_loss(net, dataset, partly):
     nothing = Nothing(dataset.pairs, dataset.facts, dataset.coding).subset([0])
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     assert np.isnan(validate(net, nothing, loss=loss, threshold=0.5).loss)
+
+
+@pytest.mark.parametrize("threshold", [None, 0.4])
+def test_in_parts_the_scores_are_the_same(net, dataset, threshold, tmp_path):
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    settings = {"loss": loss, "threshold": threshold, "num_pictures": 1}
+    whole = validate(net, dataset, **settings)
+    parts = Parts(16, ArrayCache(tmp_path / "cache", 10**9))
+    found = validate(net, dataset, **settings, parts=parts)
+    assert found.loss == pytest.approx(whole.loss, abs=1e-6)
+    assert found.threshold == whole.threshold
+    np.testing.assert_array_equal(found.confusion, whole.confusion)
+    assert found.images == whole.images
+    assert found.spread == pytest.approx(whole.spread, abs=1e-6)
+    # What is shown is not the whole image.
+    assert max(found.pictures[0].y_true.shape) <= 16
+    (again,) = pictures_of(net, dataset, {0: ""}, found.threshold, parts)
+    np.testing.assert_array_equal(again.y_pred, found.pictures[0].y_pred)

@@ -1,0 +1,30 @@
+"""Locks between processes, on file systems that have them.
+
+A network file system may know no locks, or none on what is open for reading only. What
+locks keep apart then is not: the work goes on, for one process alone it is safe.
+"""
+
+import contextlib
+import fcntl
+from typing import IO
+
+
+def wait_for_lock(file: IO[bytes] | int) -> None:
+    """Holds a file, or a folder's descriptor, until it is closed; waits for others."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def try_lock(file: IO[bytes] | int) -> bool:
+    """Holds a file, or a folder's descriptor, until it is closed.
+
+    Returns:
+        False if another process holds it.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,6 @@
+"""Scores of a net on held-out images, by overlap-tile prediction."""
+
+from pipelines.validation.segmented import Parts, Picture, Segmented
+from pipelines.validation.validation import Validation, pictures_of, validate
+
+__all__ = ["Parts", "Picture", "Segmented", "Validation", "pictures_of", "validate"]

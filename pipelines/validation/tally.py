@@ -1,0 +1,83 @@
+"""Counts of pixels over the images of a data set, added up part by part."""
+
+import numpy as np
+
+from pipelines import scores
+from pipelines.scores.image_scores import ImageScore, image_score
+from pipelines.validation.segmented import Segmented
+
+
+class Tally:
+    """Counts of pixels, added up image by image, or part by part.
+
+    Args:
+        num_classes: with the background.
+        threshold: on P(foreground); None if it is to be chosen.
+
+    Attributes:
+        thresholds: counts at all thresholds; None from three classes on.
+        reliability: of the probability of what is predicted.
+    """
+
+    def __init__(self, num_classes: int, threshold: float | None) -> None:
+        self._num_classes = num_classes
+        self._threshold = threshold
+        self._names: dict[int, str] = {}
+        # By image; counts where the threshold is not yet known.
+        self._confusions: dict[int, np.ndarray] = {}
+        self._counts: dict[int, scores.ThresholdCounts] = {}
+        binary = num_classes == 2
+        self.thresholds = scores.ThresholdCounts() if binary else None
+        self.reliability = scores.ReliabilityCounts()
+        self._lowest, self._highest = np.float32(np.inf), np.float32(-np.inf)
+
+    @property
+    def spread(self) -> float:
+        """The range of the probabilities of the class for which it is widest."""
+        return float(np.max(self._highest - self._lowest))
+
+    def add(self, one: Segmented) -> None:
+        """Adds an image, or a part of one."""
+        self._names[one.index] = one.name
+        y_true, probability = one.y_true[one.scored], one.probability[one.scored]
+        self._lowest = np.minimum(self._lowest, probability.min(0, initial=np.inf))
+        self._highest = np.maximum(self._highest, probability.max(0, initial=-np.inf))
+        if self.thresholds is None:
+            said = probability.max(axis=-1)
+            came_true = probability.argmax(axis=-1) == y_true
+        else:
+            said, came_true = probability[..., -1], y_true == 1
+            counts = scores.ThresholdCounts()
+            counts.add(y_true, said)
+            self.thresholds.add_counts(counts)
+            if self._threshold is None:
+                own = self._counts.setdefault(one.index, scores.ThresholdCounts())
+                own.add_counts(counts)
+        self.reliability.add(said, came_true)
+        if self.thresholds is None or self._threshold is not None:
+            y_pred = one.y_pred(self._threshold)[one.scored]
+            found = scores.confusion_matrix(y_true, y_pred, self._num_classes)
+            before = self._confusions.get(one.index, 0)
+            self._confusions[one.index] = before + found
+
+    def chosen_threshold(self) -> float | None:
+        """Returns the threshold that was given, or else the best one."""
+        if self.thresholds is None or self._threshold is not None:
+            return self._threshold
+        return self.thresholds.best_threshold()
+
+    def confusion(self, threshold: float | None) -> np.ndarray:
+        """Returns the confusion matrix at the chosen threshold, int64."""
+        if self.thresholds is None or threshold is None or self._threshold is not None:
+            nothing = np.zeros((self._num_classes, self._num_classes), np.int64)
+            return sum(self._confusions.values(), nothing)
+        return self.thresholds.confusion(threshold)
+
+    def images(self, threshold: float | None) -> list[ImageScore]:
+        """Returns the scores of each image at the chosen threshold."""
+        late = {
+            index: counts.confusion(threshold or 0.5)
+            for index, counts in self._counts.items()
+        }
+        found = self._confusions | late
+        return [image_score(self._names[index], found[index]) for index in found]

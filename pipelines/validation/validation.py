@@ -1,0 +1,156 @@
+"""validate: what a net scores on a data set."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import tqdm
+
+from pipelines import scores
+from pipelines.dataset import Dataset
+from pipelines.overlap_tile import Net
+from pipelines.scores.image_scores import ImageScore
+from pipelines.validation.segmented import (
+    Parts,
+    Picture,
+    Segmented,
+    segmented,
+    segmented_centre,
+)
+from pipelines.validation.tally import Tally
+
+# Pixels of a side, of images that may be too large to be shown whole.
+LARGEST_SHOWN = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """What a net scores on a data set.
+
+    Attributes:
+        loss: mean of the loss over pixels; NaN if no loss was given.
+        threshold: on P(foreground); None from three classes on.
+        confusion: int64 (num_classes, num_classes), truth by prediction.
+        pictures: the first few images.
+        spread: the largest probability less the smallest, of the class for which they
+            differ most; 0 for an output that is the same everywhere.
+        images: scores of each image, in the order of the data set.
+        thresholds: counts at all thresholds; None from three classes on.
+        reliability: of P(foreground), or from three classes on of the probability of
+            the class that is predicted.
+    """
+
+    loss: float
+    threshold: float | None
+    confusion: np.ndarray
+    pictures: list[Picture]
+    spread: float = 1.0
+    images: list[ImageScore] = dataclasses.field(default_factory=list)
+    thresholds: scores.ThresholdCounts | None = None
+    reliability: scores.ReliabilityCounts | None = None
+
+
+def validate(
+    net: Net,
+    dataset: Dataset,
+    *,
+    loss: Any = None,
+    threshold: float | None = None,
+    num_pictures: int = 0,
+    progress: str | None = None,
+    on_image: Callable[[Segmented], None] | None = None,
+    parts: Parts | None = None,
+) -> Validation:
+    """Segments every image of a set and compares with its mask, but ignored pixels.
+
+    With `parts` nothing of an image's size is held. The scores are the same; a loss
+    that is no mean over pixels, such as Dice, is then the mean over parts.
+
+    Args:
+        net: what to validate.
+        dataset: checked pairs.
+        loss: on (mask, logits), both with a batch axis; None for no loss.
+        threshold: on P(foreground); None chooses the one with the best mean IoU.
+        num_pictures: how many images to keep for showing.
+        progress: what a progress bar says; None for no bar.
+        on_image: called with every image.
+        parts: of images that are not to be held whole.
+    """
+    tally = Tally(max(2, net.num_channels), threshold)
+    losses, pixels, kept = [], [], []
+    indices = range(len(dataset.pairs))
+    for index in tqdm.tqdm(indices, progress, disable=None if progress else True):
+        for one in segmented(net, dataset, index, parts):
+            pixels.append(int(one.scored.sum()))
+            if loss is not None:
+                losses.append(_loss(loss, one.y_true, one.logits, one.scored))
+            tally.add(one)
+            if on_image is not None:
+                on_image(one)
+            if index < num_pictures and one.holds_centre(dataset.facts[index]):
+                kept.append(one if parts is None else _centre(one))
+    threshold = tally.chosen_threshold()
+    return Validation(
+        loss=_mean(losses, pixels),
+        threshold=threshold,
+        confusion=tally.confusion(threshold),
+        pictures=[one.picture(threshold) for one in kept],
+        spread=tally.spread,
+        images=tally.images(threshold),
+        thresholds=tally.thresholds,
+        reliability=tally.reliability,
+    )
+
+
+def pictures_of(
+    net: Net,
+    dataset: Dataset,
+    notes: dict[int, str],
+    threshold: float | None,
+    parts: Parts | None = None,
+) -> Iterable[Picture]:
+    """Yields images of a data set, by their places, each with its note.
+
+    Of images that are segmented in parts their centre is shown.
+    """
+    for index, note in notes.items():
+        one = segmented_centre(net, dataset, index, parts)
+        shown = one if parts is None else _centre(one)
+        yield shown.picture(threshold, note)
+
+
+def _centre(one: Segmented) -> Segmented:
+    """Returns what is shown of an image that may be large."""
+    crop = tuple(
+        slice(start, start + LARGEST_SHOWN)
+        for start in (max(0, (side - LARGEST_SHOWN) // 2) for side in one.y_true.shape)
+    )
+    return dataclasses.replace(
+        one,
+        **{
+            # A copy, so that the rest of it is not held.
+            name: getattr(one, name)[crop].copy()
+            for name in ("image", "y_true", "logits", "probability", "scored")
+        },
+    )
+
+
+def _loss(
+    loss: Any, y_true: np.ndarray, logits: np.ndarray, scored: np.ndarray
+) -> float:
+    """Returns the loss of an image, as if it had no other pixels than the scored."""
+    if not scored.any():
+        return 0.0
+    if not scored.all():
+        # In one row: losses are means or sums over pixels, wherever these lie.
+        y_true, logits = y_true[scored][np.newaxis], logits[scored][np.newaxis]
+    dtype = np.float32 if logits.shape[-1] <= 2 else np.int32
+    y_true = y_true[np.newaxis, ..., np.newaxis].astype(dtype)
+    return float(np.mean(loss(y_true, logits[np.newaxis])))
+
+
+def _mean(losses: list[float], pixels: list[int]) -> float:
+    if not losses or not sum(pixels):
+        return float("nan")
+    return float(np.average(losses, weights=pixels))

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from pipelines.validation import Segmented
+from pipelines.validation.tally import Tally
+
+Y_TRUE = np.array([[0, 1, 1, 0]], np.uint8)
+P = np.array([[0.1, 0.9, 0.4, 0.6]], np.float32)[..., np.newaxis]
+
+
+def part(columns, index=0):
+    y_true, probability = Y_TRUE[:, columns], P[:, columns]
+    return Segmented(
+        *(index, "a", y_true, y_true, probability, probability),
+        scored=np.ones(y_true.shape, bool),
+    )
+
+
+@pytest.mark.parametrize("threshold", [None, 0.5])
+def test_parts_add_up_to_their_image(threshold):
+    tally = Tally(2, threshold)
+    for columns in (slice(0, 1), slice(1, 4)):
+        tally.add(part(columns))
+    # Truth by prediction: one of two is found in each class.
+    np.testing.assert_array_equal(tally.confusion(0.5), [[1, 1], [1, 1]])
+    (image,) = tally.images(0.5)
+    assert image.name == "a"
+    assert tally.spread == pytest.approx(0.8)
+    whole = Tally(2, threshold)
+    whole.add(part(slice(None)))
+    assert whole.images(0.5) == [image]
+
+
+def test_images_of_one_name_are_told_apart():
+    tally = Tally(2, 0.5)
+    for index in range(2):
+        tally.add(part(slice(None), index))
+    assert [image.name for image in tally.images(0.5)] == ["a", "a"]
+
+
+def test_nothing_added_is_no_pixel():
+    assert Tally(3, None).confusion(None).tolist() == [[0] * 3] * 3
