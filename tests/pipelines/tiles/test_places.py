@@ -112,7 +112,7 @@ def test_a_rare_pixel_inside_is_in_the_middle_of_its_tile():
     mask = np.zeros((101, 101), np.uint8)
     mask[50, 60] = 1
     places = Places(Masks(mask), 10, seed=0, rare_share=1.0)
-    assert places.place(RARE, [0, 0, 0, 0]) == Place(0, 45, 55)
+    assert places.place(RARE, [0, 0, 0, 0, 0]) == Place(0, 45, 55)
 
 
 def test_each_mask_is_read_once_at_most_and_only_where_needed(random):
