@@ -68,7 +68,9 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
         "in the training masks",
     )
     precision: Precision = setting(
-        "auto", "of training; auto is bfloat16 where the processor has it"
+        "auto",
+        "of training; auto is bfloat16 or float16 where processor or GPU computes it "
+        "fast",
     )
     gradient_checkpointing: bool = setting(
         False, "computes features again instead of keeping them: less memory, slower"

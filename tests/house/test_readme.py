@@ -19,18 +19,19 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Six small images with bright discs, and their masks."""
+    """Six small images with bright discs, and their masks; one more of each to test."""
     folder = tmp_path_factory.mktemp("readme")
     random = np.random.default_rng(0)
     rows, columns = np.mgrid[:80, :96]
-    for name in ("images", "masks"):
-        (folder / name).mkdir()
-    for index in range(6):
+    for name in ("images", "masks", "test/images", "test/masks"):
+        (folder / name).mkdir(parents=True)
+    for index in range(7):
+        part = folder / "test" if index == 6 else folder
         top, left = random.integers(20, 60, 2)
         disc = (rows - top) ** 2 + (columns - left) ** 2 < 200
         image = disc * 100 + random.integers(0, 100, disc.shape)
-        write_image(folder / "images" / f"{index}.png", image.astype(np.uint8))
-        write_image(folder / "masks" / f"{index}.png", disc.astype(np.uint8) * 255)
+        write_image(part / "images" / f"{index}.png", image.astype(np.uint8))
+        write_image(part / "masks" / f"{index}.png", disc.astype(np.uint8) * 255)
     return folder
 
 
