@@ -82,14 +82,15 @@ def tiling_peers(rows: list[dict[str, Any]]) -> list[str]:
     for (engine, precision), run in by.items():
         mine = by["ours", precision]["seconds"]
         faster = [b / a for a, b in zip(mine, run["seconds"], strict=True)]
-        largest = run["largest_side"]
+        largest = "any"
+        if engine != "ours":
+            largest = f"{run['largest_side']:.0f}x{run['largest_side']:.0f}"
         cells = [TILINGS[engine], precision, spread(run["seconds"])]
         cells += ["", ""] if engine == "ours" else [spread(faster), "1.5"]
         cells += [f"{max(run['peaks']):.0f}", f"{run['largest_difference']:.2g}"]
         cells += [f"{100 * run['share_beyond_hundredth']:.2g} %"]
         cells += [f"{100 * run['share_of_mask']:.2g} %"]
-        cells += ["the disk's" if largest is None else f"{largest:.0f}x{largest:.0f}"]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(f"| {' | '.join([*cells, largest])} |")
     return [
         *lines,
         "",

@@ -24,7 +24,7 @@ __all__ = [
 
 __version__ = "0.2.0"
 
-_WITH_REGISTERED_OBJECTS = ("layers", "losses", "metrics")
+_WITH_REGISTERED_OBJECTS = ("gradient_checkpointing", "layers", "losses", "metrics")
 
 
 def _register_objects(_: object) -> None:

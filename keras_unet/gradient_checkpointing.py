@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from keras_unet.layers import SeededDropout
 from keras_unet.recomputing import recomputed
@@ -38,7 +39,7 @@ class CheckpointedUNet(keras.Model):
         """
         if training is not True:
             return super().call(inputs, training=training, mask=mask)
-        features = self.get_layer("size_check")(inputs)
+        features = self.get_layer("size_check")(_one_float_image_batch(inputs))
         depth = self.get_layer("size_check").depth
         skips = []
         for level in range(depth):
@@ -82,6 +83,13 @@ class CheckpointedUNet(keras.Model):
             return stage(self.get_layer(f"{name}_join")([skip, upsampled]))
 
         return decoder
+
+
+def _one_float_image_batch(inputs: Any) -> tf.Tensor:
+    """Returns `inputs` as Keras hands them to the layers of a model of one input."""
+    (image,) = tf.nest.flatten(inputs)
+    image = tf.cast(image, tf.float32)
+    return image[..., tf.newaxis] if image.shape.rank == 3 else image
 
 
 def _learns(layer: Any) -> bool:

@@ -163,13 +163,13 @@ class SeededDropout(keras.layers.Layer):
         """Returns the constructor's arguments."""
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
-    def _dropped(self, inputs: tf.Tensor) -> tf.Tensor:
+    def _next_step(self) -> tf.Tensor:
         step = self._counter.variable.read_value()
-        if recomputing.is_again():
-            # The masks of the first time, which has counted.
-            step = step - 1
-        else:
-            self._counter.variable.assign_add(1)
+        self._counter.variable.assign_add(1)
+        return step
+
+    def _dropped(self, inputs: tf.Tensor) -> tf.Tensor:
+        step = recomputing.once(self, self._next_step)
         # float32 also under mixed precision: bfloat16 has 128 numbers from 0.5 to 1
         # only, and rates would be rounded to them.
         uniform = tf.random.stateless_uniform(

@@ -10,7 +10,18 @@ from typing import Any
 
 import tensorflow as tf
 
-_again = contextvars.ContextVar("again", default=False)
+
+class _Calls:
+    """The calls of one function: how many, and what the first has kept for others."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.kept: dict[int, Any] = {}
+
+
+_calls: contextvars.ContextVar[_Calls | None] = contextvars.ContextVar(
+    "calls", default=None
+)
 
 
 def is_again() -> bool:
@@ -19,7 +30,23 @@ def is_again() -> bool:
     Then nothing may change that the first time has changed already: no statistics, no
     counter of random numbers.
     """
-    return _again.get()
+    calls = _calls.get()
+    return calls is not None and calls.count > 1
+
+
+def once(owner: object, make: Callable[[], Any]) -> Any:
+    """Returns what `make` gives; the second time what it gave the first time.
+
+    Args:
+        owner: whose it is.
+        make: is called the first time.
+    """
+    calls = _calls.get()
+    if calls is None:
+        return make()
+    if id(owner) not in calls.kept:
+        calls.kept[id(owner)] = make()
+    return calls.kept[id(owner)]
 
 
 def recomputed(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,21 +55,20 @@ def recomputed(function: Callable[..., Any]) -> Callable[..., Any]:
     Args:
         function: of tensors; what is returned may be called once.
     """
-    calls = 0
+    calls = _Calls()
 
-    def marked(*tensors: tf.Tensor) -> Any:
-        nonlocal calls
-        calls += 1
-        with _marked(calls > 1):
+    def counted(*tensors: tf.Tensor) -> Any:
+        calls.count += 1
+        with _current(calls):
             return function(*tensors)
 
-    return tf.recompute_grad(marked)
+    return tf.recompute_grad(counted)
 
 
 @contextlib.contextmanager
-def _marked(again: bool) -> Iterator[None]:
-    token = _again.set(again)
+def _current(calls: _Calls) -> Iterator[None]:
+    token = _calls.set(calls)
     try:
         yield
     finally:
-        _again.reset(token)
+        _calls.reset(token)

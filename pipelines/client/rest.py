@@ -30,12 +30,11 @@ _KINDS = {
 class _TokenAuth(requests.auth.AuthBase):
     """Sends the token, and nothing that a .netrc has for the host."""
 
-    def __init__(self, token: str | None) -> None:
+    def __init__(self, token: str) -> None:
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = self._token
+        request.headers["Authorization"] = self._token
         return request
 
 
@@ -110,13 +109,18 @@ class RestServer:
     def _session(self) -> requests.Session:
         if not hasattr(self._threads, "session"):
             session = self._threads.session = requests.Session()
-            session.auth = _TokenAuth(authorization(self.address))
-            if urllib.parse.urlsplit(self.address.base).hostname in _LOOPBACK:
-                # No proxy reaches what is meant.
-                session.trust_env = False
+            token = authorization(self.address)
+            if token:
+                session.auth = _TokenAuth(token)
         return self._threads.session
 
+    def _proxies(self) -> dict[str, str]:
+        """Returns which hosts no proxy of the environment reaches: this machine."""
+        host = urllib.parse.urlsplit(self.address.base).hostname or ""
+        return {"no_proxy": host} if host in _LOOPBACK else {}
+
     def _ask(self, method: str, url: str, **request: Any) -> dict[str, Any]:
+        request["proxies"] = self._proxies()
         try:
             answer = self._session().request(
                 method, url, timeout=self._timeout, **request

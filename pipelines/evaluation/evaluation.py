@@ -40,7 +40,9 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         if name is not None:
             check_replaceable(pathlib.Path(name))
     run = run_folder.load(config.model)
-    net = (FlipAverage if config.flips else Net)(inference_net(run.model))
+    # In the place of the model, which then takes no memory.
+    run = dataclasses.replace(run, model=inference_net(run.model))
+    net = (FlipAverage if config.flips else Net)(run.model)
     dataset = _load_data(config, run, net)
     warnings = seen_images(dataset, run.record)
     for warning in warnings:

@@ -164,10 +164,10 @@ def _make_room(folder: pathlib.Path, most_bytes: int) -> None:
 
 
 def _abandoned(path: pathlib.Path) -> bool:
-    """Tells whether the process that wrote a file has ended."""
+    """Tells whether the process that wrote a file is known to have ended."""
     # For writing, too: some systems lock nothing else.
     with open(path, "r+b") as file:
-        return try_lock(file)
+        return try_lock(file) is True
 
 
 @contextlib.contextmanager

@@ -15,16 +15,17 @@ def wait_for_lock(file: IO[bytes] | int) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
 
 
-def try_lock(file: IO[bytes] | int) -> bool:
+def try_lock(file: IO[bytes] | int) -> bool | None:
     """Holds a file, or a folder's descriptor, until it is closed.
 
     Returns:
-        False if another process holds it.
+        Whether it is held now; False if another process holds it, None if the file
+        system cannot tell.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        return True
+        return None
     return True

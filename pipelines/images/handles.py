@@ -58,6 +58,10 @@ class SourceFile:
         finally:
             _HANDLES.give_back(handle)
 
+    def release(self) -> None:
+        """Closes its descriptor if nobody uses it; it is opened again when wanted."""
+        _HANDLES.release(self)
+
     def check_unchanged(self) -> None:
         """Raises ChangedFile if the file was written to or replaced."""
         if _state(os.stat(self.path)) != self.state:
@@ -109,6 +113,12 @@ class _Handles:
             self._handles.move_to_end(source.key)
             handle.users += 1
             return handle
+
+    def release(self, source: SourceFile) -> None:
+        with self._lock:
+            handle = self._handles.get(source.key)
+            if handle is not None and handle.users == 0:
+                os.close(self._handles.pop(source.key).descriptor)
 
     def give_back(self, handle: _Handle) -> None:
         with self._lock:

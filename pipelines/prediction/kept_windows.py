@@ -71,7 +71,7 @@ class KeptWindows:
             return
         path = self._path(page)
         with path.open("a+b") as file:
-            if not try_lock(file):
+            if try_lock(file) is False:
                 # Another process writes the same result: it keeps them already.
                 yield from compute(0)
                 return

@@ -1,6 +1,7 @@
 """predict: from image files to mask files of the same sizes."""
 
 import contextlib
+import dataclasses
 import errno
 import logging
 import pathlib
@@ -56,6 +57,8 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     """
     entries = find_images(config.images, damaged=True)
     run = run_folder.load(config.model)
+    # In the place of the model, which then takes no memory.
+    run = dataclasses.replace(run, model=inference_net(run.model, config.precision))
     values = OutputValues(
         config.output,
         config.probability_dtype,
@@ -92,7 +95,7 @@ def _write_all(
     failures: list[str] = []
     if not todo:
         return failures
-    net = Net(inference_net(run.model, config.precision))
+    net = Net(run.model)
     memory = MemoryModel.of_warm(net)
     budget = memory.default_budget
     if config.memory is not None:

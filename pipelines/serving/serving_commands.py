@@ -85,7 +85,7 @@ def docker_command(
         program,
         "run",
         "--rm",
-        *(["--pull=always"] if image == IMAGE else []),
+        *([] if IMAGE_VARIABLE in os.environ else ["--pull=always"]),
         # The image starts with a shell script, and the first process of a container
         # gets no signal that it does not ask for: without this it would not end.
         "--init",

@@ -17,12 +17,13 @@ def held(path: pathlib.Path) -> Iterator[None]:
         path: the run folder, with its checkpoint/.
 
     Raises:
-        ValueError: another process trains in it.
+        ValueError: another process trains in it. (Where the file system has no locks
+            for folders, as NFS, nobody is refused.)
     """
     # The folder itself is locked: no file stays behind.
     descriptor = os.open(path / run_folder.CHECKPOINT, os.O_RDONLY)
     try:
-        if not try_lock(descriptor):
+        if try_lock(descriptor) is False:
             raise ValueError(
                 f"{path}: another process is training this run. Wait until it ends, "
                 "or stop it, and go on with --resume."

@@ -180,13 +180,13 @@ def _check_parts(training_set: Dataset, held_out: Dataset) -> None:
         raise ValueError(
             f"{training_set.pairs[0].mask.name}: of the {len(training_set.pairs)} "
             "masks to train on all pixels are of one class; there is nothing to "
-            "learn. Hold out other images (validation_stems)."
+            "learn. Add masks that mark objects, or hold out other images."
         )
     if not held_out.classes_found:
         raise ValueError(
             f"{held_out.pairs[0].mask.name}: of the {len(held_out.pairs)} masks that "
             "are held out all pixels are ignored; there is nothing to validate on. "
-            "Hold out other images (validation_stems)."
+            "Hold out other images."
         )
 
 

@@ -1,5 +1,6 @@
 """Images of a data set with what a net makes of them: whole, or part by part."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ from pipelines import decision, scaling
 from pipelines.dataset import Dataset
 from pipelines.dataset.inspection import ImageFacts
 from pipelines.dataset.mask_values import IGNORED
-from pipelines.images import ArrayCache
+from pipelines.images import ArrayCache, WindowedImage
 from pipelines.overlap_tile import Net, Region, plan_tiles
 
 
@@ -100,55 +101,94 @@ def segmented(
         index: of the image.
         parts: of larger images; None for every image in one piece.
     """
-    for region in _regions(net, dataset, index, parts):
-        yield _segmented_region(net, dataset, index, region, parts)
+    regions = _regions(net, dataset, index, parts)
+    if regions is None:
+        yield _whole(net, dataset, index)
+        return
+    with _opened(dataset, index, parts) as sources:
+        for region in regions:
+            yield _part(net, dataset, index, region, *sources)
 
 
 def segmented_centre(
     net: Net, dataset: Dataset, index: int, parts: Parts | None = None
 ) -> Segmented:
     """Segments an image in one piece, or that part of it which has its centre."""
+    regions = _regions(net, dataset, index, parts)
+    if regions is None:
+        return _whole(net, dataset, index)
     facts = dataset.facts[index]
-    return next(
-        _segmented_region(net, dataset, index, region, parts)
-        for region in _regions(net, dataset, index, parts)
-        if region is None or region.holds(facts.height // 2, facts.width // 2)
-    )
+    row, column = facts.height // 2, facts.width // 2
+    (region,) = (region for region in regions if region.holds(row, column))
+    with _opened(dataset, index, parts) as sources:
+        return _part(net, dataset, index, region, *sources)
 
 
 def _regions(
     net: Net, dataset: Dataset, index: int, parts: Parts | None
-) -> Iterator[Region | None]:
-    """Yields the regions of an image row by row; None for all of it."""
+) -> list[Region] | None:
+    """Returns the regions of an image row by row; None for all of it."""
     facts = dataset.facts[index]
     if parts is None or max(facts.height, facts.width) <= parts.side:
-        yield None
-        return
+        return None
     plan = plan_tiles(facts.height, facts.width, parts.side, net.depth, net.variant)
-    for top, left in plan.origins():
-        height = min(plan.rows.core, facts.height - top)
-        width = min(plan.columns.core, facts.width - left)
-        yield Region(top, left, height, width)
+    return [
+        Region(
+            top,
+            left,
+            min(plan.rows.core, facts.height - top),
+            min(plan.columns.core, facts.width - left),
+        )
+        for top, left in plan.origins()
+    ]
 
 
-def _segmented_region(
-    net: Net, dataset: Dataset, index: int, region: Region | None, parts: Parts | None
+@contextlib.contextmanager
+def _opened(
+    dataset: Dataset, index: int, parts: Parts | None
+) -> Iterator[tuple[WindowedImage, WindowedImage]]:
+    """Opens image and mask once for all of their parts."""
+    cache = None if parts is None else parts.cache
+    with (
+        dataset.open_image(index, cache) as image,
+        dataset.open_mask(index, cache) as mask,
+    ):
+        yield image, mask
+
+
+def _whole(net: Net, dataset: Dataset, index: int) -> Segmented:
+    facts = dataset.facts[index]
+    image, y_true = dataset.image(index), dataset.mask(index)
+    logits = net.logits(np.asarray(scaling.scale(image, facts.mean, facts.std)))
+    return _segmented(dataset, index, image, y_true, logits)
+
+
+def _part(
+    net: Net,
+    dataset: Dataset,
+    index: int,
+    region: Region,
+    image: WindowedImage,
+    mask: WindowedImage,
 ) -> Segmented:
     facts = dataset.facts[index]
-    if region is None:
-        image, y_true = dataset.image(index), dataset.mask(index)
-        logits = net.logits(np.asarray(scaling.scale(image, facts.mean, facts.std)))
-    else:
-        cache = None if parts is None else parts.cache
-        with (
-            dataset.open_image(index, cache) as source,
-            dataset.open_mask(index, cache) as mask,
-        ):
-            image, y_true = source.window(*region), mask.window(*region)[..., 0]
-            mean, std = (np.asarray(v, np.float32) for v in (facts.mean, facts.std))
-            logits = net.region_logits(source, region, mean, std)
+    mean, std = (np.asarray(value, np.float32) for value in (facts.mean, facts.std))
+    logits = net.region_logits(image, region, mean, std)
+    # Copies: a window of what lies in memory would hold all of it.
+    pixels, y_true = image.window(*region).copy(), mask.window(*region)[..., 0].copy()
+    return _segmented(dataset, index, pixels, y_true, logits, *region[:2])
+
+
+def _segmented(
+    dataset: Dataset,
+    index: int,
+    image: np.ndarray,
+    y_true: np.ndarray,
+    logits: np.ndarray,
+    top: int = 0,
+    left: int = 0,
+) -> Segmented:
     probability = np.asarray(decision.probability_from_logits(logits))
     name = dataset.pairs[index].image.key
     scored = y_true != IGNORED
-    top, left = (0, 0) if region is None else region[:2]
     return Segmented(index, name, image, y_true, logits, probability, scored, top, left)

@@ -9,6 +9,7 @@ import tqdm
 
 from pipelines import scores
 from pipelines.dataset import Dataset
+from pipelines.dataset.inspection import ImageFacts
 from pipelines.overlap_tile import Net
 from pipelines.scores.image_scores import ImageScore
 from pipelines.validation.segmented import (
@@ -89,7 +90,9 @@ def validate(
             if on_image is not None:
                 on_image(one)
             if index < num_pictures and one.holds_centre(dataset.facts[index]):
-                kept.append(one if parts is None else _centre(one))
+                kept.append(
+                    one if parts is None else _centre(one, dataset.facts[index])
+                )
     threshold = tally.chosen_threshold()
     return Validation(
         loss=_mean(losses, pixels),
@@ -116,16 +119,18 @@ def pictures_of(
     """
     for index, note in notes.items():
         one = segmented_centre(net, dataset, index, parts)
-        shown = one if parts is None else _centre(one)
+        shown = one if parts is None else _centre(one, dataset.facts[index])
         yield shown.picture(threshold, note)
 
 
-def _centre(one: Segmented) -> Segmented:
-    """Returns what is shown of an image that may be large."""
-    crop = tuple(
-        slice(start, start + LARGEST_SHOWN)
-        for start in (max(0, (side - LARGEST_SHOWN) // 2) for side in one.y_true.shape)
+def _centre(one: Segmented, facts: ImageFacts) -> Segmented:
+    """Returns what is shown of an image that may be large: around its centre."""
+    centre = facts.height // 2 - one.top, facts.width // 2 - one.left
+    starts = (
+        min(max(0, place - LARGEST_SHOWN // 2), max(0, side - LARGEST_SHOWN))
+        for place, side in zip(centre, one.y_true.shape, strict=True)
     )
+    crop = tuple(slice(start, start + LARGEST_SHOWN) for start in starts)
     return dataclasses.replace(
         one,
         **{

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -63,3 +66,37 @@ def test_it_is_saved_and_loaded_like_any_model(tmp_path, random):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     image = random.normal(size=(1, 32, 32, 1)).astype("float32")
     np.testing.assert_allclose(loaded(image), model(image), atol=1e-6)
+    # In a process that knows nothing of the class.
+    code = "import keras, keras_unet; keras.models.load_model('model.keras')"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize("shape", [(4, 32, 32, 1), (4, 32, 32)])
+def test_it_takes_what_the_plain_net_takes(random, shape):
+    images = random.integers(0, 256, shape, dtype="uint8")
+    masks = (images.reshape(4, 32, 32, 1) > 100).astype("float32")
+    losses = []
+    for checkpointed in (False, True):
+        keras.utils.set_random_seed(0)
+        model = keras_unet.build_unet(base_filters=4, depth=2)
+        if checkpointed:
+            model = CheckpointedUNet(model.input, model.output)
+        model.compile("adam", "binary_crossentropy")
+        losses.append(model.train_on_batch(images, masks))
+    assert losses[0] == losses[1]
+
+
+def test_two_calls_under_one_tape_keep_their_own_masks(random):
+    image = random.normal(size=(1, 32, 32, 1)).astype("float32")
+    gradients = []
+    for checkpointed in (False, True):
+        keras.utils.set_random_seed(0)
+        model = keras_unet.build_unet(base_filters=4, depth=2, dropout=0.5)
+        if checkpointed:
+            model = CheckpointedUNet(model.input, model.output)
+        with tf.GradientTape() as tape:
+            first, second = (model(image, training=True) for _ in range(2))
+            loss = tf.reduce_mean(first) + 3 * tf.reduce_mean(second)
+        kernel = model.get_layer("bottleneck_conv_0").kernel
+        gradients.append(tape.gradient(loss, getattr(kernel, "value", kernel)).numpy())
+    np.testing.assert_allclose(gradients[1], gradients[0], atol=1e-7)

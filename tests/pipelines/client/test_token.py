@@ -34,17 +34,16 @@ def test_rest_sends_it_with_every_request(monkeypatch):
         assert sent(server) == "Bearer secret"
 
 
-def test_what_a_netrc_has_for_the_host_is_not_sent(monkeypatch, tmp_path):
+def test_the_token_goes_before_what_a_netrc_has_for_the_host(monkeypatch, tmp_path):
     (tmp_path / "netrc").write_text("machine h login me password mine\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     (address,) = parse_addresses(ENCRYPTED[0])
-    for token, expected in (("secret", "Bearer secret"), (None, None)):
-        if token:
-            monkeypatch.setenv(VARIABLE, token)
-        else:
-            monkeypatch.delenv(VARIABLE)
-        with contextlib.closing(RestServer(address, 1.0)) as server:
-            assert sent(server) == expected
+    monkeypatch.setenv(VARIABLE, "secret")
+    with contextlib.closing(RestServer(address, 1.0)) as server:
+        assert sent(server) == "Bearer secret"
+    monkeypatch.delenv(VARIABLE)
+    with contextlib.closing(RestServer(address, 1.0)) as server:
+        assert sent(server).startswith("Basic ")
 
 
 @pytest.mark.parametrize(("host", "proxied"), [("127.0.0.1:1", False), ("h:1", True)])
@@ -55,7 +54,7 @@ def test_no_proxy_stands_before_this_machine(monkeypatch, host, proxied):
     (address,) = parse_addresses(f"http://{host}/v1/models/x")
     with contextlib.closing(RestServer(address, 1.0)) as server:
         session = server._session()
-        settings = session.merge_environment_settings(
-            address.text, {}, None, None, None
+        found = session.merge_environment_settings(
+            address.text, server._proxies(), None, None, None
         )
-        assert ("http" in settings["proxies"]) == proxied
+        assert ("http" in found["proxies"]) == proxied

@@ -56,6 +56,13 @@ def test_what_a_killed_process_left_is_removed_and_what_others_write_is_not(tmp_
     assert not left.exists() and written.exists()
 
 
+def test_where_no_lock_tells_what_others_write_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache_folder, "try_lock", lambda file: None)
+    (tmp_path / ".a.1.part").write_bytes(bytes(100))
+    write(tmp_path / "c.npy")
+    assert (tmp_path / ".a.1.part").exists()
+
+
 def test_what_is_being_written_counts_towards_the_bound(tmp_path):
     write(tmp_path / "old.npy")
     written = tmp_path / ".b.2.part"
