@@ -11,7 +11,8 @@ MINUTES = 10.0
 def table() -> str:
     """Returns the lines between BEGIN and END."""
     lines = ["| what | command | result |", "| --- | --- | --- |"]
-    for row in (*accuracy(), *speed(), *prediction(), *memory()):
+    rows = (*accuracy(), *speed(), *inference(), *tiling(), *prediction(), *memory())
+    for row in rows:
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
 
@@ -87,6 +88,41 @@ def speed() -> list[tuple[str, str, str]]:
             )
         )
     return found
+
+
+def inference() -> list[tuple[str, str, str]]:
+    runs = [run for row in records.load("inference_speed") for run in row["runs"]]
+    runs = [run for run in runs if run["base_filters"] == 32]
+    if not runs:
+        return []
+    speeds = runs[-1]["megapixels_per_second"]
+    speeds = {**speeds, "ours": speeds["predict_bfloat16"]}
+    said = [
+        f"{ratio(speeds, 'keras_float32')} times `model.predict` of Keras's layers",
+        f"{ratio(speeds, 'torch_bfloat16')} PyTorch in bfloat16",
+        f"{ratio(speeds, 'openvino_bfloat16')} OpenVINO in bfloat16",
+    ]
+    what = "the net of `predict --precision bfloat16`, 32 base filters"
+    return [(what, "`benchmarks/inference_speed.py`", "; ".join(said))]
+
+
+def tiling() -> list[tuple[str, str, str]]:
+    rows = records.load("tiling_peers")
+    if not rows:
+        return []
+    runs = {
+        run["engine"]: run for run in rows[-1]["runs"] if run["precision"] == "float32"
+    }
+    seconds = {engine: run["seconds"] for engine, run in runs.items()}
+    faster = [a / b for a, b in zip(seconds["monai"], seconds["ours"], strict=True)]
+    errors = {engine: run["largest_difference"] for engine, run in runs.items()}
+    side = rows[-1]["settings"]["side"]
+    what = f"{side} x {side} pixels beside MONAI's sliding windows, the same net"
+    said = (
+        f"{statistics.median(faster):.2g} times as fast; furthest from one pass over "
+        f"the whole image: {errors['ours']:.2g}, MONAI's {errors['monai']:.2g}"
+    )
+    return [(what, "`benchmarks/tiling_peers.py`", said)]
 
 
 def prediction() -> list[tuple[str, str, str]]:
