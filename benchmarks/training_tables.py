@@ -162,14 +162,13 @@ def run_memory(rows: list[dict[str, Any]]) -> list[str]:
         "Peak resident memory of a whole `fit` (data check, training, validation),",
         "over the size of its images:",
         "",
-        "| images | GiB | peak, MiB | from |",
+        "| images | size | peak, MiB | from |",
         "| --- | --- | --- | --- |",
     ]
     for (kind, gibibytes), (run, row) in sorted(newest.items()):
-        lines.append(
-            f"| {KINDS[kind]} | {gibibytes:g} | {run['peak_mebibytes']:.0f} | "
-            f"{origin(row)} |"
-        )
+        size = f"{gibibytes:g} GiB" if gibibytes >= 1 else f"{1024 * gibibytes:g} MiB"
+        cells = [KINDS[kind], size, f"{run['peak_mebibytes']:.0f}", origin(row)]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
