@@ -33,15 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         images = data.images_and_masks(folder)
-        command(
-            "fit",
-            images=folder / "images",
-            masks=folder / "masks",
-            run_dir=folder / "run",
-            base_filters=given.base_filters,
-            steps=10,
-            validations=1,
-        )
+        train(folder, given.base_filters, steps=10)
         for side in map(int, given.sides.split(",")):
             write_mosaic(folder, side)
             start = time.monotonic()
@@ -68,6 +60,19 @@ def main() -> None:
                 flush=True,
             )
     records.append("prediction_large", vars(given), images=images, runs=rows)
+
+
+def train(folder: pathlib.Path, base_filters: int, steps: int) -> None:
+    """Trains a net on the images of `data.images_and_masks`, into folder/run."""
+    command(
+        "fit",
+        images=folder / "images",
+        masks=folder / "masks",
+        run_dir=folder / "run",
+        base_filters=base_filters,
+        steps=steps,
+        validations=1,
+    )
 
 
 def command(verb: str, **settings: object) -> int:

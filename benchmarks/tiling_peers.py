@@ -25,7 +25,7 @@ import numpy as np
 import peer_process
 import records
 import tifffile
-from prediction_large import command, write_mosaic
+from prediction_large import command, train, write_mosaic
 from run_memory import peak_of
 
 LIMIT = 2**31
@@ -53,15 +53,7 @@ def main() -> None:
 
 def prepare(folder: pathlib.Path, given: argparse.Namespace) -> None:
     """Trains the net, writes its weights for the peer, and the whole-image results."""
-    command(
-        "fit",
-        images=folder / "images",
-        masks=folder / "masks",
-        run_dir=folder / "run",
-        base_filters=given.base_filters,
-        steps=given.steps,
-        validations=1,
-    )
+    train(folder, given.base_filters, given.steps)
     here = str(pathlib.Path(__file__).parent)
     code = f"import sys; sys.path.append({here!r}); import tiling_peers as t; "
     words = [str(folder / "run"), str(folder / "weights.npz")]

@@ -49,6 +49,9 @@ class RestServer:
     def __init__(self, address: Address, timeout: float) -> None:
         self.address = address
         self._timeout = timeout
+        host = urllib.parse.urlsplit(address.base).hostname or ""
+        # This machine is reached without a proxy of the environment.
+        self._proxies = {"no_proxy": host} if host in _LOOPBACK else {}
         # A session keeps its connection, and is of one thread.
         self._threads = threading.local()
 
@@ -114,16 +117,10 @@ class RestServer:
                 session.auth = _TokenAuth(token)
         return self._threads.session
 
-    def _proxies(self) -> dict[str, str]:
-        """Returns which hosts no proxy of the environment reaches: this machine."""
-        host = urllib.parse.urlsplit(self.address.base).hostname or ""
-        return {"no_proxy": host} if host in _LOOPBACK else {}
-
     def _ask(self, method: str, url: str, **request: Any) -> dict[str, Any]:
-        request["proxies"] = self._proxies()
         try:
             answer = self._session().request(
-                method, url, timeout=self._timeout, **request
+                method, url, timeout=self._timeout, proxies=self._proxies, **request
             )
         except requests.Timeout as error:
             raise ServerFailure(

@@ -32,13 +32,12 @@ from pipelines.images.derived import MatchedChannels
 from pipelines.images.finding import TIFF_SUFFIXES
 from pipelines.images.layout import ImageLayout, ImageToWrite
 from pipelines.images.png_writing import png_holds
+from pipelines.images.reading import CHANNELS_OF_FILES
 from pipelines.images.windowed_writing import write_windowed
 from pipelines.images.writing import encode_png, output_paths, write_bytes_atomically
 
 SIGNATURE = "image_bytes"
 OUTPUT = "mask_bytes"
-# Models of other channels have no such signature.
-CHANNELS_OF_FILES = (1, 3, 4)
 # What files begin with; their names may err.
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -143,6 +142,7 @@ def _send_whole(pool: ServerPool, about: About | None, entry: ImageEntry) -> _Se
 
 
 def _goes_whole(image: WindowedImage, about: About) -> bool:
+    # Other models have no signature for files.
     if about.channels not in CHANNELS_OF_FILES:
         return False
     limit = about.pixel_limit

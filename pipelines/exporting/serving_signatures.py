@@ -5,11 +5,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from pipelines.images.reading import CHANNELS_OF_FILES
 from pipelines.serving_graph import ServingGraph
 from pipelines.serving_graph.served_net import ServedNet
-
-# What PNG and JPEG files can bring.
-CHANNELS_OF_FILES = (1, 3, 4)
 
 
 @dataclasses.dataclass(frozen=True)

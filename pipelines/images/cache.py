@@ -74,6 +74,13 @@ class ArrayCache:
         return _CachedImage(path, self._limit, name, flat, fill)
 
 
+def cache_of_gigabytes(
+    folder: pathlib.Path | str, gigabytes: float
+) -> ArrayCache | None:
+    """Returns a cache of so many 10**9 bytes; None, for memory instead, of 0."""
+    return ArrayCache(folder, int(gigabytes * 1e9)) if gigabytes else None
+
+
 def file_key(path: pathlib.Path, *more: object) -> str:
     """Returns a key that changes when the file does (by its size and time).
 

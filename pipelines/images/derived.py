@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.images.reading import match_channels
+from pipelines.images.reading import check_channels, match_channels
 from pipelines.images.windowed import WindowedImage
 
 
@@ -33,9 +33,7 @@ class MatchedChannels(DerivedImage):
 
     def __init__(self, source: WindowedImage, channels: int) -> None:
         super().__init__(source)
-        match_channels(
-            np.empty((0, 0, source.channels), np.uint8), channels, source.name
-        )
+        check_channels(source.channels, channels, source.name)
         self.channels = channels
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:

@@ -45,6 +45,10 @@ def read_mask(entry: ImageEntry) -> np.ndarray:
         return mask.whole()[..., 0]
 
 
+# Models of which a PNG or JPEG file can be an image.
+CHANNELS_OF_FILES = (1, 3, 4)
+
+
 def match_channels(
     image: np.ndarray, channels: int, name: str = "the image"
 ) -> np.ndarray:
@@ -61,12 +65,23 @@ def match_channels(
     Raises:
         ValueError: the image has other channels than the model takes.
     """
-    found = image.shape[-1]
-    if found == channels:
-        return image
-    if (found, channels) in ((2, 1), (4, 3)):
-        return image[..., :channels]
-    raise ValueError(
-        f"{name}: {channels} channels expected, got {found}. Convert the image, or "
-        "train on images like it."
-    )
+    check_channels(image.shape[-1], channels, name)
+    return image[..., :channels]
+
+
+def check_channels(found: int, channels: int, name: str) -> None:
+    """Checks that an image serves a model; see `match_channels`.
+
+    Args:
+        found: channels of the file.
+        channels: what the model takes.
+        name: what the message calls the image.
+
+    Raises:
+        ValueError: the image has other channels than the model takes.
+    """
+    if found != channels and (found, channels) not in ((2, 1), (4, 3)):
+        raise ValueError(
+            f"{name}: {channels} channels expected, got {found}. Convert the image, "
+            "or train on images like it."
+        )

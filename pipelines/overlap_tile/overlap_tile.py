@@ -132,35 +132,19 @@ class Net:
         return self._tile_probability(pixels[np.newaxis], mean, std).numpy()[0]
 
 
-def segment(
-    image: np.ndarray,
-    function: TileFunction,
-    *,
-    depth: int,
-    variant: str,
-    largest_core: int = LARGEST_CORE,
-) -> np.ndarray:
+def segment(image: np.ndarray, function: TileFunction, **settings: Any) -> np.ndarray:
     """Applies a net to a whole image, tile by tile.
 
     Args:
         image: float32 (height, width, channels), scaled.
-        function: the net, from (1, rows, columns, channels) to (1, ..., num_classes).
-        depth: number of poolings of the net.
-        variant: "paper" or "padded".
-        largest_core: the most pixels of a side that one tile keeps.
+        function: the net, as in `segment_region`.
+        settings: depth, variant and largest_core of `segment_region`.
 
     Returns:
         float32 (height, width, num_classes).
     """
-    height, width = image.shape[:2]
-    return segment_region(
-        ArrayImage(image, "the image"),
-        Region(0, 0, height, width),
-        function,
-        depth=depth,
-        variant=variant,
-        largest_core=largest_core,
-    )
+    whole = Region(0, 0, *image.shape[:2])
+    return segment_region(ArrayImage(image, "the image"), whole, function, **settings)
 
 
 def segment_region(

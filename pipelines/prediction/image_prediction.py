@@ -12,11 +12,11 @@ from pipelines.images import (
     ArrayCache,
     ImageEntry,
     WindowedImage,
-    match_channels,
     open_image,
 )
 from pipelines.images.derived import MatchedChannels
 from pipelines.images.layout import ImageLayout, ImageToWrite, Window
+from pipelines.images.reading import check_channels
 from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.background import ahead
 from pipelines.overlap_tile.tile_passes import probability_windows
@@ -57,8 +57,7 @@ class ImagePredictor:
         Raises:
             ValueError: the net takes other channels.
         """
-        nothing = np.empty((0, 0, image.channels), np.uint8)
-        match_channels(nothing, self.net.channels, image.name)
+        check_channels(image.channels, self.net.channels, image.name)
         return ImageLayout(
             image.height,
             image.width,

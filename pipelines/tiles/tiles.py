@@ -22,6 +22,7 @@ from pipelines.config import StreamConfig, TilesConfig
 from pipelines.dataset import Dataset, load_dataset
 from pipelines.dataset.mask_values import IGNORED
 from pipelines.images import ArrayCache
+from pipelines.images.cache import cache_of_gigabytes
 from pipelines.tiles.pixel_weights import PixelWeights, pixel_weights
 from pipelines.tiles.places import Places, default_rare_share
 from pipelines.tiles.tile_windows import TileWindows
@@ -80,7 +81,8 @@ def training_tiles(images: str, masks: str, **settings: Any) -> tf.data.Dataset:
     """
     config = TilesConfig(images=images, masks=masks, **settings)
     shape = tile_shape(config.tile_size, config.depth, config.variant)
-    cache = _cache(config)
+    folder = config.cache_folder or _temporary_folder().name
+    cache = cache_of_gigabytes(folder, config.cache_gigabytes)
     return tile_stream(
         load_dataset(config, cache=cache),
         shape,
@@ -89,13 +91,6 @@ def training_tiles(images: str, masks: str, **settings: Any) -> tf.data.Dataset:
         config=config,
         cache=cache,
     )
-
-
-def _cache(config: TilesConfig) -> ArrayCache | None:
-    if config.cache_gigabytes == 0:
-        return None
-    folder = config.cache_folder or _temporary_folder().name
-    return ArrayCache(folder, int(config.cache_gigabytes * 1e9))
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from pipelines import tiles
 from pipelines.config import FitConfig, Precision
 from pipelines.dataset import Dataset, load_dataset, split, warn_of_leaks
 from pipelines.images import ArrayCache
+from pipelines.images.cache import cache_of_gigabytes
 from pipelines.training import choices, devices, objectives
 from pipelines.training.choices import Choice
 
@@ -87,6 +88,7 @@ def plan_run(config: FitConfig) -> RunPlan:
     """
     _check_settings(config)
     training_set, validation_set = _load(config)
+    _check_parts(training_set, validation_set)
     warn_of_leaks(training_set, validation_set)
     made = tuple(choices.choose(config, training_set))
     config = choices.chosen(config, made)
@@ -121,10 +123,8 @@ def decoded_images(config: FitConfig) -> ArrayCache | None:
 
     Runs of one folder share it. Nothing is written before an array is.
     """
-    if config.cache_gigabytes == 0:
-        return None
     folder = pathlib.Path(config.run_dir).parent / CACHE
-    return ArrayCache(folder, int(config.cache_gigabytes * 1e9))
+    return cache_of_gigabytes(folder, config.cache_gigabytes)
 
 
 def _decided(value: Value | None) -> Value:
@@ -142,9 +142,7 @@ def _load(config: FitConfig) -> tuple[Dataset, Dataset]:
             "learn. Name masks that mark the objects."
         )
     if config.validation_images is None or config.validation_masks is None:
-        parts = split(dataset, config.validation_stems)
-        _check_parts(*parts)
-        return parts
+        return split(dataset, config.validation_stems)
     held_out = load_dataset(
         dataclasses.replace(config, mask_kind=dataset.coding.kind),
         images=config.validation_images,
@@ -161,7 +159,6 @@ def _load(config: FitConfig) -> tuple[Dataset, Dataset]:
             f"{config.validation_masks}: {held_out.coding.num_classes} classes, but "
             f"the training masks have {dataset.coding.num_classes}. Train on all."
         )
-    _check_parts(dataset, held_out)
     return dataset, held_out
 
 

@@ -55,6 +55,6 @@ def test_no_proxy_stands_before_this_machine(monkeypatch, host, proxied):
     with contextlib.closing(RestServer(address, 1.0)) as server:
         session = server._session()
         found = session.merge_environment_settings(
-            address.text, server._proxies(), None, None, None
+            address.text, server._proxies, None, None, None
         )
         assert ("http" in found["proxies"]) == proxied
