@@ -94,33 +94,11 @@ def write_image(path: pathlib.Path, side: int) -> None:
     )
 
 
-def write_run(variant: str, base_filters: str, run_dir: str) -> None:
-    """Writes a run folder around a net of random weights, as `fit` would."""
-    import keras_unet
-    from pipelines import run_folder
+def write_run(variant: str, base_filters: str, run: str) -> None:
+    """Called in a process of its own: TensorFlow stays in this one's."""
+    import random_run
 
-    model = keras_unet.build_unet(
-        variant,
-        (None, None, 1),
-        1,
-        base_filters=int(base_filters),
-        activation=None,
-    )
-    record = run_folder.RunRecord(
-        settings={},
-        network={},
-        classes=["background", "foreground"],
-        mask_coding={"kind": "binary", "foreground": 255, "num_classes": 2},
-        scaling="per_image",
-        threshold=0.5,
-        precision={"training": "float32", "model": "float32"},
-        data={},
-        best={},
-        versions=run_folder.versions(),
-    )
-    path = run_folder.create(run_dir)
-    model.save(path / run_folder.MODEL)
-    run_folder.save_record(path, record)
+    random_run.write_run(run, variant, base_filters=int(base_filters))
 
 
 if __name__ == "__main__":
