@@ -30,8 +30,12 @@ DATA = pathlib.Path(
 )
 HELD_OUT_SLICES = ("02", "07", "12", "17", "22", "27")
 HELD_OUT_FRAMES = 10
-SIZES = {(256, 256): "train", (320, 256): "train", (360, 360): "test"} | {
-    (640, 512): "test"
+# Of dsb2018_fluo, width and height; images of others are not used.
+SIZES = {
+    (256, 256): "train",
+    (320, 256): "train",
+    (360, 360): "test",
+    (640, 512): "test",
 }
 KINDS = ("images", "masks")
 FOLDERS = {

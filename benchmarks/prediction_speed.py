@@ -19,6 +19,7 @@ from prediction_memory import write_image
 import keras_unet
 from pipelines.images import ImageEntry, open_image
 from pipelines.images.windowed_writing import write_windowed
+from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
 from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.memory_plan import MemoryModel, largest_plan
@@ -43,7 +44,7 @@ def main() -> None:
 
 def measure(base_filters: int, rounds: int) -> dict:
     model = keras_unet.build_unet(base_filters=base_filters, activation=None)
-    net = Net(model)
+    net = Net(inference_net(model))
     side = SIDES[base_filters]
     seconds = []
     with tempfile.TemporaryDirectory() as name:

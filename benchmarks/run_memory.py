@@ -144,7 +144,9 @@ def write_small(folder: pathlib.Path) -> list[str]:
     return paths
 
 
-WRITERS = {"sparse": write_sparse, "repeated": write_repeated} | {
+WRITERS = {
+    "sparse": write_sparse,
+    "repeated": write_repeated,
     "tiff": write_tiff,
     "held_out": write_tiff,
 }

@@ -26,8 +26,9 @@ import keras_unet
 keras_unet.layers, keras_unet.losses, keras_unet.metrics, keras_unet.build_unet
 added = time.perf_counter()
 import numpy as np
+from pipelines.inference import policy
 from pipelines.training import precision
-with precision.policy(precision.resolve("auto")):
+with policy(precision.resolve("auto")):
     model = keras_unet.build_unet(base_filters=int(sys.argv[1]), activation=None)
     model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
 tiles = np.zeros((8, 256, 256, 1), "float32")

@@ -21,6 +21,7 @@ from pipelines import tiles
 from pipelines.config import FitConfig
 from pipelines.dataset import load_dataset
 from pipelines.images import ArrayCache
+from pipelines.inference import policy
 from pipelines.training import objectives, precision
 
 BATCH_SIZE, TILE_SIZE = 8, 256
@@ -66,6 +67,7 @@ def prepare(folder: pathlib.Path, base_filters: int):
         masks=str(folder / "masks"),
         run_dir="unused",
         base_filters=base_filters,
+        depth=4,
     )
     shape = tiles.tile_shape(TILE_SIZE, config.depth, config.variant)
     stream = tiles.tile_stream(
@@ -76,7 +78,7 @@ def prepare(folder: pathlib.Path, base_filters: int):
         cache=ArrayCache(folder / "cache", 2**30),
     )
     computed = precision.resolve("auto")
-    with precision.policy(computed):
+    with policy(computed):
         model = keras_unet.build_unet(base_filters=base_filters, activation=None)
         model.compile(
             objectives.make_optimizer(config, 1e-3), objectives.make_loss(config, 1)

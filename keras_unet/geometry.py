@@ -33,9 +33,11 @@ def check_depth(depth: int) -> int:
 
 
 def context(depth: int = 4) -> int:
-    """Returns how many pixels beyond an output pixel the net looks at, on each side.
+    """Returns how many pixels the convolutions reach beyond their output, on each side.
 
-    92 for depth 4: the paper's (572 - 388) / 2.
+    So many the paper's net loses: 92 for depth 4, (572 - 388) / 2. Poolings see whole
+    cells: a cell of the grid of 2**depth pixels looks just so far beyond itself, a
+    single pixel up to 2**depth - 1 further.
     """
     return 2 * (3 * 2**depth - 2)
 

@@ -27,7 +27,21 @@ class CheckpointedUNet(keras.Model):
     Args:
         inputs: of a model of `keras_unet.build_unet`.
         outputs: of the same.
+
+    Raises:
+        ValueError: the outputs are not those of `build_unet`, whose stages alone are
+            known in training.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        ends = [output._keras_history[0].name for output in self.outputs]
+        if ends not in (["logits"], ["probability"]):
+            raise ValueError(
+                "CheckpointedUNet takes the one output of a model of build_unet, the "
+                f"layer logits or probability, got {', '.join(ends)}. Train other "
+                "heads without it."
+            )
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Returns what the net puts out for `inputs`, (batch, height, width, channels).

@@ -19,15 +19,18 @@ _JUMP = 10.0
 _NEWEST = 0.1
 # Probabilities (or logits) with a smaller range are one value.
 FLAT = 1e-3
+# Per cent of the pixels: a class of more is not missed for being rare.
+_RARE = 20.0
 
 
 class TrainingGuard(keras.callbacks.Callback):
     """Warns once of each sign that a training teaches nothing, with the likely cause.
 
-    After every step: a loss below 0, a metric above 1, a loss that jumps or is not a
-    number. After every epoch, if it is given samples: an output that is the same
-    everywhere, and classes that are in the masks but never predicted. Training goes on;
-    the warnings are those of the logger `keras_unet.guard`.
+    After every step, in what Keras reports of it (means over the epoch so far): a loss
+    below 0, a metric above 1, a loss that jumps or is not a number. After every epoch,
+    if it is given samples: an output that is the same everywhere, and classes that are
+    in the masks but never predicted. Training goes on; the warnings are those of the
+    logger `keras_unet.guard`.
 
         model.fit(..., callbacks=[TrainingGuard(images[:4], masks[:4])])
 
@@ -60,16 +63,17 @@ class TrainingGuard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Looks at the loss and the metrics of a step."""
         for name, value in (logs or {}).items():
+            largest = float(np.max(value))
             if name.endswith("loss"):
                 self._look_at_sign(name, float(value))
-            elif _SHARES.search(name) and float(value) > 1 + 1e-4:
+            elif _SHARES.search(name) and largest > 1 + 1e-4:
                 self._say(
                     name,
                     "%s is %.4g, but cannot be above 1: masks or predictions are not "
                     "in 0 to 1. Masks of 0 and 255 must become 0 and 1; a model that "
                     "ends in logits needs a metric that knows it (from_logits).",
                     name,
-                    float(value),
+                    largest,
                 )
         if "loss" in (logs or {}):
             self._look_at_course(float(logs["loss"]))
@@ -79,6 +83,9 @@ class TrainingGuard(keras.callbacks.Callback):
         if self._images is None:
             return
         y_pred = np.asarray(self.model.predict_on_batch(self._images), np.float32)
+        if not np.isfinite(y_pred).all():
+            # That is said of the loss, with its causes.
+            return
         y_true = np.asarray(self._y_true).ravel().astype(int)
         if y_pred.shape[-1] == 1:
             classes = (y_pred > self._threshold).ravel().astype(int)
@@ -87,7 +94,17 @@ class TrainingGuard(keras.callbacks.Callback):
         if np.ptp(y_pred.reshape(-1, y_pred.shape[-1]), axis=0).max() < FLAT:
             self.say_constant()
             return
-        num_classes = int(max(2, y_pred.shape[-1], y_true.max() + 1))
+        num_classes = max(2, y_pred.shape[-1])
+        if y_true.max() >= num_classes:
+            self._say(
+                "y_true",
+                "y_true holds %d, but the net tells %d classes apart: masks must hold "
+                "class ids from 0 to %d. Masks of 0 and 255 must become 0 and 1.",
+                y_true.max(),
+                num_classes,
+                num_classes - 1,
+            )
+            return
         self.look_at_counts(
             np.bincount(y_true, minlength=num_classes),
             np.bincount(classes, minlength=num_classes),
@@ -108,12 +125,14 @@ class TrainingGuard(keras.callbacks.Callback):
             name = names[int(index)] if names else f"class {index}"
             self._say(
                 f"never {index}",
-                "%s is never predicted, though %.2g %% of the mask pixels are of it: "
-                "it is too rare for the loss, or training is short. Weigh it more "
-                "(class_weights balanced), centre more tiles on it (rare_share), or "
-                "train longer.",
+                "%s is never predicted, though %.3g %% of the mask pixels are of it: "
+                "%s, or training is short. Weigh it more in the loss (class_weights), "
+                "show it more often (rare_share), or train longer.",
                 name,
                 share,
+                "it is too rare for the loss"
+                if share < _RARE
+                else "the loss prefers other classes",
             )
 
     def say_constant(self) -> None:
@@ -139,10 +158,10 @@ class TrainingGuard(keras.callbacks.Callback):
     def _look_at_course(self, loss: float) -> None:
         if not math.isfinite(loss):
             self._say(
-                "course",
+                "not finite",
                 "The loss is %s: gradients explode, or the images hold NaN or infinite "
                 "values. Look at the images, then lower learning_rate or clip the "
-                "gradients (keras.optimizers:Adam:global_clipnorm=1).",
+                "gradients (global_clipnorm of the optimizer).",
                 loss,
             )
             return
@@ -151,10 +170,10 @@ class TrainingGuard(keras.callbacks.Callback):
         self._lowest = min(self._lowest, self._mean)
         if 0 < _JUMP * self._lowest < self._mean:
             self._say(
-                "course",
+                "jump",
                 "The loss has risen from %.3g to %.3g: gradients explode. Lower "
-                "learning_rate or clip the gradients "
-                "(keras.optimizers:Adam:global_clipnorm=1).",
+                "learning_rate or clip the gradients (global_clipnorm of the "
+                "optimizer).",
                 self._lowest,
                 self._mean,
             )

@@ -3,7 +3,8 @@
 Pure functions of class ids (batch, height, width, 1) of any number dtype and
 predictions (batch, height, width, num_classes): probabilities, or logits with
 `from_logits=True`. They compute in float32 whatever comes and reduce nothing over the
-batch; `keras_unet.losses` makes Keras losses of them.
+batch; `keras_unet.losses` makes Keras losses of them. Like Keras's own they do not
+check that ids are of the classes: `keras_unet.guard.TrainingGuard` and the metrics do.
 """
 
 from typing import Any

@@ -5,6 +5,7 @@ not. Every metric takes class ids (batch, height, width, 1) of any number dtype 
 predictions (batch, height, width, num_classes), like the losses.
 """
 
+import numbers
 from typing import Any
 
 import keras
@@ -47,7 +48,8 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
     ) -> None:
         # The same in every process; Keras's own default counts the metrics made.
         super().__init__(name=name or self.default_name, dtype=dtype)
-        if not isinstance(num_classes, int) or num_classes < 1:
+        whole = isinstance(num_classes, numbers.Integral)
+        if not whole or isinstance(num_classes, bool) or num_classes < 1:
             raise ValueError(
                 f"num_classes must be a whole number from 1 on, got {num_classes!r}."
             )
@@ -56,10 +58,10 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
                 "threshold is on a probability and must be 0 to 1, also with "
                 f"from_logits, got {threshold!r}."
             )
-        self.num_classes = num_classes
+        self.num_classes = int(num_classes)
         self.threshold = threshold
         self.from_logits = from_logits
-        side = max(2, num_classes)
+        side = max(2, self.num_classes)
         # int64, for float32 counters stop counting at 2**24: 64 tiles of 512x512.
         self.confusion = self.add_weight(
             name="confusion", shape=(side, side), initializer="zeros", dtype="int64"
@@ -88,6 +90,8 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
         side = max(2, self.num_classes)
         true_class = tf.cast(y_true[..., 0], tf.int64)
         valid = (true_class >= 0) & (true_class < side)
+        # Shares of a class, as a mask has that was interpolated.
+        valid &= tf.equal(tf.cast(true_class, y_true.dtype), y_true[..., 0])
         place = true_class * side + self._predicted_class(y_pred)
         if sample_weight is not None:
             left_out = tf.equal(as_pixel_weight(sample_weight, y_pred), 0)
@@ -97,11 +101,12 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
         check = tf.debugging.Assert(
             tf.reduce_all(valid),
             [
-                f"y_true of {self.name} must be class ids from 0 to {side - 1} where "
-                "the weight is not 0; map other mask values to ids first. Got ids from",
-                tf.reduce_min(true_class),
+                f"y_true of {self.name} must be class ids, whole numbers from 0 to "
+                f"{side - 1}, where the weight is not 0; map other mask values to ids "
+                "first. Got values from",
+                tf.reduce_min(y_true),
                 "to",
-                tf.reduce_max(true_class),
+                tf.reduce_max(y_true),
             ],
         )
         with tf.control_dependencies([] if check is None else [check]):

@@ -59,9 +59,10 @@ def build_unet(
         convolution `logits` is linear; an activation is the layer `probability`.
 
     Raises:
-        ValueError: an argument is out of range, or height or width do not fit.
+        ValueError: an argument is out of range, height or width do not fit, or Keras
+            is set to another backend than TensorFlow or to channels first.
     """
-    _check_backend()
+    _check_keras()
     geometry.check_variant(variant)
     depth = geometry.check_depth(depth)
     defaults = DEFAULTS[variant]
@@ -152,7 +153,14 @@ def _positive(name: str, value: Any) -> int:
     return int(value)
 
 
-def _check_backend() -> None:
+def _check_keras() -> None:
+    image_layout = keras.backend.image_data_format()
+    if image_layout != "channels_last":
+        raise ValueError(
+            f"Keras is set to image_data_format {image_layout!r}, but images here are "
+            "(height, width, channels). Call "
+            "keras.backend.set_image_data_format('channels_last') first."
+        )
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise ValueError(

@@ -5,6 +5,7 @@ import step_clock
 import tensorflow as tf
 
 import keras_unet
+from pipelines.inference import policy
 from pipelines.training import precision
 
 given = step_clock.arguments()
@@ -13,7 +14,7 @@ if given.variant == "paper":
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 else:
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-with precision.policy(precision.resolve("auto")):
+with policy(precision.resolve("auto")):
     model = keras_unet.build_unet(
         given.variant, base_filters=given.base_filters, activation=None
     )

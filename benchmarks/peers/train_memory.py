@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import keras_unet
 from keras_unet.gradient_checkpointing import CheckpointedUNet
-from pipelines.training import precision
+from pipelines.inference import policy
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--variant", default="padded")
@@ -22,7 +22,7 @@ parser.add_argument("--checkpointing", action="store_true")
 parser.add_argument("--steps", type=int, default=3)
 given = parser.parse_args()
 
-with precision.policy(given.precision):
+with policy(given.precision):
     model = keras_unet.build_unet(
         given.variant,
         (None, None, 1),

@@ -12,7 +12,7 @@ from keras_unet.border_weights import balanced_weights
 from pipelines import tiles
 from pipelines.config import CheckConfig
 from pipelines.dataset import Dataset
-from pipelines.report.pictures import CLASS_COLOURS, MISSED
+from pipelines.report.pictures import MISSED, colours_by_id
 
 # Images on a sheet, from the first to the last at equal steps, and tiles of each.
 NUM_IMAGES, NUM_TILES = 4, 4
@@ -76,7 +76,7 @@ def colours_of(num_classes: int) -> np.ndarray:
     """Returns the colour of each class's outline, uint8 (256, 3)."""
     if num_classes == 2:
         return np.repeat(np.array([MISSED], np.uint8), 256, axis=0)
-    return CLASS_COLOURS[np.arange(256) % len(CLASS_COLOURS)]
+    return colours_by_id()
 
 
 def weight_picture(weight: np.ndarray, highest: float) -> np.ndarray:

@@ -100,6 +100,10 @@ class StreamConfig(AugmentConfig, WeightConfig):
         "per_image",
         "of pixel values: by each image's mean and s.d., or by the range of its type",
     )
+    separate_objects: bool = setting(
+        True,
+        "learn a line of background between objects of masks of instances that touch",
+    )
     rare_share: float | None = setting(
         None,
         "share of the tiles centred on a pixel of a rarer class; by default a third, "

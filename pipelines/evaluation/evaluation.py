@@ -79,6 +79,12 @@ def _smallest_object(config: EvaluateConfig, run: Run) -> int:
 
 def _load_data(config: EvaluateConfig, run: Run, net: Net) -> Dataset:
     kind = run.record.coding.kind if config.mask_kind == "auto" else config.mask_kind
+    if kind == "instances" and config.inside == "background":
+        raise ValueError(
+            "inside=background is for masks whose foreground lies between the objects, "
+            "such as membranes; in masks of instances the objects are the ids. Leave "
+            "inside out, or score with mask_kind binary."
+        )
     config = dataclasses.replace(config, mask_kind=kind)
     dataset = load_dataset(config, known=run.record.coding, scaling=run.record.scaling)
     num_classes = max(2, net.num_channels)

@@ -30,10 +30,13 @@ def seen_images(dataset: Dataset, record: RunRecord) -> list[str]:
             "not seen."
         )
     if validated:
+        chose = "the best model"
+        if record.threshold is not None:
+            chose = "the threshold and the best model"
         found.append(
             f"{len(validated)} of these {total} images ({_listed(validated)}) chose "
-            "the threshold and the best model of the run: on images that it has never "
-            "seen, scores may be a little lower."
+            f"{chose} of the run: on images that it has never seen, scores may be a "
+            "little lower."
         )
     return found
 

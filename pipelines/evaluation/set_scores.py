@@ -79,9 +79,14 @@ class SetScores:
     def add(self, one: Segmented) -> None:
         """Adds an image."""
         y_pred = one.y_pred(self._threshold)
-        self._boundaries.pixel_size = self._sizes[one.index]
-        self._boundaries.tolerance = tolerance(self._sizes[one.index])
-        self._boundaries.add(one.y_true, y_pred, one.scored)
+        size = self._sizes[one.index]
+        self._boundaries.add(
+            one.y_true,
+            y_pred,
+            one.scored,
+            tolerance=tolerance(size),
+            pixel_size=size,
+        )
         if self._instances is not None:
             inside = y_pred == self._inside
             found = scores.objects(inside, one.scored, smallest=self._smallest)

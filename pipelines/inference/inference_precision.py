@@ -4,14 +4,13 @@ from typing import Any
 
 import keras
 
+from pipelines.inference.keras_policy import POLICIES
 from pipelines.inference.norm_folding import fold_batch_norm
 
 # Of bfloat16 against float32: the most that a probability differs, and the mean over
 # pixels, for nets of random weights in the tests; trained ones were closer.
 BFLOAT16_TOLERANCE = 0.06
 BFLOAT16_MEAN_TOLERANCE = 0.005
-
-_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def inference_net(model: Any, precision: str = "float32") -> Any:
@@ -43,7 +42,7 @@ def in_precision(model: Any, precision: str) -> Any:
     def recast(layer: Any) -> Any:
         settings = layer.get_config()
         if layer.name not in ("logits", "probability"):
-            settings["dtype"] = _POLICIES[precision]
+            settings["dtype"] = POLICIES[precision]
         return type(layer).from_config(settings)
 
     cast = keras.models.clone_model(model, clone_function=recast)

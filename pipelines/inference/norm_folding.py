@@ -10,35 +10,38 @@ import keras
 import numpy as np
 
 import keras_unet
+from pipelines.inference.keras_policy import policy
 from pipelines.overlap_tile import net_geometry
 
 
 def fold_batch_norm(model: keras.Model) -> tuple[keras.Model, bool]:
     """Makes a net without batch normalisation and dropout that computes the same.
 
-    Logits differ by rounding only, about 1e-6 of their size.
+    It computes in float32, whatever Keras's policy is now, and takes images of every
+    size. Logits differ by rounding only, about 1e-6 of their size.
 
     Args:
         model: made by `keras_unet.build_unet` with `activation=None`; not changed.
 
     Returns:
         (net, folded): folded is False where there was no normalisation, and where one
-        does not follow a convolution; the net is then `model` itself.
+        does not follow a convolution; in the latter case the net is `model` itself.
     """
     norms = [layer for layer in model.layers if _is_norm(layer)]
     if any(_convolution_name(norm) is None for norm in norms):
         return model, False
     depth, variant = net_geometry(model)
-    folded = keras_unet.build_unet(
-        variant,
-        (None, None, model.input_shape[-1]),
-        model.output_shape[-1],
-        base_filters=model.get_layer("encoder_0_conv_0").filters,
-        depth=depth,
-        batch_norm=False,
-        dropout=0.0,
-        activation=None,
-    )
+    with policy("float32"):
+        folded = keras_unet.build_unet(
+            variant,
+            (None, None, model.input_shape[-1]),
+            model.output_shape[-1],
+            base_filters=model.get_layer("encoder_0_conv_0").filters,
+            depth=depth,
+            batch_norm=False,
+            dropout=0.0,
+            activation=None,
+        )
     names = {_convolution_name(norm): norm for norm in norms}
     for layer in folded.layers:
         weights = layer.get_weights()

@@ -53,12 +53,16 @@ def quality_curves(history: Sequence[dict[str, float]]) -> str:
     return _svg(figure)
 
 
-def precision_recall(counts: ThresholdCounts, threshold: float) -> str:
+def precision_recall(
+    counts: ThresholdCounts, threshold: float, chosen: tuple[float, float]
+) -> str:
     """Returns precision over recall of the foreground at every threshold.
 
     Args:
         counts: of a set.
-        threshold: that is marked: the chosen one.
+        threshold: that was chosen.
+        chosen: precision and recall at just that threshold, which are marked; NaN marks
+            nothing.
     """
     precision, recall = counts.precision_recall()
     figure, axes = _axes("Foreground by threshold", "recall", "precision")
@@ -76,10 +80,9 @@ def precision_recall(counts: ThresholdCounts, threshold: float) -> str:
                 ha="right",
                 fontsize="small",
             )
-    place = _nearest(threshold)
     axes.plot(
-        [recall[place]],
-        [precision[place]],
+        [chosen[1]],
+        [chosen[0]],
         "D",
         color=ORANGE,
         markeredgecolor="black",

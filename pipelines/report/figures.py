@@ -40,11 +40,12 @@ def legend(num_classes: int) -> str:
 def figure(picture: Picture, num_classes: int) -> str:
     """Returns image, truth, prediction and difference of one picture."""
     name = html.escape(picture.name)
+    shown = displayable(picture.image)
     panels = [
-        ("image", displayable(picture.image), True),
+        ("image", shown, True),
         ("truth", colour_mask(picture.y_true, num_classes), False),
         ("prediction", colour_mask(picture.y_pred, num_classes), False),
-        ("difference", difference(picture), True),
+        ("difference", difference(picture, shown), True),
     ]
     cells = "".join(
         f"<div><img alt='{name}: {what}' src='{_data(pixels, photo)}'>{what}</div>"

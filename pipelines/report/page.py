@@ -200,8 +200,13 @@ def _probabilities(validation: Validation | None) -> list[str]:
             "A lower threshold finds more of the foreground (recall rises), and more "
             "that is none (precision falls)."
         )
+        chosen = scores.class_scores(validation.confusion)
         drawn.append(
-            curves.precision_recall(validation.thresholds, validation.threshold)
+            curves.precision_recall(
+                validation.thresholds,
+                validation.threshold,
+                (chosen.precision[1], chosen.recall[1]),
+            )
         )
     text.append(
         "A net is reliable if of the pixels with a probability of 0.8 eight in ten are "

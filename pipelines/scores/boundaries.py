@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from pipelines.scores import checks
+from pipelines.scores.pixels import ratio
 
 # How far apart boundaries may lie and still count as found.
 TOLERANCE = 2.0
@@ -61,8 +62,11 @@ def boundary(mask: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
     Args:
         mask: bool (height, width), True in the class.
         valid: bool, True where a pixel is scored.
+
+    Raises:
+        ValueError: an array is not bool, or the shapes differ.
     """
-    checks.check_one_shape(mask=mask)
+    checks.check_masks(mask=mask)
     scored = checks.scored_pixels(valid, mask.shape)
     deep = ndimage.binary_erosion(mask | ~scored, border_value=1)
     return mask & ~deep & scored
@@ -83,9 +87,9 @@ def surface_distances(
         valid: bool, True where a pixel is scored.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: an array is not bool, or the shapes differ.
     """
-    checks.check_one_shape(y_true=y_true, y_pred=y_pred)
+    checks.check_masks(y_true=y_true, y_pred=y_pred)
     true, predicted = boundary(y_true, valid), boundary(y_pred, valid)
     largest = float(np.hypot(*(np.array(y_true.shape) * pixel_size)))
     return SurfaceDistances(
@@ -98,23 +102,12 @@ def surface_distances(
 class BoundaryCounts:
     """Boundary scores by class, added up image by image."""
 
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        tolerance: float = TOLERANCE,
-        pixel_size: tuple[float, float] = (1.0, 1.0),
-    ) -> None:
+    def __init__(self, num_classes: int) -> None:
         """Starts without images.
 
         Args:
             num_classes: classes with the background.
-            tolerance: how far apart boundaries may lie and still count as found, in
-                pixels, or in the units of `pixel_size`.
-            pixel_size: height and width of a pixel, in any unit.
         """
-        self.tolerance = tolerance
-        self.pixel_size = pixel_size
         # Boundary pixels of truth and prediction: all, and those found in the other.
         self._points = np.zeros((2, num_classes), np.int64)
         self._found = np.zeros((2, num_classes), np.int64)
@@ -123,18 +116,34 @@ class BoundaryCounts:
         self._images = np.zeros(num_classes, np.int64)
 
     def add(
-        self, y_true: np.ndarray, y_pred: np.ndarray, valid: np.ndarray | None = None
+        self,
+        y_true: np.ndarray,
+        y_pred: np.ndarray,
+        valid: np.ndarray | None = None,
+        *,
+        tolerance: float = TOLERANCE,
+        pixel_size: tuple[float, float] = (1.0, 1.0),
     ) -> None:
-        """Adds an image: class ids (height, width), and which pixels are scored."""
+        """Adds an image.
+
+        Args:
+            y_true: class ids (height, width).
+            y_pred: class ids of that shape.
+            valid: bool, True where a pixel is scored.
+            tolerance: how far apart boundaries may lie and still count as found, in
+                pixels, or in the units of `pixel_size`.
+            pixel_size: height and width of a pixel, in any unit, the same for all
+                images.
+        """
         for index in range(len(self._images)):
             found = surface_distances(
-                y_true == index, y_pred == index, self.pixel_size, valid
+                y_true == index, y_pred == index, pixel_size, valid
             )
             for side, part in enumerate((found.from_true, found.from_predicted)):
                 self._points[side, index] += part.size
                 # Where the other boundary is empty nothing is found, however wide the
                 # tolerance.
-                near = (part <= self.tolerance) & (part < found.largest)
+                near = (part <= tolerance) & (part < found.largest)
                 self._found[side, index] += np.count_nonzero(near)
             if found.from_true.size or found.from_predicted.size:
                 self._hausdorff[index] += found.hausdorff95()
@@ -151,10 +160,10 @@ class BoundaryCounts:
         tolerance of 0.75 % of the diagonal). 0 where one side has no boundary, NaN
         where both have none.
         """
-        recall, precision = _ratio(self._found, self._points)
+        recall, precision = ratio(self._found, self._points)
         missing = self._points.min(axis=0) == 0
         recall, precision = np.where(missing, 0, [recall, precision])
-        f1 = _ratio(2 * precision * recall, precision + recall)
+        f1 = ratio(2 * precision * recall, precision + recall)
         f1 = np.where(precision + recall > 0, f1, 0)
         return np.where(self._points.any(axis=0), f1, np.nan)
 
@@ -165,14 +174,14 @@ class BoundaryCounts:
         diagonal, as in the BraTS challenge; one in which neither has is left out. NaN
         if that leaves none. float64 (num_classes,), in pixels or units of `pixel_size`.
         """
-        return _ratio(self._hausdorff, self._images)
+        return ratio(self._hausdorff, self._images)
 
     def surface_distance(self) -> np.ndarray:
         """Returns the mean over images of the average symmetric surface distance.
 
         Images without boundaries count as in `hausdorff95`.
         """
-        return _ratio(self._mean, self._images)
+        return ratio(self._mean, self._images)
 
 
 def _distances(
@@ -181,8 +190,3 @@ def _distances(
     if not to.any():
         return np.full(np.count_nonzero(of), largest)
     return ndimage.distance_transform_edt(~to, sampling=pixel_size)[of]
-
-
-def _ratio(dividend: np.ndarray, divisor: np.ndarray) -> np.ndarray:
-    undefined = np.full(dividend.shape, np.nan)
-    return np.divide(dividend, divisor, out=undefined, where=divisor > 0)

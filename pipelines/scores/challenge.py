@@ -35,11 +35,17 @@ def thin_borders(
     Returns:
         int32 (height, width): cells from 1 on, 0 where no cell can grow to.
     """
+    scored = checks.scored_pixels(valid, inside_probability.shape)
+    cells = objects(inside_probability > threshold, scored)
+    return _grown(cells, inside_probability, scored)
+
+
+def _grown(
+    cells: np.ndarray, inside_probability: np.ndarray, scored: np.ndarray
+) -> np.ndarray:
     # Here, since scikit-image takes long to import and most users never come here.
     from skimage.segmentation import watershed
 
-    scored = checks.scored_pixels(valid, inside_probability.shape)
-    cells = objects(inside_probability > threshold, scored)
     if not cells.any():
         return cells
     # Cells grow from their rims: all their pixels would fill the queue for nothing.
@@ -172,8 +178,9 @@ class ChallengeScores:
 def _scores(
     cells: np.ndarray, probability: np.ndarray, threshold: float, scored: np.ndarray
 ) -> tuple[float, float, float]:
-    thinned = _counts(cells, thin_borders(probability, threshold, scored), scored)
-    bare = _counts(cells, objects(probability > threshold, scored), scored)
+    found = objects(probability > threshold, scored)
+    thinned = _counts(cells, _grown(found, probability, scored), scored)
+    bare = _counts(cells, found, scored)
     return _rand(thinned), _information(thinned), _rand(bare)
 
 

@@ -23,6 +23,22 @@ def check_one_shape(**arrays: np.ndarray) -> None:
             )
 
 
+def check_masks(**masks: np.ndarray) -> None:
+    """Refuses masks that are not bool (height, width) of one size.
+
+    Raises:
+        ValueError: as `check_one_shape`, or a mask is not boolean: `~` and `[mask]` of
+            0 and 1 would mean something else.
+    """
+    check_one_shape(**masks)
+    for name, mask in masks.items():
+        if mask.dtype != bool:
+            raise ValueError(
+                f"{name} must be bool, got {mask.dtype}. Compare class ids with the "
+                "class, such as y_true == 1."
+            )
+
+
 def scored_pixels(valid: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
     """Returns which pixels are scored, bool of the shape: all for None.
 

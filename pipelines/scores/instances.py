@@ -1,10 +1,11 @@
 """Scores of objects one by one, for objects that touch.
 
 Average precision is TP / (TP + FP + FN), as StarDist reports it (Schmidt et al., "Cell
-Detection with Star-Convex Polygons", MICCAI 2018) and the Data Science Bowl 2018 ranked
-by: a true and a predicted object match (TP) when their IoU reaches a threshold, each at
-most once; predicted objects without a match are FP, true ones FN. Counts are added up
-over images, then divided once.
+Detection with Star-Convex Polygons", MICCAI 2018): a true and a predicted object match
+(TP) when their IoU reaches a threshold, each at most once; predicted objects without a
+match are FP, true ones FN. Counts are added up over images, then divided once. The Data
+Science Bowl 2018 took the same ratio, but of each image, with IoU above the threshold,
+and ranked by means over thresholds (to 0.95) and images.
 """
 
 import dataclasses

@@ -21,8 +21,11 @@ def objects(
 
     Returns:
         int32 (height, width): 0 for the background, objects from 1 on.
+
+    Raises:
+        ValueError: the mask is not bool (height, width), or the shapes differ.
     """
-    checks.check_one_shape(mask=mask)
+    checks.check_masks(mask=mask)
     labels, _ = ndimage.label(mask & checks.scored_pixels(valid, mask.shape))
     numbers = numbers_of_large(np.bincount(labels.ravel()), smallest)
     return numbers[labels].astype(np.int32, copy=False)
@@ -82,7 +85,9 @@ def _numbered(name: str, labels: np.ndarray) -> tuple[np.ndarray, int]:
         )
     largest = int(labels.max(initial=0))
     if largest > max(labels.size, 65535):
-        found, numbers = np.unique(np.append(labels, 0), return_inverse=True)
+        found, numbers = np.unique(
+            np.append(labels, labels.dtype.type(0)), return_inverse=True
+        )
         return numbers[:-1], len(found)
     # Some times faster than sorting them, for numbers in the usual range.
     found = np.zeros(largest + 1, np.int32)

@@ -68,10 +68,10 @@ def class_scores(confusion: np.ndarray) -> ClassScores:
     hit = np.diag(confusion).astype(np.float64)
     true, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
     return ClassScores(
-        iou=_ratio(hit, true + predicted - hit),
-        dice=_ratio(2 * hit, true + predicted),
-        precision=_ratio(hit, predicted),
-        recall=_ratio(hit, true),
+        iou=ratio(hit, true + predicted - hit),
+        dice=ratio(2 * hit, true + predicted),
+        precision=ratio(hit, predicted),
+        recall=ratio(hit, true),
     )
 
 
@@ -95,9 +95,13 @@ class ThresholdCounts:
         self._counts = np.zeros((2, len(THRESHOLDS) + 1), np.int64)
 
     def add(self, y_true: np.ndarray, foreground_probability: np.ndarray) -> None:
-        """Adds an image: class ids 0 or 1, and P(foreground), of one shape."""
+        """Adds an image: class ids 0 or 1, and P(foreground), of one shape.
+
+        NaN, which is above no threshold, is background.
+        """
+        probability = np.nan_to_num(foreground_probability.ravel(), nan=0.0)
         # side="left": a pixel is foreground when P > threshold.
-        places = np.searchsorted(THRESHOLDS, foreground_probability.ravel(), "left")
+        places = np.searchsorted(THRESHOLDS, probability, "left")
         for label in (0, 1):
             found = places[(y_true == label).ravel()]
             self._counts[label] += np.bincount(found, minlength=len(THRESHOLDS) + 1)
@@ -134,6 +138,7 @@ class ThresholdCounts:
         return round(float(THRESHOLDS[nearest]), 2)
 
 
-def _ratio(dividend: np.ndarray, divisor: np.ndarray) -> np.ndarray:
+def ratio(dividend: np.ndarray, divisor: np.ndarray) -> np.ndarray:
+    """Returns dividend / divisor, float64; NaN where the divisor is 0."""
     undefined = np.full(dividend.shape, np.nan)
     return np.divide(dividend, divisor, out=undefined, where=divisor > 0)

@@ -8,6 +8,8 @@ modern neural networks", ICML 2017.
 
 import numpy as np
 
+from pipelines.scores.pixels import ratio
+
 BINS = 10
 
 
@@ -24,7 +26,8 @@ class ReliabilityCounts:
         """Adds pixels.
 
         Args:
-            probability: of what is predicted, floats from 0 to 1 of any shape.
+            probability: of what is predicted, floats from 0 to 1 of any shape; pixels
+                of NaN, which a diverged net puts out, are left out.
             came_true: bool of that shape.
 
         Raises:
@@ -36,19 +39,23 @@ class ReliabilityCounts:
                 f"{probability.shape} and {came_true.shape}."
             )
         bins = len(self.pixels)
-        probability = probability.ravel().astype(np.float64)
+        said = ~np.isnan(probability)
+        probability, came_true = probability[said].astype(np.float64), came_true[said]
         # 1 belongs to the last bin.
         places = np.minimum((probability * bins).astype(np.int64), bins - 1)
         self.pixels += np.bincount(places, minlength=bins)
         self._probability += np.bincount(places, probability, minlength=bins)
-        self._came_true += np.bincount(places[came_true.ravel()], minlength=bins)
+        self._came_true += np.bincount(places[came_true], minlength=bins)
 
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns the mean probability of each bin, and how often it came true.
 
         Each float64 (bins,), NaN for a bin without pixels.
         """
-        return self._mean(self._probability), self._mean(self._came_true)
+        return (
+            ratio(self._probability, self.pixels),
+            ratio(self._came_true, self.pixels),
+        )
 
     def calibration_error(self) -> float:
         """Returns the mean over pixels of how far their bin is off; NaN without any."""
@@ -58,7 +65,3 @@ class ReliabilityCounts:
             return float("nan")
         off = np.abs(said - seen)[filled]
         return float(np.average(off, weights=self.pixels[filled]))
-
-    def _mean(self, sums: np.ndarray) -> np.ndarray:
-        undefined = np.full(sums.shape, np.nan)
-        return np.divide(sums, self.pixels, out=undefined, where=self.pixels > 0)

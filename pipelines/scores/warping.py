@@ -68,8 +68,9 @@ def warp(
         bool (height, width): the warped truth, False where ignored.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: the truth is not bool, or the shapes differ.
     """
+    checks.check_masks(truth=truth)
     checks.check_one_shape(truth=truth, target=target)
     scored = checks.scored_pixels(valid, truth.shape)
     truth = truth & scored

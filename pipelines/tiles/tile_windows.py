@@ -11,6 +11,7 @@ from pipelines.images import ArrayCache, WindowedImage
 from pipelines.mirroring import mirrored_window
 from pipelines.tiles.border_maps import open_closeness
 from pipelines.tiles.places import NUM_WORDS, Places
+from pipelines.tiles.targets import open_target
 
 # Images kept open: handles of files are few.
 OPEN_IMAGES = 128
@@ -26,6 +27,7 @@ class TileWindows:
         window_size: height and width of a window.
         mask_size: height and width of the mask tile, at the window's centre.
         sigma: of the weight map; None reads none.
+        separate_objects: see `open_target`.
         cache: of decoded images and weight maps.
     """
 
@@ -36,6 +38,8 @@ class TileWindows:
         window_size: int,
         mask_size: int,
         sigma: float | None = None,
+        *,
+        separate_objects: bool = False,
         cache: ArrayCache | None = None,
     ) -> None:
         self._places = places
@@ -49,7 +53,10 @@ class TileWindows:
         # Without a cache what is dropped would be decoded or computed again.
         @functools.lru_cache(None if cache is None else OPEN_IMAGES)
         def opened_once(index: int) -> list[WindowedImage]:
-            opened = [dataset.open_image(index, cache), dataset.open_mask(index, cache)]
+            target = open_target(
+                dataset, index, cache, separate_objects=separate_objects
+            )
+            opened = [dataset.open_image(index, cache), target]
             if sigma is not None:
                 opened.append(open_closeness(dataset, index, sigma, cache))
             return opened

@@ -35,6 +35,7 @@ NO_AUGMENTATION = StreamConfig(
     brightness=0,
     contrast=0,
     rare_share=0,
+    separate_objects=False,
 )
 
 
@@ -146,7 +147,15 @@ def tile_stream(
         rare_share = default_rare_share(dataset)
     places = Places(dataset, shape.mask_size, seed, rare_share, cache)
     sigma = None if weights is None else weights.sigma
-    windows = TileWindows(dataset, places, window_size, shape.mask_size, sigma, cache)
+    windows = TileWindows(
+        dataset,
+        places,
+        window_size,
+        shape.mask_size,
+        sigma,
+        separate_objects=config.separate_objects,
+        cache=cache,
+    )
     changes = _Changes(dataset, shape, window_size, config, weights)
 
     def tile(number: tf.Tensor) -> tuple[tf.Tensor, ...]:

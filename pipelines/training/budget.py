@@ -97,7 +97,7 @@ class Budget(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Counts, and stops a diverged or finished training."""
         self.step += 1
-        loss = float((logs or {}).get("loss", 0.0))
+        loss = float(logs["loss"])
         if not math.isfinite(loss):
             raise Diverged(
                 f"The loss is {loss} after {self.step} steps: training diverged. "

@@ -186,7 +186,7 @@ class Progress(keras.callbacks.Callback):
         self._bar.update(math.floor(self._budget.used * total) - self._bar.n)
         if self._bar.disable:
             self._log_validation()
-        loss = (logs or {})["loss"]
+        loss = logs["loss"]
         shown = {"step": self._budget.step, "loss": f"{loss:.4f}"}
         if self._validator.history:
             last = self._validator.history[-1]

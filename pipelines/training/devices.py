@@ -5,14 +5,15 @@ import tensorflow as tf
 from pipelines.config import FitConfig
 
 
-def check_devices(count: int) -> list[str]:
+def check_devices(count: int, batch_size: int | None = None) -> list[str]:
     """Returns the names of the devices that a training is shared between.
 
     Args:
         count: how many.
+        batch_size: tiles of a step; None if it is not yet known.
 
     Raises:
-        ValueError: there are not so many.
+        ValueError: there are not so many devices, or they cannot share a batch evenly.
     """
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     found = [device.name for device in tf.config.list_logical_devices(kind)]
@@ -21,6 +22,11 @@ def check_devices(count: int) -> list[str]:
             f"devices is {count}, but TensorFlow sees {len(found)} {kind}"
             f"{'s' if len(found) > 1 else ''}. Lower it, or make more of them visible "
             "(CUDA_VISIBLE_DEVICES)."
+        )
+    if batch_size is not None and batch_size % count:
+        raise ValueError(
+            f"A batch of {batch_size} tiles cannot be shared evenly by {count} devices."
+            f" Set batch_size to a multiple of {count}."
         )
     return found[:count]
 
@@ -43,10 +49,4 @@ def strategy(config: FitConfig, batch_size: int) -> tf.distribute.Strategy:
     count = config.devices
     if count == 1:
         return tf.distribute.get_strategy()
-    found = check_devices(count)
-    if batch_size % count:
-        raise ValueError(
-            f"A batch of {batch_size} tiles cannot be shared evenly by {count} devices."
-            f" Set batch_size to a multiple of {count}."
-        )
-    return tf.distribute.MirroredStrategy(found)
+    return tf.distribute.MirroredStrategy(check_devices(count, batch_size))

@@ -1,17 +1,8 @@
 """The precision that training computes in."""
 
-import contextlib
 import pathlib
-from collections.abc import Iterator
 
-import keras
 import tensorflow as tf
-
-_POLICIES = {
-    "float32": "float32",
-    "bfloat16": "mixed_bfloat16",
-    "float16": "mixed_float16",
-}
 
 
 def resolve(precision: str) -> str:
@@ -29,17 +20,6 @@ def resolve(precision: str) -> str:
         major = details.get("compute_capability", (0, 0))[0]
         return "bfloat16" if major >= 8 else "float16" if major == 7 else "float32"
     return "bfloat16" if _cpu_has_bfloat16() else "float32"
-
-
-@contextlib.contextmanager
-def policy(precision: str) -> Iterator[None]:
-    """Builds Keras layers in a precision within the block."""
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy(_POLICIES[precision])
-    try:
-        yield
-    finally:
-        keras.mixed_precision.set_global_policy(before)
 
 
 def _cpu_has_bfloat16() -> bool:

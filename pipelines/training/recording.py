@@ -13,9 +13,9 @@ import numpy as np
 import keras_unet
 from pipelines import report, run_folder, scores
 from pipelines.config import FitConfig
+from pipelines.inference import policy
 from pipelines.overlap_tile import Net
 from pipelines.scores.image_scores import extremes
-from pipelines.training import precision
 from pipelines.training.callbacks import Validator
 from pipelines.training.run_plan import RunPlan, decoded_images
 from pipelines.validation import Parts, Validation, pictures_of, validate
@@ -46,7 +46,7 @@ class Recorder:
         self._plan = plan
         # Validated, saved and served in float32: the same numbers on every machine,
         # and nothing that a machine without bfloat16 instructions computes slowly.
-        with precision.policy("float32"):
+        with policy("float32"):
             self._model = keras_unet.build_unet(**plan.network)
         self._net = Net(self._model)
         self._parts = Parts(LARGEST_PART, decoded_images(config))

@@ -99,8 +99,7 @@ def plan_run(config: FitConfig) -> RunPlan:
         or config.class_weights
         or config.ignore_value is not None
     ):
-        path = config.loss or "the default"
-        objectives.check_weighted(loss, path, network["num_classes"])
+        objectives.check_weighted(loss, config.loss, network["num_classes"])
     return RunPlan(
         training_set=training_set,
         validation_set=validation_set,
@@ -166,7 +165,7 @@ def _check_settings(config: FitConfig) -> None:
     """Finds what is wrong whatever the data are, before hours of reading them."""
     objectives.check_paths(config)
     if config.devices > 1:
-        devices.check_devices(config.devices)
+        devices.check_devices(config.devices, config.batch_size)
     if config.tile_size is not None and config.depth is not None:
         tiles.tile_shape(config.tile_size, config.depth, config.variant)
 

@@ -18,7 +18,12 @@ logger = logging.getLogger(__name__)
 
 STATE = "run.json"
 # What may differ when a run goes on: it changes no number.
-FREE = ("resume", "plan_only", "run_dir", "checkpoint_minutes", "cache_gigabytes") + (
+FREE = (
+    "resume",
+    "plan_only",
+    "run_dir",
+    "checkpoint_minutes",
+    "cache_gigabytes",
     "gradient_checkpointing",
 )
 
@@ -159,11 +164,19 @@ def _check_same(config: FitConfig, state: RunState, *, open_ones: bool) -> None:
         open_ones: compares those without a value too, once all are decided.
     """
     for name, value in dataclasses.asdict(config).items():
-        before = state.settings.get(name)
+        if name in FREE:
+            continue
+        if name not in state.settings:
+            raise ValueError(
+                f"{config.run_dir} was begun by a version without {name}, so it cannot "
+                "go on as it began. Resume it with the version it was begun with, or "
+                "fit into another run_dir."
+            )
+        before = state.settings[name]
         is_open = value is None or (name == "precision" and value == "auto")
         # JSON has lists for tuples.
         same = json.dumps(value) == json.dumps(before)
-        if name not in FREE and not same and (open_ones or not is_open):
+        if not same and (open_ones or not is_open):
             raise ValueError(
                 f"{name} is {value!r}, but {config.run_dir} was begun with {before!r}. "
                 "Resume a run with the settings it has, or fit into another run_dir."

@@ -1,7 +1,6 @@
 """Starting weights from another run, for `fit --init-from`."""
 
 import logging
-import pathlib
 from typing import Any
 
 import keras
@@ -15,18 +14,20 @@ FREE_LAYER = "logits"
 _SETTINGS = ("variant", "depth", "base_filters", "batch_norm")
 
 
-def check_starting_weights(network: dict[str, Any], run_dir: str) -> None:
+def check_starting_weights(
+    network: dict[str, Any], other: dict[str, Any], run_dir: str
+) -> None:
     """Checks by its record alone that a run has weights for a network.
 
     Args:
         network: the arguments of `keras_unet.build_unet`.
-        run_dir: folder of a finished run.
+        other: those of the other run.
+        run_dir: its folder.
 
     Raises:
-        ValueError: it is no run folder, or its network differs in more than dropout
-            and classes; the first setting that differs is named.
+        ValueError: they differ in more than dropout and classes; the first setting
+            that differs is named.
     """
-    other = run_folder.load_record(pathlib.Path(run_dir)).network
     for name in _SETTINGS:
         if other[name] != network[name]:
             raise ValueError(
@@ -59,7 +60,6 @@ def load_starting_weights(model: keras.Model, run_dir: str) -> list[str]:
         ValueError: the run cannot be loaded, or a layer is missing or has other shapes;
             nothing is copied then.
     """
-    check_starting_weights(_network_of(model), run_dir)
     source = run_folder.load(run_dir).model
     found, kept = {}, []
     for layer in model.layers:
@@ -87,19 +87,6 @@ def load_starting_weights(model: keras.Model, run_dir: str) -> list[str]:
             run_dir,
         )
     return kept
-
-
-def _network_of(model: keras.Model) -> dict[str, Any]:
-    """Returns the arguments that a model was built with, as far as weights go."""
-    size_check = model.get_layer("size_check")
-    names = {layer.name for layer in model.layers}
-    return {
-        "variant": size_check.variant,
-        "depth": size_check.depth,
-        "base_filters": model.get_layer("encoder_0_conv_0").filters,
-        "batch_norm": "encoder_0_norm_0" in names,
-        "input_shape": model.input_shape[1:],
-    }
 
 
 def _weights_of(model: keras.Model, name: str) -> list[Any] | None:

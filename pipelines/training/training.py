@@ -12,8 +12,9 @@ import keras_unet
 from keras_unet.gradient_checkpointing import CheckpointedUNet
 from pipelines import run_folder, tiles
 from pipelines.config import FitConfig
+from pipelines.inference import policy
 from pipelines.tiles.stream_errors import readable
-from pipelines.training import devices, objectives, precision, run_lock, run_start
+from pipelines.training import devices, objectives, run_lock, run_start
 from pipelines.training.averaging import WeightAverage
 from pipelines.training.budget import Budget, Diverged
 from pipelines.training.callbacks import Progress, Validator
@@ -84,11 +85,12 @@ def fit(config: FitConfig) -> FitResult:
     if state is not None and state.finished:
         logger.info("%s is finished already; nothing is done.", config.run_dir)
         return _finished(config)
+    other = None
     if state is None and config.init_from is not None:
-        run_folder.load_record(pathlib.Path(config.init_from))
+        other = run_folder.load_record(pathlib.Path(config.init_from))
     plan = plan_run(config)
-    if state is None and config.init_from is not None:
-        check_starting_weights(plan.network, config.init_from)
+    if other is not None:
+        check_starting_weights(plan.network, other.network, str(config.init_from))
     logger.info("%s", plan.headline())
     if config.plan_only:
         return FitResult(config.run_dir, 0, {}, None, plan.choices)
@@ -219,7 +221,7 @@ def _finish(
 
 def _compiled_model(config: FitConfig, plan: RunPlan) -> keras.Model:
     shared = devices.strategy(config, plan.batch_size)
-    with precision.policy(plan.precision), shared.scope():
+    with policy(plan.precision), shared.scope():
         optimizer = objectives.make_optimizer(config, plan.learning_rate)
         model = keras_unet.build_unet(**plan.network)
         if config.gradient_checkpointing:

@@ -27,7 +27,9 @@ def put_back(model: keras.Model, arrays: dict[str, list[np.ndarray]]) -> None:
     Raises:
         ValueError: they are of another network or optimizer.
     """
-    build_optimizer(model.optimizer, model)
+    # Of several devices each keeps a copy of the optimizer's variables.
+    with model.distribute_strategy.scope():
+        build_optimizer(model.optimizer, model)
     variables = optimizer_variables(model.optimizer)
     _check_fit("weights", [w.shape for w in model.weights], arrays.get(WEIGHTS, []))
     _check_fit("optimizer", [v.shape for v in variables], arrays.get(OPTIMIZER, []))

@@ -22,11 +22,12 @@ class Tally:
     def __init__(self, num_classes: int, threshold: float | None) -> None:
         self._num_classes = num_classes
         self._threshold = threshold
+        binary = num_classes == 2
+        self._chosen_later = binary and threshold is None
         self._names: dict[int, str] = {}
         # By image; counts where the threshold is not yet known.
         self._confusions: dict[int, np.ndarray] = {}
         self._counts: dict[int, scores.ThresholdCounts] = {}
-        binary = num_classes == 2
         self.thresholds = scores.ThresholdCounts() if binary else None
         self.reliability = scores.ReliabilityCounts()
         self._lowest, self._highest = np.float32(np.inf), np.float32(-np.inf)
@@ -50,11 +51,11 @@ class Tally:
             counts = scores.ThresholdCounts()
             counts.add(y_true, said)
             self.thresholds.add_counts(counts)
-            if self._threshold is None:
+            if self._chosen_later:
                 own = self._counts.setdefault(one.index, scores.ThresholdCounts())
                 own.add_counts(counts)
         self.reliability.add(said, came_true)
-        if self.thresholds is None or self._threshold is not None:
+        if not self._chosen_later:
             y_pred = one.y_pred(self._threshold)[one.scored]
             found = scores.confusion_matrix(y_true, y_pred, self._num_classes)
             before = self._confusions.get(one.index, 0)
@@ -62,22 +63,22 @@ class Tally:
 
     def chosen_threshold(self) -> float | None:
         """Returns the threshold that was given, or else the best one."""
-        if self.thresholds is None or self._threshold is not None:
-            return self._threshold
-        return self.thresholds.best_threshold()
+        if self._chosen_later and self.thresholds is not None:
+            return self.thresholds.best_threshold()
+        return self._threshold
 
     def confusion(self, threshold: float | None) -> np.ndarray:
         """Returns the confusion matrix at the chosen threshold, int64."""
-        if self.thresholds is None or threshold is None or self._threshold is not None:
-            nothing = np.zeros((self._num_classes, self._num_classes), np.int64)
-            return sum(self._confusions.values(), nothing)
-        return self.thresholds.confusion(threshold)
+        nothing = np.zeros((self._num_classes, self._num_classes), np.int64)
+        return sum(self._by_image(threshold).values(), nothing)
 
     def images(self, threshold: float | None) -> list[ImageScore]:
         """Returns the scores of each image at the chosen threshold."""
-        late = {
-            index: counts.confusion(threshold or 0.5)
-            for index, counts in self._counts.items()
-        }
-        found = self._confusions | late
+        found = self._by_image(threshold)
         return [image_score(self._names[index], found[index]) for index in found]
+
+    def _by_image(self, threshold: float | None) -> dict[int, np.ndarray]:
+        if not self._chosen_later or threshold is None:
+            return self._confusions
+        counts = self._counts.items()
+        return {index: each.confusion(threshold) for index, each in counts}

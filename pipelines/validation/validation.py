@@ -126,13 +126,15 @@ def pictures_of(
 def _centre(one: Segmented, facts: ImageFacts) -> Segmented:
     """Returns what is shown of an image that may be large: around its centre."""
     centre = facts.height // 2 - one.top, facts.width // 2 - one.left
-    starts = (
+    top, left = (
         min(max(0, place - LARGEST_SHOWN // 2), max(0, side - LARGEST_SHOWN))
         for place, side in zip(centre, one.y_true.shape, strict=True)
     )
-    crop = tuple(slice(start, start + LARGEST_SHOWN) for start in starts)
+    crop = slice(top, top + LARGEST_SHOWN), slice(left, left + LARGEST_SHOWN)
     return dataclasses.replace(
         one,
+        top=one.top + top,
+        left=one.left + left,
         **{
             # A copy, so that the rest of it is not held.
             name: getattr(one, name)[crop].copy()

@@ -101,3 +101,10 @@ def test_two_calls_under_one_tape_keep_their_own_masks(random):
         kernel = kernel if isinstance(kernel, tf.Variable) else kernel.value
         gradients.append(tape.gradient(loss, kernel).numpy())
     np.testing.assert_allclose(gradients[1], gradients[0], atol=1e-7)
+
+
+def test_other_outputs_than_those_of_build_unet_are_refused():
+    model = keras_unet.build_unet(base_filters=2, depth=1)
+    features = model.get_layer("decoder_0_relu_1").output
+    with pytest.raises(ValueError, match="takes the one output .* decoder_0_relu_1"):
+        CheckpointedUNet(model.input, [model.output, features])

@@ -52,7 +52,7 @@ def test_a_share_above_1_is_not_a_share(discs, warnings_of):
     assert message.startswith("dice is ") and "cannot be above 1" in message
 
 
-def test_exploding_gradients_are_said_once(discs, warnings_of):
+def test_a_rising_loss_and_one_that_is_no_number_are_said_once_each(discs, warnings_of):
     images, masks = discs
     found = warnings_of(
         images * 100,
@@ -62,8 +62,38 @@ def test_exploding_gradients_are_said_once(discs, warnings_of):
         activation=None,
         steps=8,
     )
-    (message,) = [one for one in found if "gradients explode" in one]
-    assert "Lower learning_rate" in message or "lower learning_rate" in message
+    rising, broken = [one for one in found if "gradients explode" in one]
+    assert rising.startswith("The loss has risen") and "Lower learning_rate" in rising
+    assert broken.startswith("The loss is nan") and "lower learning_rate" in broken
+
+
+def test_a_metric_of_several_values_is_looked_at(caplog):
+    TrainingGuard().on_train_batch_end(0, {"iou": np.array([0.5, 1.5]), "loss": 1.0})
+    assert "iou is 1.5, but cannot be above 1" in caplog.text
+
+
+def test_a_class_of_most_pixels_is_not_called_rare(caplog):
+    TrainingGuard().look_at_counts(np.array([997, 3]), np.array([0, 1000]))
+    assert "class 0 is never predicted, though 99.7 % of" in caplog.text
+    assert "rare for" not in caplog.text
+
+
+def test_masks_beyond_the_classes_of_the_net_are_said(discs, warnings_of):
+    images, masks = discs
+    guard = TrainingGuard(images, masks * 255)
+    found = warnings_of(images, masks, guard=guard, learning_rate=0.0)
+    (message,) = [one for one in found if "y_true" in one]
+    assert "y_true holds 255, but the net tells 2 classes apart" in message
+    assert not any("never predicted" in one for one in found)
+
+
+def test_an_output_of_nan_is_not_taken_for_a_class(caplog):
+    model = keras_unet.build_unet(base_filters=2, depth=1)
+    model.set_weights([weight * np.nan for weight in model.get_weights()])
+    guard = TrainingGuard(np.ones((1, 16, 16, 1)), np.ones((1, 16, 16, 1)))
+    guard.set_model(model)
+    guard.on_epoch_end(0)
+    assert caplog.records == []
 
 
 def test_a_loss_that_rises_tenfold_is_said_with_both_values(caplog):
@@ -81,7 +111,7 @@ def test_a_class_that_is_never_predicted_is_said(discs, warnings_of):
     guard = TrainingGuard(images, masks, threshold=1.0)
     (message,) = warnings_of(images, masks, guard=guard, learning_rate=0.0)
     # 4 squares of 7x7 on 4 images of 16x16.
-    assert "class 1 is never predicted, though 19 % of the mask pixels" in message
+    assert "class 1 is never predicted, though 19.1 % of the mask pixels" in message
 
 
 def test_an_output_that_is_the_same_everywhere_is_said(discs, warnings_of):

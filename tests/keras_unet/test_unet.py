@@ -372,3 +372,12 @@ def test_numpy_integers_are_whole_numbers_too():
         num_classes=np.int64(3), base_filters=np.int32(2), depth=np.int64(1)
     )
     assert model.output_shape[-1] == 3
+
+
+def test_channels_first_is_refused():
+    keras.backend.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match="image_data_format 'channels_first', but"):
+            build_unet()
+    finally:
+        keras.backend.set_image_data_format("channels_last")

@@ -5,12 +5,14 @@ import pytest
 from pipelines import run_folder
 from pipelines.config import DataConfig
 from pipelines.dataset import load_dataset
+from pipelines.evaluation import threshold_choice
 from pipelines.evaluation.threshold_choice import (
     Threshold,
     choose_threshold,
     validation_set,
 )
 from pipelines.overlap_tile import Net
+from pipelines.validation import validate
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +45,34 @@ def test_a_number_is_taken_as_it_is(loaded, net, dataset):
 
 def test_auto_chooses_on_the_validation_images_alone(loaded, net, dataset, caplog):
     caplog.set_level("INFO")
-    found = choose_threshold("auto", loaded.record, net, dataset.subset([0]))
+    # Whatever the run says: it has been changed since.
+    record = dataclasses.replace(loaded.record, threshold=0.01)
+    found = choose_threshold("auto", record, net, dataset.subset([0]))
     # fit has chosen it on the same image.
     assert found == Threshold(loaded.record.threshold, "validation images")
     assert "chosen on the validation images of the run (1)" in caplog.text
+
+
+def test_auto_leaves_out_the_validation_images_that_are_scored(
+    loaded, net, dataset, monkeypatch, caplog
+):
+    chosen_on = []
+
+    def remember(net, held_out, **_):
+        chosen_on.extend(pair.image.key for pair in held_out.pairs)
+        return validate(net, held_out)
+
+    monkeypatch.setattr(threshold_choice, "validate", remember)
+    settings = loaded.record.settings | {"validation_stems": ["cell_1", "cell_4"]}
+    held_out = {"fingerprint": dataset.subset([1, 4]).fingerprint}
+    record = dataclasses.replace(
+        loaded.record,
+        settings=settings,
+        data=loaded.record.data | {"validation": held_out},
+    )
+    choose_threshold("auto", record, net, dataset.subset([0, 4]))
+    assert chosen_on == ["cell_1"]
+    assert "1 validation images are to be scored too" in caplog.text
 
 
 def test_auto_never_chooses_on_images_that_are_scored(loaded, net, dataset):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import keras_unet
-from pipelines.inference import fold_batch_norm
+from pipelines.inference import fold_batch_norm, policy
 
 
 def norms(model):
@@ -62,3 +62,10 @@ def test_a_net_without_normalisation_only_loses_its_dropout(random, random_net):
     image = random.normal(size=(1, 20, 24, 1)).astype(np.float32)
     expected = model(image, training=False)
     np.testing.assert_allclose(folded(image, training=False), expected, atol=1e-6)
+
+
+def test_the_folded_net_computes_in_float32_under_any_policy(random_net):
+    model = random_net("padded")
+    with policy("bfloat16"):
+        folded, _ = fold_batch_norm(model)
+    assert {layer.compute_dtype for layer in folded.layers} == {"float32"}

@@ -6,6 +6,10 @@ from pipelines.report import pictures
 from pipelines.validation import Picture
 
 
+def difference(shown):
+    return pictures.difference(shown, pictures.displayable(shown.image))
+
+
 def picture(y_true, y_pred, image=None):
     y_true, y_pred = np.array(y_true, np.uint8), np.array(y_pred, np.uint8)
     image = np.zeros((*y_true.shape, 1), np.uint8) if image is None else image
@@ -18,7 +22,7 @@ def mixed(colour):
 
 
 def test_hits_misses_and_extra_pixels_have_their_colours():
-    found = pictures.difference(picture([[1, 1], [0, 0]], [[1, 0], [1, 0]]))
+    found = difference(picture([[1, 1], [0, 0]], [[1, 0], [1, 0]]))
     expected = [
         [mixed(pictures.HIT), mixed(pictures.MISSED)],
         [mixed(pictures.EXTRA), [0, 0, 0]],
@@ -28,7 +32,7 @@ def test_hits_misses_and_extra_pixels_have_their_colours():
 
 
 def test_a_wrong_class_has_the_colour_of_a_missed_one():
-    found = pictures.difference(picture([[2, 2, 0, 0]], [[2, 1, 1, 0]]))
+    found = difference(picture([[2, 2, 0, 0]], [[2, 1, 1, 0]]))
     expected = [
         mixed(pictures.HIT),
         mixed(pictures.MISSED),
@@ -40,7 +44,7 @@ def test_a_wrong_class_has_the_colour_of_a_missed_one():
 
 def test_the_difference_lies_over_the_image_in_grey():
     image = np.array([[[0], [200]]], np.uint8)
-    found = pictures.difference(picture([[0, 1]], [[0, 1]], image))
+    found = difference(picture([[0, 1]], [[0, 1]], image))
     # 255 is the brightest after stretching: 0.45 * 255 + 0.55 * colour.
     expected = [int(0.45 * 255 + 0.55 * value) for value in pictures.HIT]
     assert (np.abs(found[0, 1].astype(int) - expected) <= 3).all()
@@ -51,11 +55,13 @@ def test_masks_of_two_classes_are_black_and_white():
     np.testing.assert_array_equal(found, [[[0] * 3, [255] * 3]])
 
 
-def test_masks_of_more_classes_have_a_colour_each_and_start_again_after_eight():
-    found = pictures.colour_mask(np.arange(16, dtype=np.uint8)[np.newaxis], 16)[0]
+def test_classes_have_a_colour_each_and_none_that_of_the_background():
+    found = pictures.colour_mask(np.arange(255, dtype=np.uint8)[np.newaxis], 255)[0]
     assert len({tuple(colour) for colour in found[:8]}) == 8
     np.testing.assert_array_equal(found[0], [0, 0, 0])
-    np.testing.assert_array_equal(found[8:], found[:8])
+    # From the eighth class beside the background on they are used again.
+    np.testing.assert_array_equal(found[8:15], found[1:8])
+    assert found[1:].any(axis=1).all()
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32", "float64"])
@@ -100,4 +106,4 @@ def test_ignored_pixels_are_grey_in_masks_and_bare_in_differences():
         np.testing.assert_array_equal(shown[0, 0], [128, 128, 128])
     shown = picture(ignored, [[1, 1]], np.array([[[0], [9]]]))
     bare = pictures.displayable(shown.image)[0, 0]
-    np.testing.assert_array_equal(pictures.difference(shown)[0, 0], bare)
+    np.testing.assert_array_equal(difference(shown)[0, 0], bare)

@@ -19,9 +19,10 @@ def square(top, left, size=5, shape=(16, 18)):
 
 
 def counted(*pairs, **settings):
-    counts = BoundaryCounts(2, **settings)
+    counts = BoundaryCounts(2)
     for y_true, y_pred, *valid in pairs:
-        counts.add(y_true.astype(np.uint8), y_pred.astype(np.uint8), *valid)
+        y_true, y_pred = y_true.astype(np.uint8), y_pred.astype(np.uint8)
+        counts.add(y_true, y_pred, *valid, **settings)
     return counts
 
 
@@ -35,6 +36,14 @@ def test_the_boundary_is_the_inner_one_of_scikit_image(random):
     mask = ndimage.gaussian_filter(random.normal(size=(30, 40)), 2) > 0
     expected = find_boundaries(mask, connectivity=1, mode="inner")
     np.testing.assert_array_equal(scores.boundary(mask), expected)
+
+
+def test_class_ids_are_no_mask():
+    ids = square(3, 4).astype(np.uint8)
+    with pytest.raises(ValueError, match="mask must be bool, got uint8"):
+        scores.boundary(ids)
+    with pytest.raises(ValueError, match="y_pred must be bool, got uint8"):
+        scores.surface_distances(ids == 1, ids)
 
 
 def test_the_border_of_the_image_is_no_boundary():

@@ -22,6 +22,59 @@ for count in (1, 2):
 """
 
 
+# The same, stopped as by Ctrl-C after 3 steps, then resumed.
+RESUME = (
+    TRAIN[: TRAIN.index("for count")]
+    + """
+from pipelines.training.budget import Budget
+settings |= {"devices": 2, "checkpoint_minutes": 1e-6}
+fit(FitConfig(**settings, run_dir=f"{sys.argv[2]}/whole"))
+end = Budget.on_train_batch_end
+def stop(self, batch, logs=None):
+    end(self, batch, logs)
+    if self.step == 3:
+        raise KeyboardInterrupt
+Budget.on_train_batch_end = stop
+try:
+    fit(FitConfig(**settings, run_dir=f"{sys.argv[2]}/cut"))
+except KeyboardInterrupt:
+    pass
+Budget.on_train_batch_end = end
+fit(FitConfig(**settings, run_dir=f"{sys.argv[2]}/cut", resume=True))
+"""
+)
+SETTINGS = {
+    "base_filters": 2,
+    "depth": 1,
+    "tile_size": 32,
+    "batch_size": 4,
+    "steps": 4,
+    "validations": 1,
+    "precision": "float32",
+    # Its statistics are those of each device's share of a batch.
+    "batch_norm": False,
+}
+
+
+@pytest.fixture
+def losses_of(discs, tmp_path):
+    """Runs a script on two devices; returns the losses of the runs that it leaves."""
+
+    def run(script, names, **changes):
+        folders = {"images": str(discs / "images"), "masks": str(discs / "masks")}
+        settings = json.dumps(SETTINGS | folders | changes)
+        done = subprocess.run(
+            [sys.executable, "-c", script, settings, str(tmp_path)],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        records = [(tmp_path / name / "config.json").read_text() for name in names]
+        return [json.loads(record)["best"]["val_loss"] for record in records]
+
+    return run
+
+
 @pytest.fixture
 def config(fit_config):
     def make(**changes):
@@ -30,32 +83,14 @@ def config(fit_config):
     return make
 
 
-def test_two_devices_learn_what_one_does(discs, tmp_path):
-    settings = {
-        "images": str(discs / "images"),
-        "masks": str(discs / "masks"),
-        "base_filters": 2,
-        "depth": 1,
-        "tile_size": 32,
-        "batch_size": 4,
-        "steps": 4,
-        "validations": 1,
-        "precision": "float32",
-        # Its statistics are those of each device's share of a batch.
-        "batch_norm": False,
-        "optimizer": "keras.optimizers:SGD",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", TRAIN, json.dumps(settings), str(tmp_path)],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    losses = [
-        json.loads((tmp_path / name / "config.json").read_text())["best"]["val_loss"]
-        for name in ("1", "2")
-    ]
-    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+def test_two_devices_learn_what_one_does(losses_of):
+    one, two = losses_of(TRAIN, ("1", "2"), optimizer="keras.optimizers:SGD")
+    np.testing.assert_allclose(two, one, rtol=1e-5)
+
+
+def test_a_training_on_two_devices_can_be_resumed(losses_of):
+    whole, resumed = losses_of(RESUME, ("whole", "cut"))
+    np.testing.assert_allclose(resumed, whole, rtol=1e-6)
 
 
 def test_one_device_is_no_strategy(config):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.inference import policy
 from pipelines.training.optimizer_state import build_optimizer, optimizer_variables
-from pipelines.training.precision import policy
 
 ON_ADDONS_STACK = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow_addons") is None,

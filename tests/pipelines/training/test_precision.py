@@ -1,6 +1,5 @@
 import pathlib
 
-import keras
 import pytest
 import tensorflow as tf
 
@@ -54,20 +53,3 @@ def test_a_gpu_of_unknown_capability_computes_in_float32(machine):
 @pytest.mark.parametrize("chosen", ["float32", "bfloat16", "float16"])
 def test_what_is_chosen_is_taken_on_any_machine(chosen):
     assert precision.resolve(chosen) == chosen
-
-
-@pytest.mark.parametrize("chosen", ["float32", "bfloat16", "float16"])
-def test_a_policy_holds_within_its_block_only(chosen):
-    def computed():
-        layer = keras.layers.Dense(1)
-        return layer.compute_dtype, layer.dtype_policy.variable_dtype
-
-    with precision.policy(chosen):
-        assert computed() == (chosen, "float32")
-    assert computed() == ("float32", "float32")
-
-
-def test_a_policy_ends_also_when_its_block_fails():
-    with pytest.raises(RuntimeError), precision.policy("bfloat16"):
-        raise RuntimeError
-    assert keras.layers.Dense(1).compute_dtype == "float32"

@@ -124,7 +124,7 @@ def test_held_out_masks_that_are_all_ignored_are_refused(plan, tmp_path):
 
 
 def test_a_batch_is_shared_evenly_by_the_devices(plan, monkeypatch):
-    monkeypatch.setattr(run_plan.devices, "check_devices", lambda count: [])
+    monkeypatch.setattr(run_plan.devices, "check_devices", lambda *_: [])
     for variant, batch_size in (("padded", 33), ("paper", 3)):
         found = plan(variant=variant, tile_size=None, batch_size=None, devices=3)
         assert found.batch_size == batch_size

@@ -104,6 +104,16 @@ def test_other_images_are_refused(resumed, begun):
         run_start.check_same_plan(resumed, fewer, state)
 
 
+def test_a_run_of_a_version_with_fewer_settings_is_refused(resumed, begun):
+    path, _ = begun
+    file = path / "checkpoint" / "run.json"
+    state = json.loads(file.read_text())
+    del state["settings"]["elastic"]
+    file.write_text(json.dumps(state))
+    with pytest.raises(ValueError, match="was begun by a version without elastic"):
+        run_start.check_place(resumed)
+
+
 def test_other_versions_are_told(resumed, begun, caplog):
     path, plan = begun
     file = path / "checkpoint" / "run.json"

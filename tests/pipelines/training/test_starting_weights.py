@@ -80,18 +80,31 @@ def test_logits_of_other_classes_stay_fresh_and_a_line_says_so(other, caplog):
         ({"input_shape": (None, None, 3)}, "images of 1 channels, this one of 3"),
     ],
 )
-def test_another_network_is_refused_by_the_setting_that_differs(other, changes, words):
+def test_another_network_is_refused_by_the_setting_that_differs(changes, words):
     with pytest.raises(ValueError, match=words):
-        check_starting_weights(NETWORK | changes, str(other))
+        check_starting_weights(NETWORK | changes, NETWORK, "other")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"depth": 2},
+        {"base_filters": 4},
+        {"batch_norm": False},
+        {"input_shape": (None, None, 3)},
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_and_none_is_copied(other, changes):
     model = build(**changes)
     before = model.get_weights()
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match="layer .* has weights of shapes"):
         load_starting_weights(model, str(other))
     assert_equal(model.get_weights(), before)
 
 
-def test_classes_and_dropout_may_differ_by_the_record(other):
-    check_starting_weights(NETWORK | {"num_classes": 5, "dropout": 0.5}, str(other))
+def test_classes_and_dropout_may_differ_by_the_record():
+    changed = NETWORK | {"num_classes": 5, "dropout": 0.5}
+    check_starting_weights(changed, NETWORK, "other")
 
 
 def test_a_record_beside_the_model_of_another_network_is_noticed(other, tmp_path):
@@ -103,4 +116,4 @@ def test_a_record_beside_the_model_of_another_network_is_noticed(other, tmp_path
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no run folder: config.json is missing"):
-        check_starting_weights(NETWORK, str(tmp_path))
+        load_starting_weights(build(), str(tmp_path))

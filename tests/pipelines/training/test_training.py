@@ -13,6 +13,7 @@ from pipelines import fit, run_folder
 from pipelines.config import DataConfig
 from pipelines.dataset import load_dataset
 from pipelines.overlap_tile import Net
+from pipelines.training import devices
 from pipelines.validation import validate
 
 BINARY_CROSSENTROPY = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -219,9 +220,18 @@ def test_wrong_settings_are_refused_and_nothing_is_written(
         {"loss": "keras.losses:Nothing"},
         {"init_from": "/nowhere"},
         {"devices": 64},
+        {"devices": 2, "batch_size": 3},
     ],
 )
-def test_what_no_data_could_mend_is_refused_before_they_are_read(tiny, changes):
+def test_what_no_data_could_mend_is_refused_before_they_are_read(
+    tiny, changes, monkeypatch
+):
+    found = devices.tf.config.list_logical_devices("CPU") * 2
+    monkeypatch.setattr(
+        devices.tf.config,
+        "list_logical_devices",
+        lambda kind: found if kind == "CPU" else [],
+    )
     with pytest.raises(ValueError) as error:
         fit(tiny(images="/no_images", plan_only=True, **changes))
     assert "/no_images" not in str(error.value)

@@ -11,7 +11,7 @@ from pipelines.dataset import Dataset, load_dataset
 from pipelines.dataset.mask_values import IGNORED
 from pipelines.images import ArrayCache
 from pipelines.overlap_tile import Net
-from pipelines.validation import Parts, pictures_of, validate
+from pipelines.validation import Parts, pictures_of, validate, validation
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +172,37 @@ def test_pictures_of_some_images_are_those_of_validation(net, dataset):
     expected = probabilities(net, dataset)[3][..., 0] > 0.5
     np.testing.assert_array_equal(found[0].y_pred, expected)
     np.testing.assert_array_equal(found[0].y_true, dataset.mask(3))
+
+
+def test_the_middle_of_a_large_image_is_shown(net, dataset, monkeypatch):
+    monkeypatch.setattr(validation, "LARGEST_SHOWN", 8)
+    parts = Parts(side=32)
+    (shown,) = pictures_of(net, dataset, {2: ""}, threshold=0.5, parts=parts)
+    whole = dataset.image(2)
+    row, column = (size // 2 - 4 for size in whole.shape[:2])
+    # Of the part that holds the centre, which may end beside it.
+    assert shown.image.shape[:2] == (8, 8)
+    found = [
+        (top, left)
+        for top in range(row - 8, row + 9)
+        for left in range(column - 8, column + 9)
+        if np.array_equal(whole[top : top + 8, left : left + 8], shown.image)
+    ]
+    ((top, left),) = found
+    assert abs(top - row) <= 4 and abs(left - column) <= 4
+    crop = slice(top, top + 8), slice(left, left + 8)
+    np.testing.assert_array_equal(shown.y_true, dataset.mask(2)[crop])
+    expected = probabilities(net, dataset)[2][..., 0] > 0.5
+    np.testing.assert_array_equal(shown.y_pred, expected[crop])
+
+
+def test_a_net_that_has_diverged_is_scored_as_all_background(random_net, dataset):
+    model = random_net()
+    model.set_weights([weight * np.nan for weight in model.get_weights()])
+    result = validate(Net(model), dataset, loss=keras.losses.BinaryCrossentropy())
+    assert np.isnan(result.loss)
+    assert result.confusion[:, 1].sum() == 0
+    assert result.reliability.pixels.sum() == 0
 
 
 def test_each_image_is_handed_on(net, dataset):
