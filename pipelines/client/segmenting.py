@@ -8,7 +8,6 @@ regions.
 import contextlib
 import dataclasses
 import functools
-import os
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import groupby
@@ -28,6 +27,7 @@ from pipelines.client.regions import mask_windows, plan_regions
 from pipelines.client.server import only
 from pipelines.config import SegmentConfig
 from pipelines.images import ImageEntry, WindowedImage, find_images, open_image
+from pipelines.images.appearing import appearing
 from pipelines.images.derived import MatchedChannels
 from pipelines.images.finding import TIFF_SUFFIXES
 from pipelines.images.layout import ImageLayout, ImageToWrite
@@ -128,7 +128,10 @@ def _segment_files(
         for target, group in groupby(pairs, key=lambda pair: pair[0]):
             sent = (one for _, one in group)
             target.parent.mkdir(parents=True, exist_ok=True)
-            written.append(_write(target, sent, pool, executor, about, progress))
+            num_images = targets.count(target)
+            written.append(
+                _write(target, num_images, sent, pool, executor, about, progress)
+            )
     return written
 
 
@@ -169,6 +172,7 @@ def _file_content(entry: ImageEntry, image: WindowedImage) -> bytes:
 
 def _write(
     target: Path,
+    num_images: int,
     sent: Iterator[_Sent],
     pool: ServerPool,
     executor: Executor,
@@ -193,12 +197,8 @@ def _write(
         with contextlib.closing(open_image(first.entry)) as image:
             if not png_holds(_layout(image, 1, np.dtype(np.uint8))):
                 target = target.with_suffix(".tif")
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        write_windowed(partial, target.suffix.lower(), images())
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with appearing(target) as partial:
+        write_windowed(partial, target.suffix.lower(), images(), num_images=num_images)
     return target
 
 

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import hashlib
 import logging
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -200,7 +201,9 @@ def _indices_of_stems(dataset: Dataset, stems: tuple[str, ...]) -> list[int]:
     indices = collections.defaultdict(list)
     for index, pair in enumerate(dataset.pairs):
         page = pair.image.page
-        indices[pair.image.stem if page is None else str(page)].append(index)
+        stem = unicodedata.normalize("NFC", pair.image.stem)
+        indices[stem if page is None else str(page)].append(index)
+    stems = tuple(unicodedata.normalize("NFC", stem) for stem in stems)
     unknown = [stem for stem in stems if stem not in indices]
     if unknown:
         raise ValueError(

@@ -14,6 +14,7 @@ from pipelines.images import ArrayCache, WindowedImage, blocks, open_image, open
 from pipelines.images.derived import MatchedChannels
 from pipelines.images.lossy import lossy_compression
 from pipelines.images.moments import Moments
+from pipelines.images.orientation import AS_STORED, orientation
 
 # Formats in which a second or fourth channel is transparency.
 ALPHA_SUFFIXES = (".png", ".webp", ".bmp")
@@ -95,6 +96,8 @@ def inspect(
         return Inspection(None, (unread, *_MaskSeen(pair, in_colour, cache).findings))
     mask = _MaskSeen(pair, in_colour, cache)
     found = [*seen.findings, *mask.findings]
+    if (shown := orientation(pair.image.path)) != AS_STORED:
+        found.append(pair_findings.turned(pair.image.name, shown))
     if mask.size is not None and mask.size != seen.size:
         found.append(pair_findings.other_size(pair, seen.size, mask.size))
     if findings.errors(found):

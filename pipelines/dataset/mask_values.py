@@ -138,6 +138,11 @@ def class_ids(values: np.ndarray, coding: MaskCoding) -> np.ndarray:
     return ids
 
 
+def is_object(ids: np.ndarray) -> np.ndarray:
+    """Tells which class ids are neither background nor ignored, bool."""
+    return (ids != 0) & (ids != IGNORED)
+
+
 def numbers_of(mask: np.ndarray, *, in_colour: bool) -> np.ndarray:
     """Returns one number for each pixel of a mask.
 

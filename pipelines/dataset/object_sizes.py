@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from pipelines.dataset.dataset import Dataset
-from pipelines.dataset.mask_values import IGNORED, numbers_of
+from pipelines.dataset.mask_values import is_object
 from pipelines.images import WindowedImage
 
 # A look at so many masks, and so much of each, tells enough.
@@ -70,8 +70,7 @@ def _areas(dataset: Dataset, index: int) -> np.ndarray:
     inside = _inside(dataset, index)
     if dataset.coding.kind == "instances":
         with dataset.open_labels(index) as labels:
-            in_colour = bool(dataset.coding.colours)
-            numbers = numbers_of(_middle(labels), in_colour=in_colour)[..., 0]
+            numbers = _middle(labels)[..., 0]
         return np.unique(numbers[inside], return_counts=True)[1]
     return np.bincount(ndimage.label(inside)[0].ravel())[1:]
 
@@ -80,7 +79,7 @@ def _inside(dataset: Dataset, index: int) -> np.ndarray:
     """Returns where objects are in the middle of one mask, bool (height, width)."""
     with dataset.open_mask(index) as mask:
         class_ids = _middle(mask)[..., 0]
-    return (class_ids != 0) & (class_ids != IGNORED)
+    return is_object(class_ids)
 
 
 def _middle(mask: WindowedImage) -> np.ndarray:

@@ -53,6 +53,17 @@ def constant(image: WindowedImage, value: np.ndarray) -> Finding:
     )
 
 
+def turned(name: str, number: int) -> Finding:
+    """The file says that the image is to be shown otherwise than it is stored."""
+    return findings.warning(
+        "orientation",
+        name,
+        f"is to be shown turned or mirrored (EXIF orientation {number}), but is read "
+        "as it is stored; a mask that was drawn on what viewers show does not fit.",
+        "Turn it and save it anew (PIL.ImageOps.exif_transpose).",
+    )
+
+
 def lossy(name: str, compression: str) -> Finding:
     """The mask is compressed so that values change, as "JPEG"."""
     return findings.error(

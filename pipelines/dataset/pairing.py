@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import unicodedata
 from collections.abc import Callable, Sequence
 
 from pipelines.dataset import findings
@@ -37,9 +38,13 @@ class Affixes:
 
     def key(self, entry: ImageEntry) -> str | None:
         """Returns the common stem (and page); None for another kind of name."""
-        stem = entry.stem
-        has_both = stem.startswith(self.prefix) and stem.endswith(self.suffix)
-        common = stem[len(self.prefix) : len(stem) - len(self.suffix)]
+        # An accent is one letter or two signs, by the system that wrote the name.
+        stem, prefix, suffix = (
+            unicodedata.normalize("NFC", text)
+            for text in (entry.stem, self.prefix, self.suffix)
+        )
+        has_both = stem.startswith(prefix) and stem.endswith(suffix)
+        common = stem[len(prefix) : len(stem) - len(suffix)]
         if not has_both or not common:
             return None
         return common if entry.page is None else f"{common}:{entry.page}"

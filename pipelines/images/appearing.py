@@ -27,6 +27,10 @@ def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield partial
+        if partial.is_file():
+            # A name must not outlive a loss of power that its content does not.
+            with partial.open("r+b") as file:
+                os.fsync(file.fileno())
         if partial.is_dir() and path.is_dir():
             # A folder cannot be renamed over another.
             remove(path)

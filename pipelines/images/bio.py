@@ -12,6 +12,7 @@ from pipelines.images.cache import ArrayCache
 from pipelines.images.damage import UnreadableImage, reading
 from pipelines.images.decoded import decoded_image
 from pipelines.images.kinds import SUFFIXES
+from pipelines.images.length_units import MICRON
 from pipelines.images.tiff_pixel_size import made_size
 from pipelines.images.windowed import WindowedImage
 
@@ -78,7 +79,7 @@ class _BioImage(WindowedImage):
             self.dtype = np.dtype(np.uint8)
         self.has_windows = data.chunks[0][0] < self.height
         sizes = _opened(path).physical_pixel_sizes
-        self.pixel_size = made_size(sizes.Y, sizes.X, "\u00b5m")
+        self.pixel_size = made_size(sizes.Y, sizes.X, MICRON)
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Decodes the parts that the window touches."""

@@ -1,6 +1,7 @@
 """What is said of a file that cannot be read: one sentence, whatever went wrong."""
 
 import contextlib
+import errno
 import pathlib
 from collections.abc import Iterator
 
@@ -21,6 +22,16 @@ _SIGNATURES = (
     (b"\x89HDF\r\n\x1a\n", "HDF5"),
 )
 _READ_BY_KIND = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "NPY")
+# The file may well be whole.
+_NOT_OF_THE_FILE = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.ESTALE,
+)
 _SUFFIX_OF = {"JPEG": ".jpg", "TIFF": ".tif"}
 
 
@@ -61,6 +72,13 @@ def reading(name: str, path: pathlib.Path, kind: str) -> Iterator[None]:
         raise UnreadableImage(
             f"{name}: its pixels do not fit into memory. Save it as a tiled TIFF or "
             "Zarr, which are read in parts, or check that it is not damaged."
+        ) from error
+    except OSError as error:
+        if error.errno not in _NOT_OF_THE_FILE:
+            raise UnreadableImage(_sentence(name, path, kind, error)) from error
+        raise UnreadableImage(
+            f"{name}: the system does not give it to be read ({error.strerror}). Look "
+            "at its permissions, at the disk and at the limit of open files."
         ) from error
     # Decoders raise errors of many kinds on damaged files.
     except Exception as error:

@@ -88,7 +88,8 @@ def _read_block(
             break
     pixels = np.empty(counts, dtype)
     if outer == 0 or steps[outer - 1] - run > _SMALL_GAP:
-        blocks = pixels.reshape(math.prod(counts[:outer]), *counts[outer:])
+        # With an axis of its own for single numbers, too, so that each is a view.
+        blocks = pixels.reshape(math.prod(counts[:outer]), -1)
         for block, place in zip(
             blocks, _places(offset, counts, steps[:outer]), strict=True
         ):
@@ -117,7 +118,7 @@ def _places(offset: int, counts: list[int], steps: list[int]) -> Iterator[int]:
 
 
 def _read_into(descriptor: int, block: np.ndarray, offset: int) -> None:
-    view = block.reshape(-1).view(np.uint8).data
+    view = block.view(np.uint8).data
     while view:
         count = os.preadv(descriptor, [view], offset)
         if count == 0:

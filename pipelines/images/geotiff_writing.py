@@ -1,7 +1,12 @@
 """GeoTIFF files from windows, tile by tile, by GDAL (rasterio, the extra `geo`)."""
 
+import contextlib
+import errno
+import os
 import pathlib
+import shutil
 import warnings
+from collections.abc import Iterator
 
 import rasterio
 import rasterio.enums
@@ -11,6 +16,8 @@ from pipelines.images.layout import TILE_SIDE, ImageToWrite, row_bands
 
 # GDAL keeps blocks in memory, by default in a twentieth of all that the machine has.
 CACHE_MEGABYTES = 32
+# Bytes that are left: less than GDAL writes at once.
+_NEARLY_FULL = 4 * 2**20
 
 
 def write_geotiff(
@@ -31,7 +38,11 @@ def write_geotiff(
     if layout.georeference is None:
         raise ValueError(f"{path}: a GeoTIFF needs a place on the Earth.")
     levels = layout.levels() if pyramid else [layout]
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_MEGABYTES), warnings.catch_warnings():
+    with (
+        rasterio.Env(GDAL_CACHEMAX=CACHE_MEGABYTES),
+        warnings.catch_warnings(),
+        _errors_of_the_system(path),
+    ):
         # Of images whose transform happens to be that of pixels.
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(
@@ -58,6 +69,29 @@ def write_geotiff(
             if factors:
                 resampling = rasterio.enums.Resampling[method]
                 dataset.build_overviews(factors, resampling)
+        _check_whole(path)
+
+
+@contextlib.contextmanager
+def _errors_of_the_system(path: pathlib.Path) -> Iterator[None]:
+    """Gives GDAL's errors of writing a number, which they have not.
+
+    Raises:
+        OSError: the file cannot be written, or is not whole.
+    """
+    try:
+        yield
+    except rasterio.errors.RasterioError as error:
+        full = shutil.disk_usage(path.parent).free < _NEARLY_FULL
+        code = errno.ENOSPC if full else errno.EIO
+        raise OSError(code, os.strerror(code)) from error
+
+
+def _check_whole(path: pathlib.Path) -> None:
+    """Reads the last pixel: GDAL may say nothing of a disk that fills at the end."""
+    with rasterio.open(path) as dataset:
+        last = rasterio.windows.Window(dataset.width - 1, dataset.height - 1, 1, 1)
+        dataset.read(window=last)
 
 
 def _write_tiles(dataset: rasterio.io.DatasetWriter, image: ImageToWrite) -> None:

@@ -6,6 +6,7 @@ import pathlib
 TIFF_SUFFIXES = (".tif", ".tiff")
 # A Zarr is a folder.
 ZARR_SUFFIX = ".zarr"
+ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 # Those that bioio has a reader for, where its plug-in is installed; files of other
 # suffixes are given to it, too, when they are named outright.
 BIO_SUFFIXES = (".czi", ".nd2", ".lif", ".dv", ".ims", ".sldy", ".oir", ".vsi")

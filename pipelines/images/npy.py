@@ -38,6 +38,8 @@ def count_images(path: pathlib.Path) -> int:
     """
     with reading(str(path), path, "NPY"):
         shape = _read_header(path)[1]
+        if 0 in shape:
+            raise ValueError(f"it holds no pixels, its shape is {shape}")
         return shape[0] if array_axes(shape)[0] == "N" else 1
 
 

@@ -3,7 +3,7 @@
 import os
 
 from pipelines.images import bio, masks, npy, zarr_store
-from pipelines.images.cache import ArrayCache
+from pipelines.images.cache import ArrayCache, file_key
 from pipelines.images.damage import UnreadableImage, reading
 from pipelines.images.finding import ImageEntry
 from pipelines.images.kinds import Kind, kind_of
@@ -48,9 +48,7 @@ def open_mask(entry: ImageEntry, cache: ArrayCache | None = None) -> WindowedIma
             file.
     """
     image, alpha = _open(entry, cache, as_mask=True)
-    state = os.stat(entry.path)
-    key = (str(entry.path), entry.page, state.st_size, state.st_mtime_ns)
-    return masks.as_mask(image, alpha=alpha, key=key)
+    return masks.as_mask(image, alpha=alpha, key=file_key(entry.path, entry.page))
 
 
 def _open(

@@ -12,9 +12,9 @@ import PIL.Image
 from pipelines.images.cache import ArrayCache
 from pipelines.images.damage import check_plausible, reading
 from pipelines.images.decoded import decoded_image
+from pipelines.images.kinds import kind_of
 from pipelines.images.windowed import WindowedImage
 
-KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
 # Bytes of pixels for a byte of file, at best. JPEG: a block of 64 values takes at least
 # one bit, and colour may be stored at a quarter of the size. BMP: its run-length
 # coding writes 255 pixels with two bytes. WebP has no such bound, since one colour
@@ -44,7 +44,7 @@ def open_by_pillow(
     Raises:
         UnreadableImage: the file is missing, damaged, or of another kind.
     """
-    kind = KINDS[path.suffix.lower()]
+    kind = kind_of(path).value
     with reading(name, path, kind):
         with opened_by_pillow(path, kind) as image:
             mode, (width, height) = image.mode, image.size

@@ -86,6 +86,8 @@ class _TiffImage(WindowedImage):
         """Decodes the tiles or strips that the window touches."""
         with reading(self.name, self._source.path, "TIFF"):
             pixels = self._stored(top, left, height, width)
+            if self._place.inverted:
+                pixels = ~pixels
             if self._colours is not None:
                 return self._colours[pixels[..., 0]]
             return pixels.astype(self.dtype, copy=False)

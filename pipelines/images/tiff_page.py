@@ -16,6 +16,8 @@ from pipelines.images.handles import SourceFile, read_exactly
 # bytes, so less than 2600 times as many.
 _MOST_RATIO = {1: 1, 5: 2600, 6: 2048, 7: 2048, 8: 1032, 32946: 1032, 32773: 64}
 _ANY_RATIO = 2**17
+# Larger pages without any tile are taken for damage, as Zarr stores are.
+MOST_EMPTY_BYTES = 2**32
 # Pages of which the places of the segments are kept.
 _PAGES = BoundedCache(64 * 2**20)
 
@@ -136,11 +138,14 @@ class TiffPageReader:
                 f"it should have {expected} tiles or strips, but names "
                 f"{min(len(self._starts), len(self._counts))}"
             )
-        ends = self._starts + self._counts
+        # Where one begins that is left out does not matter.
+        ends = np.where(self._counts > 0, self._starts + self._counts, 0)
         if ends.max() > size or self._starts.min() < 0 or self._counts.min() < 0:
             raise ValueError(f"its pixels reach to byte {ends.max()} of {size}")
         present = int((self._counts > 0).sum())
-        if not present:
+        # An empty mask may have none: GDAL leaves out those without data.
+        num_bytes = math.prod(self.shape) * self.dtype.itemsize
+        if not present and num_bytes > MOST_EMPTY_BYTES:
             raise ValueError("all its tiles or strips are left out")
         # Several rows of few bits share no byte.
         bits = page.bitspersample if isinstance(page.bitspersample, int) else 1

@@ -8,9 +8,8 @@ import math
 from typing import Any
 from xml.etree import ElementTree
 
+from pipelines.images.length_units import MICRON, factor, symbol_of
 from pipelines.images.windowed import PixelSize
-
-_MICRONS = ("micrometer", "micron", "microns", "um", "\\u00b5m", "\u00b5m", "\u03bcm")
 
 
 def pixel_sizes(tiff: Any, count: int) -> list[PixelSize | None]:
@@ -32,7 +31,8 @@ def _of_ome(text: str) -> list[PixelSize | None]:
             size = made_size(
                 about.get("PhysicalSizeY"),
                 about.get("PhysicalSizeX"),
-                about.get("PhysicalSizeYUnit", "\u00b5m"),
+                about.get("PhysicalSizeYUnit", MICRON),
+                about.get("PhysicalSizeXUnit", MICRON),
             )
             sizes.append(size)
     return sizes
@@ -48,13 +48,23 @@ def _of_imagej(tiff: Any) -> PixelSize | None:
     return made_size(height, width, unit)
 
 
-def made_size(height: Any, width: Any, unit: str) -> PixelSize | None:
-    """Returns a size from what a file says; None if that is no size."""
+def made_size(
+    height: Any, width: Any, unit: str, width_unit: str | None = None
+) -> PixelSize | None:
+    """Returns a size from what a file says; None if that is no size.
+
+    Args:
+        height: of a pixel.
+        width: of a pixel.
+        unit: of the height, and of the size that is returned.
+        width_unit: of the width; None for the same.
+    """
+    unit = symbol_of(unit)
+    scale = factor(symbol_of(width_unit or unit), unit)
     try:
-        sizes = float(height), float(width)
+        sizes = float(height), float(width) * (scale or math.nan)
     except (TypeError, ValueError):
         return None
     if not all(math.isfinite(size) and size > 0 for size in sizes):
         return None
-    unit = "\u00b5m" if unit.strip().lower() in _MICRONS else unit.strip()
     return PixelSize(sizes[0], sizes[1], unit)

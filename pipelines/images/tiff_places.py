@@ -11,13 +11,20 @@ from pipelines.images.handles import SourceFile
 from pipelines.images.tiff_flat import flat_images
 from pipelines.images.tiff_page import TiffPageReader
 from pipelines.images.tiff_pixel_size import pixel_sizes
+from pipelines.images.tiff_series import (
+    image_pages,
+    is_of_several_files,
+    own_images,
+)
 from pipelines.images.windowed import PixelSize
 
 # Series of these kinds are images of equal rank. In others the first is the image, and
 # what follows are thumbnails, labels and smaller levels.
 _EQUAL_SERIES = ("generic", "uniform", "shaped", "ome")
 _GEO_KEYS = 34735
-_RGB = 2
+_WHITE_IS_ZERO, _RGB = 0, 2
+# Bit of the tag NewSubfileType.
+_TRANSPARENCY_MASK = 4
 # Extra samples of these kinds say how transparent the others are.
 _ALPHA = (1, 2)
 
@@ -34,6 +41,7 @@ class TiffPlace:
         series: (number of the series, of the image within it), for all others.
         colours: (indices, 3) uint8 of the palette, None without one.
         alpha: whether the last channel says how transparent the others are.
+        inverted: bits that are 0 where the image is white.
         segment_bytes: of one decoded tile or strip.
         segment_rows: of one tile or strip; 0 if unknown.
         pixel_size: None if unknown.
@@ -47,6 +55,7 @@ class TiffPlace:
     series: tuple[int, int] | None = None
     colours: np.ndarray | None = None
     alpha: bool = False
+    inverted: bool = False
     segment_bytes: int = 0
     segment_rows: int = 0
     pixel_size: PixelSize | None = None
@@ -66,13 +75,26 @@ def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffP
     if kind == "generic" and len(all_series) > 1:
         # Series gather pages of one size; this is their order in the file.
         pages = [tiff.pages.get(number) for number in range(len(offsets))]
-        return [_of_page(source, tiff, page) for page in pages if not page.is_reduced]
+        return [_of_page(source, tiff, page) for page in pages if _is_image(page)]
     chosen = all_series if kind in _EQUAL_SERIES else all_series[:1]
     sizes = pixel_sizes(tiff, len(chosen))
     found = []
     for number, (series, size) in enumerate(zip(chosen, sizes, strict=True)):
-        found += _of_series(source, series, number, offsets, size)
+        if kind == "ome" and is_of_several_files(tiff, series):
+            found += _of_one_file(source, tiff, series, number, size)
+        else:
+            found += _of_series(source, series, number, offsets, size)
+    if not found:
+        raise ValueError(
+            "it only names images of other files: name those, or read the set as one "
+            "TIFF or Zarr"
+        )
     return found
+
+
+def _is_image(page: Any) -> bool:
+    """Tells a page from smaller levels, and from masks of what is not transparent."""
+    return not page.is_reduced and not page.subfiletype & _TRANSPARENCY_MASK
 
 
 def _of_page(source: SourceFile, tiff: Any, page: Any) -> TiffPlace:
@@ -96,18 +118,8 @@ def _of_series(
     pixel_size: PixelSize | None,
 ) -> list[TiffPlace]:
     """Lists the images of a series: one for each index of its axes but Y, X, S, C."""
-    _check_axes(series.axes)
-    sizes = list(zip(series.axes, series.shape, strict=True))
-    height, width = dict(sizes)["Y"], dict(sizes)["X"]
-    channels = math.prod(size for axis, size in sizes if axis in "SC")
-    count = math.prod(size for axis, size in sizes if axis not in "YXSC")
-    place = TiffPlace(
-        shape=(height, width, channels),
-        dtype=np.dtype(series.dtype),
-        pixel_size=pixel_size,
-    )
-    place = _described(place, series.keyframe)
-    pages = _pages(series, offsets)
+    place = _common(series, pixel_size)
+    pages = image_pages(series, offsets)
     if pages is not None:
         reader = TiffPageReader(source, series.keyframe)
         place = dataclasses.replace(
@@ -119,8 +131,50 @@ def _of_series(
     flats = flat_images(series, source.state.size)
     if flats is not None:
         return [dataclasses.replace(place, flat=flat) for flat in flats]
-    # Spread over several files, or of parts in some other order.
+    # Of parts in some other order.
+    sizes = zip(series.axes, series.shape, strict=True)
+    count = math.prod(size for axis, size in sizes if axis not in "YXSC")
     return [dataclasses.replace(place, series=(number, n)) for n in range(count)]
+
+
+def _common(series: Any, pixel_size: PixelSize | None) -> TiffPlace:
+    """Returns what all images of a series have in common."""
+    _check_axes(series.axes)
+    sizes = list(zip(series.axes, series.shape, strict=True))
+    height, width = dict(sizes)["Y"], dict(sizes)["X"]
+    channels = math.prod(size for axis, size in sizes if axis in "SC")
+    place = TiffPlace(
+        shape=(height, width, channels),
+        dtype=np.dtype(series.dtype),
+        pixel_size=pixel_size,
+    )
+    return _described(place, series.keyframe)
+
+
+def _of_one_file(
+    source: SourceFile,
+    tiff: Any,
+    series: Any,
+    number: int,
+    pixel_size: PixelSize | None,
+) -> list[TiffPlace]:
+    """Lists those images of a series of several files that lie in this one."""
+    place = _common(series, pixel_size)
+    found = []
+    for index, pages in own_images(series, tiff):
+        if not pages:
+            found.append(dataclasses.replace(place, series=(number, index)))
+            continue
+        reader = TiffPageReader(source, pages[0].keyframe)
+        found.append(
+            dataclasses.replace(
+                place,
+                pages=tuple(page.offset for page in pages),
+                segment_bytes=reader.segment_bytes,
+                segment_rows=reader.segment_rows,
+            )
+        )
+    return found
 
 
 def _described(place: TiffPlace, page: Any) -> TiffPlace:
@@ -141,52 +195,9 @@ def _described(place: TiffPlace, page: Any) -> TiffPlace:
         place,
         colours=colours,
         alpha=alpha and place.shape[2] == samples,
+        inverted=place.dtype == bool and page.photometric == _WHITE_IS_ZERO,
         georeferenced=_GEO_KEYS in page.tags,
     )
-
-
-def _pages(series: Any, offsets: list[int]) -> list[list[int]] | None:
-    """Returns where the pages of each image begin, one for each channel.
-
-    None if the images are not made of whole pages.
-    """
-    leading = _num_leading(series)
-    if leading is None or series.is_multifile or series.transform is not None:
-        return None
-    count = len(series)
-    if 1 < count == len(offsets) and series.keyframe.index == 0:
-        found: list[int | None] = list(offsets)
-    else:
-        pages = [series[number] for number in range(count)]
-        found = [-1 if page is None else page.offset for page in pages]
-    # tifffile calculates where pages are that it has not looked for.
-    if None in found:
-        return None
-    sizes = list(zip(series.axes, series.shape, strict=True))[:leading]
-    channel_axes = [number for number, (axis, _) in enumerate(sizes) if axis in "SC"]
-    stack_axes = [number for number in range(leading) if number not in channel_axes]
-    grid = np.array(found, np.int64).reshape(series.shape[:leading])
-    num_channels = math.prod(sizes[number][1] for number in channel_axes)
-    rows = grid.transpose([*stack_axes, *channel_axes]).reshape(-1, num_channels)
-    return rows.tolist()
-
-
-def _num_leading(series: Any) -> int | None:
-    """Returns how many of the axes number the pages; None if they do not."""
-    if series.is_truncated:
-        return None
-    values = math.prod(series.keyframe.shape)
-    for leading in range(len(series.shape) - 1, -1, -1):
-        inner = dict(zip(series.axes[leading:], series.shape[leading:], strict=True))
-        images_inside = [n for axis, n in inner.items() if axis not in "YXSC" and n > 1]
-        if (
-            {"Y", "X"} <= set(inner)
-            and math.prod(inner.values()) == values
-            and math.prod(series.shape[:leading]) == len(series)
-            and not images_inside
-        ):
-            return leading
-    return None
 
 
 def _check_axes(axes: str) -> None:

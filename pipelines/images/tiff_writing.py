@@ -22,7 +22,11 @@ MOST_CLASSIC_BYTES = 2**31
 
 
 def write_tiff(
-    path: pathlib.Path, images: Iterable[ImageToWrite], *, pyramid: bool = False
+    path: pathlib.Path,
+    images: Iterable[ImageToWrite],
+    *,
+    num_images: int = 1,
+    pyramid: bool = False,
 ) -> None:
     """Writes images as the pages of one TIFF with tiles, compressed by Deflate.
 
@@ -32,6 +36,8 @@ def write_tiff(
     Args:
         path: the file.
         images: one after the other; each is read to its end before the next.
+        num_images: how many there are, or more; with the size of the first it tells
+            whether a BigTIFF is needed.
         pyramid: adds smaller levels as SubIFDs, as OME-TIFF has them.
 
     Raises:
@@ -40,17 +46,19 @@ def write_tiff(
     writer: tifffile.TiffWriter | None = None
     try:
         for image in images:
-            writer = writer or _writer(path, image.layout)
+            writer = writer or _writer(path, image.layout, num_images)
             _write_page(writer, image, path.parent, pyramid)
     finally:
         if writer is not None:
             writer.close()
 
 
-def _writer(path: pathlib.Path, first: ImageLayout) -> tifffile.TiffWriter:
+def _writer(
+    path: pathlib.Path, first: ImageLayout, num_images: int
+) -> tifffile.TiffWriter:
     return tifffile.TiffWriter(
         path,
-        bigtiff=first.num_bytes > MOST_CLASSIC_BYTES,
+        bigtiff=num_images * first.num_bytes > MOST_CLASSIC_BYTES,
         ome=first.pixel_size is not None,
     )
 

@@ -14,7 +14,7 @@ def write_windowed(
     suffix: str,
     images: Iterable[ImageToWrite],
     *,
-    several: bool = False,
+    num_images: int = 1,
     placed: bool = False,
     pyramid: bool = False,
 ) -> None:
@@ -24,7 +24,7 @@ def write_windowed(
         path: the file, whose name may end in anything.
         suffix: one of WRITTEN_SUFFIXES: the kind of file.
         images: one after the other; each is read to its end before the next.
-        several: whether there are several images.
+        num_images: how many there are.
         placed: whether the image has a georeference to keep.
         pyramid: adds smaller levels to TIFF and Zarr.
 
@@ -34,13 +34,13 @@ def write_windowed(
     if suffix == ".zarr":
         from pipelines.images.zarr_writing import write_zarr
 
-        write_zarr(path, images, several=several, pyramid=pyramid)
+        write_zarr(path, images, several=num_images > 1, pyramid=pyramid)
     elif suffix == ".png":
         from pipelines.images.png_writing import write_png
 
         for image in images:
             write_png(path, image)
-    elif placed and not several:
+    elif placed and num_images == 1:
         from pipelines.images.geotiff_writing import write_geotiff
 
         for image in images:
@@ -48,4 +48,4 @@ def write_windowed(
     else:
         from pipelines.images.tiff_writing import write_tiff
 
-        write_tiff(path, images, pyramid=pyramid)
+        write_tiff(path, images, num_images=num_images, pyramid=pyramid)

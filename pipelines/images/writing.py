@@ -4,6 +4,7 @@ import io
 import os
 import pathlib
 import tempfile
+import unicodedata
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -11,7 +12,8 @@ import imagecodecs
 import numpy as np
 import tifffile
 
-from pipelines.images.finding import TIFF_SUFFIXES, ImageEntry
+from pipelines.images.appearing import appearing
+from pipelines.images.finding import SUFFIXES, TIFF_SUFFIXES, ImageEntry
 
 
 def write_bytes_atomically(path: pathlib.Path | str, data: bytes) -> None:
@@ -19,15 +21,8 @@ def write_bytes_atomically(path: pathlib.Path | str, data: bytes) -> None:
 
     The name does not outlive a loss of power that its content does not.
     """
-    path = pathlib.Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            flush_to_disk(file)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with appearing(pathlib.Path(path)) as partial:
+        partial.write_bytes(data)
 
 
 def flush_to_disk(file: BinaryIO) -> None:
@@ -89,7 +84,9 @@ def fits_png(image: np.ndarray) -> bool:
 def encode_tiff(pages: list[np.ndarray]) -> bytes:
     """Encodes arrays (height, width[, channels]) as the pages of one TIFF."""
     buffer = io.BytesIO()
-    with tifffile.TiffWriter(buffer) as tiff:
+    # Offsets of a classic TIFF have 32 bits; compression may fail to make it smaller.
+    large = sum(page.nbytes for page in pages) > 2**31
+    with tifffile.TiffWriter(buffer, bigtiff=large) as tiff:
         for page in pages:
             channels = page.shape[2] if page.ndim == 3 else 1
             rgb = channels == 3 and page.dtype == np.uint8
@@ -160,9 +157,10 @@ def output_paths(
     target = pathlib.Path(out)
     # A Zarr store is a folder, and replaced like a file.
     is_file = not target.is_dir() or target.suffix.lower() == ".zarr"
-    if target.suffix.lower() in (".jpg", ".jpeg") and is_file:
+    if target.suffix.lower() in SUFFIXES and target.suffix.lower() not in file_suffixes:
         raise ValueError(
-            f"{out}: JPEG changes values; name a .png or .tif, or a folder."
+            f"{out}: masks are not written as {target.suffix}; name one of "
+            f"{', '.join(file_suffixes)}, or a folder."
         )
     if target.suffix.lower() in file_suffixes and is_file:
         if len(firsts) > 1:
@@ -182,12 +180,14 @@ def output_paths(
 
 
 def _check_distinct(paths: dict[pathlib.Path, pathlib.Path]) -> None:
-    sources: dict[pathlib.Path, pathlib.Path] = {}
+    sources: dict[str, pathlib.Path] = {}
     resolved_inputs = {path.resolve() for path in paths}
     for source, target in sorted(paths.items()):
-        if target in sources:
+        # On some systems names that differ in case only are one file.
+        same = unicodedata.normalize("NFC", str(target)).casefold()
+        if same in sources:
             raise ValueError(
-                f"{sources[target]} and {source} would both be written to {target}. "
+                f"{sources[same]} and {source} would both be written to {target}. "
                 "Predict them into two folders."
             )
         if target.resolve() in resolved_inputs:
@@ -195,4 +195,4 @@ def _check_distinct(paths: dict[pathlib.Path, pathlib.Path]) -> None:
                 f"{target} is an input; writing there would destroy it. Name another "
                 "folder."
             )
-        sources[target] = source
+        sources[same] = source

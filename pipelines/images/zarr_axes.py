@@ -11,25 +11,37 @@ from pipelines.images.windowed import PixelSize
 _OLD_AXES = "tczyx"
 
 
-def described(node: Any) -> tuple[Any, str | None, PixelSize | None]:
-    """Returns (array, axes, pixel size) of an opened store.
+Description = tuple[Any, str | None, PixelSize | None]
+
+
+def described(node: Any) -> list[Description]:
+    """Returns (array, axes, pixel size) of each image of an opened store.
 
     Axes are letters, y, x and c as they are; None where the store does not name them.
+    Several images are the groups 0, 1, ... of a store of bioformats2raw.
 
     Raises:
         ValueError: it is a group that is no OME-Zarr image.
     """
     if isinstance(node, zarr.Array):
-        return node, _named_axes(node), None
+        return [(node, _named_axes(node), None)]
+    about = _about(node)
+    if "bioformats2raw.layout" not in about:
+        return [_described_image(node, about)]
+    found: list[Description] = []
+    while (name := str(len(found))) in node:
+        found.append(_described_image(node[name], _about(node[name])))
+    if not found:
+        raise ValueError("it holds no image: its group 0 is missing")
+    return found
+
+
+def _about(node: Any) -> dict[str, Any]:
     about = dict(node.attrs)
-    about = about.get("ome", about)
-    if "bioformats2raw.layout" in about:
-        if "1" in node:
-            raise ValueError(
-                "it holds several images in folders 0, 1, ...: link the one you "
-                "want under a name that ends in .zarr"
-            )
-        return described(node["0"])
+    return about.get("ome", about)
+
+
+def _described_image(node: Any, about: dict[str, Any]) -> Description:
     if "plate" in about or "well" in about:
         raise ValueError("it is a plate: name the folders of its fields, each a .zarr")
     if "multiscales" not in about:
@@ -39,6 +51,7 @@ def described(node: Any) -> tuple[Any, str | None, PixelSize | None]:
     array = node[first["path"]]
     axes = scales.get("axes", _OLD_AXES[-array.ndim :])
     names = [axis["name"] if isinstance(axis, dict) else axis for axis in axes]
+    names = [name.lower() for name in names]
     units = [axis.get("unit") if isinstance(axis, dict) else None for axis in axes]
     return array, _letters(names), _pixel_size(names, units, scales, first)
 
@@ -54,7 +67,7 @@ def _letters(names: list[str]) -> str:
     """Returns a letter for each axis; those of a stack become n, o, p, ..."""
     known = {"y": "y", "x": "x", "c": "c", "channel": "c"}
     others = iter("nopqrs")
-    return "".join(known.get(name.lower()) or next(others) for name in names)
+    return "".join(known.get(name) or next(others) for name in names)
 
 
 def _pixel_size(
@@ -68,5 +81,5 @@ def _pixel_size(
                 factors = dict(zip(names, change["scale"], strict=True))
                 height, width = height * factors["y"], width * factors["x"]
                 found = True
-    unit = units[names.index("y")]
-    return made_size(height, width, unit) if found and unit else None
+    unit, width_unit = units[names.index("y")], units[names.index("x")]
+    return made_size(height, width, unit, width_unit) if found and unit else None

@@ -1,5 +1,6 @@
 """Zarr and OME-Zarr: folders of chunks, of which windows decode those they touch."""
 
+import itertools
 import math
 import os
 import pathlib
@@ -12,16 +13,16 @@ from pipelines.images.bounded import SEGMENTS, BoundedCache
 from pipelines.images.cache import ArrayCache
 from pipelines.images.damage import reading
 from pipelines.images.decoded import decoded_image
+from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.npy import array_axes
+from pipelines.images.tiff_page import MOST_EMPTY_BYTES
 from pipelines.images.windowed import PixelSize, WindowedImage
 from pipelines.images.zarr_axes import described
 
 # Decoding more than this for every window is slower than decoding all once.
 _MOST_CHUNK_BYTES = 4 * 2**20
-# Larger stores without any chunk are taken for damage.
-_MOST_EMPTY_BYTES = 2**32
-_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 _KNOWN = BoundedCache(256)
+_OPENINGS = itertools.count()
 
 
 class _Store(NamedTuple):
@@ -37,16 +38,23 @@ class _Store(NamedTuple):
     def stack(self) -> list[str]:
         return [axis for axis in self.axes if axis not in "yxc"]
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        return tuple(self.sizes[axis] for axis in self.stack)
+
+    @property
+    def num_images(self) -> int:
+        return math.prod(self.counts)
+
 
 def count_images(path: pathlib.Path) -> int:
-    """Returns the number of images in a store: of all axes but y, x and c.
+    """Returns the number of images in a store: of all axes but y, x and c, and groups.
 
     Raises:
         UnreadableImage: the store cannot be read.
     """
     with reading(str(path), path, "ZARR"):
-        store = _opened(path)
-        return math.prod(store.sizes[axis] for axis in store.stack)
+        return sum(store.num_images for store in _opened(path))
 
 
 def open_zarr(
@@ -56,7 +64,7 @@ def open_zarr(
 
     Args:
         path: the folder.
-        index: of the image, counted over all axes but y, x and c.
+        index: of the image, counted over groups and all axes but y, x and c.
         name: what messages call the image.
         cache: where stores of large chunks are kept, None for memory.
 
@@ -64,11 +72,8 @@ def open_zarr(
         UnreadableImage: the store is missing, damaged, or holds no such image.
     """
     with reading(name, path, "ZARR"):
-        store = _opened(path)
-        counts = tuple(store.sizes[axis] for axis in store.stack)
-        if index >= math.prod(counts):
-            raise ValueError(f"it holds {math.prod(counts)} images")
-        numbers = np.unravel_index(index, counts) if counts else ()
+        store, within = _find(_opened(path), index)
+        numbers = np.unravel_index(within, store.counts) if store.counts else ()
         image = _ZarrImage(path, store, [int(n) for n in numbers], name)
         if image.chunk_bytes <= _MOST_CHUNK_BYTES:
             return image
@@ -84,37 +89,61 @@ def open_zarr(
         return whole
 
 
-def _opened(path: pathlib.Path) -> _Store:
-    """Returns the array of a store; its metadata are read once."""
-    key = (str(path), _state(path))
-    store = _KNOWN.get(key)
-    if store is None:
-        os.stat(path)
-        try:
-            node = zarr.open(str(path), mode="r")
-        except FileNotFoundError as error:
-            raise ValueError("it has none of the files that describe one") from error
-        array, axes, pixel_size = described(node)
-        store = _Store(array, axes or array_axes(array.shape).lower(), pixel_size)
-        if not {"y", "x"} <= set(store.axes):
-            raise ValueError(f"its axes are {store.axes}, without y and x")
-        if array.dtype.kind not in "buif":
-            raise ValueError(f"expected real numbers, got {array.dtype}")
-        # An empty mask has no chunks: only those that differ from 0 are written.
-        if array.nbytes > _MOST_EMPTY_BYTES and not _has_chunks(path / array.path):
-            raise ValueError(f"it promises {array.nbytes} bytes, but holds no chunk")
-        _KNOWN.put(key, store, 1)
+def _find(stores: list[_Store], index: int) -> tuple[_Store, int]:
+    """Returns the array that holds an image, and the number of the image in it."""
+    within = index
+    for store in stores:
+        if within < store.num_images:
+            return store, within
+        within -= store.num_images
+    raise ValueError(f"it holds {index - within} images")
+
+
+def _opened(path: pathlib.Path) -> list[_Store]:
+    """Returns the arrays of a store, one for each of its groups."""
+    os.stat(path)
+    stores, states = _KNOWN.get(str(path)) or ([], None)
+    if states is None or states != _states(path, stores):
+        stores = _read(path)
+        _KNOWN.put(str(path), (stores, _states(path, stores)), len(stores))
+    return stores
+
+
+def _read(path: pathlib.Path) -> list[_Store]:
+    try:
+        node = zarr.open(str(path), mode="r")
+    except FileNotFoundError as error:
+        raise ValueError("it has none of the files that describe one") from error
+    return [_checked(path, *description) for description in described(node)]
+
+
+def _checked(
+    path: pathlib.Path, array: Any, axes: str | None, pixel_size: PixelSize | None
+) -> _Store:
+    store = _Store(array, axes or array_axes(array.shape).lower(), pixel_size)
+    if not {"y", "x"} <= set(store.axes):
+        raise ValueError(f"its axes are {store.axes}, without y and x")
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"expected real numbers, got {array.dtype}")
+    # An empty mask has no chunks: only those that differ from 0 are written.
+    if array.nbytes > MOST_EMPTY_BYTES and not _has_chunks(path / array.path):
+        raise ValueError(f"it promises {array.nbytes} bytes, but holds no chunk")
     return store
 
 
+def _states(path: pathlib.Path, stores: list[_Store]) -> list[tuple[int, ...]]:
+    """Returns what changes when the metadata of a store or of its arrays do."""
+    return [_state(path), *(_state(path / store.array.path) for store in stores)]
+
+
 def _state(path: pathlib.Path) -> tuple[int, ...]:
-    files = [path / name for name in _METADATA]
+    files = [path / name for name in ZARR_METADATA]
     return tuple(file.stat().st_mtime_ns for file in files if file.is_file())
 
 
 def _has_chunks(folder: pathlib.Path) -> bool:
     files = (file for _, _, names in os.walk(folder) for file in names)
-    return any(file not in _METADATA for file in files)
+    return any(file not in ZARR_METADATA for file in files)
 
 
 class _ZarrImage(WindowedImage):
@@ -126,7 +155,8 @@ class _ZarrImage(WindowedImage):
         self._path, self._store = path, store
         self._fixed = dict(zip(store.stack, numbers, strict=True))
         self._chunk = chunks["y"], chunks["x"]
-        self._key = (str(path), _state(path), tuple(numbers))
+        # Of this opening: chunks may be written anew before the next.
+        self._key = next(_OPENINGS)
         self.name = name
         self.height, self.width = sizes["y"], sizes["x"]
         self.channels = sizes.get("c", 1)
@@ -156,7 +186,7 @@ class _ZarrImage(WindowedImage):
 
     def _chunk_at(self, row: int, column: int) -> np.ndarray:
         """Returns (rows, columns, channels), of as many chunks as hold the channels."""
-        key = (*self._key, row, column)
+        key = "zarr", self._key, row, column
         chunk = SEGMENTS.get(key)
         if chunk is None:
             ends = (

@@ -14,16 +14,9 @@ from pipelines.images.layout import (
     halve,
     row_bands,
 )
+from pipelines.images.length_units import word_of
 
 VERSION = "0.5"
-# OME-Zarr spells units out (section "axes" of its specification).
-_UNITS = {
-    "\u00b5m": "micrometer",
-    "nm": "nanometer",
-    "mm": "millimeter",
-    "cm": "centimeter",
-    "m": "meter",
-}
 
 
 def write_zarr(
@@ -106,7 +99,7 @@ def _axes(level: ImageLayout) -> tuple[str, ...]:
 
 def _multiscale(levels: list[ImageLayout]) -> dict[str, Any]:
     size = levels[0].pixel_size
-    unit = {} if size is None else {"unit": _UNITS.get(size.unit, size.unit)}
+    unit = {} if size is None else {"unit": word_of(size.unit)}
     axes = [
         {"name": "c", "type": "channel"}
         if name == "c"

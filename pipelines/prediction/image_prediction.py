@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import pathlib
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 
@@ -72,6 +73,7 @@ class ImagePredictor:
         self,
         entries: Iterable[ImageEntry],
         advance: Callable[[int], object],
+        folder: pathlib.Path | None = None,
         kept: KeptWindows | None = None,
     ) -> Generator[ImageToWrite, None, None]:
         """Yields results to be written, each while its image is open.
@@ -79,6 +81,8 @@ class ImagePredictor:
         Args:
             entries: the images.
             advance: is called with a number of pixels when they are done.
+            folder: of files that have no name, for objects that are not yet numbered:
+                4 bytes a pixel; None for that of the system.
             kept: keeps the windows of large images; None keeps none.
 
         Raises:
@@ -88,8 +92,8 @@ class ImagePredictor:
         for page, entry in enumerate(entries):
             # Of each image what was decoded to disk goes when it is done.
             with (
-                tempfile.TemporaryDirectory() as folder,
-                self._opened(entry, folder) as image,
+                tempfile.TemporaryDirectory() as decoded,
+                self._opened(entry, decoded) as image,
             ):
                 layout = self.layout(image)
                 windows = ahead(self._windows(image, layout, page, kept))
@@ -150,7 +154,10 @@ class ImagePredictor:
         return dataclasses.replace(layout, dtype=np.dtype(np.uint8))
 
     def _numbered(
-        self, layout: ImageLayout, windows: Iterable[Window], folder: str
+        self,
+        layout: ImageLayout,
+        windows: Iterable[Window],
+        folder: pathlib.Path | None,
     ) -> Iterable[Window]:
         if not self.values.numbered:
             return windows

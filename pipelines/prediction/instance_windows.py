@@ -1,5 +1,6 @@
 """Masks as numbered objects, exact across the borders of windows."""
 
+import pathlib
 import tempfile
 from collections.abc import Generator
 from typing import IO
@@ -17,7 +18,7 @@ DTYPE = np.dtype(np.uint32)
 
 
 def instance_windows(
-    mask: ImageToWrite, folder: str | None = None, *, smallest: int = 1
+    mask: ImageToWrite, folder: pathlib.Path | None = None, *, smallest: int = 1
 ) -> Generator[Window, None, None]:
     """Numbers the connected objects of a mask, whose windows are read once.
 

@@ -13,7 +13,7 @@ from pipelines.images.file_locks import try_lock
 from pipelines.images.layout import ImageLayout, Window
 from pipelines.overlap_tile import TilePlan
 
-# An image of fewer tiles is soon done again.
+# A result of fewer tiles is soon done again.
 FEWEST_TILES = 16
 SUFFIX = ".windows"
 # How the largest core stands in the file.
@@ -32,10 +32,14 @@ class KeptWindows:
         result: the file that is to be written.
         key: what its pixels depend on.
         resume: takes up what is there; otherwise it is begun anew.
+        num_images: of the result.
     """
 
-    def __init__(self, result: pathlib.Path, key: str, *, resume: bool) -> None:
+    def __init__(
+        self, result: pathlib.Path, key: str, *, resume: bool, num_images: int = 1
+    ) -> None:
         self._result, self._key, self._resume = result, key, resume
+        self._num_images = num_images
 
     def begun(self, page: int, layout: ImageLayout) -> int | None:
         """Returns the largest core of the tiles that are kept, or None without any.
@@ -66,7 +70,7 @@ class KeptWindows:
         Raises:
             OSError: they cannot be kept.
         """
-        if plan.num_tiles < FEWEST_TILES:
+        if plan.num_tiles * self._num_images < FEWEST_TILES:
             yield from compute(0)
             return
         path = self._path(page)

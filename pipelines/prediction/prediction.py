@@ -16,6 +16,7 @@ from pipelines.config import PredictConfig
 from pipelines.config.byte_sizes import parse_bytes
 from pipelines.images import file_key, find_images, open_image
 from pipelines.images.appearing import appearing
+from pipelines.images.layout import ImageLayout
 from pipelines.images.windowed_writing import write_windowed
 from pipelines.images.writing import check_writable
 from pipelines.inference import inference_net
@@ -33,7 +34,12 @@ from pipelines.prediction.prediction_files import (
 logger = logging.getLogger(__name__)
 
 # Settings that change what is written.
-_SETTINGS = ("output", "probability_dtype", "flips", "precision", "pyramid") + (
+_SETTINGS = (
+    "output",
+    "probability_dtype",
+    "flips",
+    "precision",
+    "pyramid",
     "smallest_object",
 )
 _MOST_NAMED = 20
@@ -44,8 +50,10 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
 
     Masks are 0 and 255 up to two classes and class ids from three on; probabilities are
     uint16, 65535 for 1, unless set otherwise: P(foreground) up to two classes, one
-    channel a class from three on. Outputs are STEM.png, or STEM.tif for TIFF files and
-    for what PNG cannot hold. An image that fails does not stop the others.
+    channel a class from three on; instances are numbered objects, uint32. Outputs are
+    STEM.png, STEM.ome.zarr for Zarr, and STEM.tif for TIFF files, stacks and what PNG
+    cannot hold, unless `format` says otherwise. A file that fails does not stop the
+    others.
 
     Returns:
         The files that are done, in the order of the images.
@@ -115,7 +123,11 @@ def _write_all(
         for file in _largest_first(todo, progress):
             try:
                 key = done.key(file)
-                results[file] = _write(file, key, predictor, done, config, progress)
+                with open_image(file.entries[0]) as image:
+                    layout = predictor.layout(image)
+                fitting = file.fitting(layout, taken=_taken(files, results, file))
+                _write(fitting, layout, key, predictor, done, config, progress)
+                results[file] = fitting.path
                 done.mark(file, key, results[file])
             except (ValueError, OSError, MemoryError, tf.errors.OpError) as error:
                 failures.append(_sentence(file, error))
@@ -124,40 +136,45 @@ def _write_all(
     return failures
 
 
+def _taken(
+    files: list[OutputFile], results: dict[OutputFile, pathlib.Path], but: OutputFile
+) -> list[pathlib.Path]:
+    """Returns what all other files are, or are going to be, written to."""
+    return [results.get(file, file.path) for file in files if file is not but]
+
+
 def _write(
     file: OutputFile,
+    layout: ImageLayout,
     key: str,
     predictor: ImagePredictor,
     done: DoneFiles,
     config: PredictConfig,
     progress: tqdm.tqdm,
-) -> pathlib.Path:
-    """Writes one file, which appears when it is whole; returns its path."""
-    with open_image(file.entries[0]) as image:
-        layout = predictor.layout(image)
-    file = file.fitting(layout)
-    kept = KeptWindows(file.path, key, resume=config.resume)
+) -> None:
+    """Writes one file, which appears when it is whole."""
+    num_images = len(file.entries)
+    kept = KeptWindows(file.path, key, resume=config.resume, num_images=num_images)
     with (
         _removed_unless_stopped(kept),
         appearing(file.path) as partial,
         contextlib.closing(
-            predictor.images(file.entries, progress.update, kept)
+            predictor.images(file.entries, progress.update, file.path.parent, kept)
         ) as images,
     ):
         write_windowed(
             partial,
             file.suffix,
             images,
-            several=len(file.entries) > 1,
+            num_images=num_images,
             placed=layout.georeference is not None,
             pyramid=config.pyramid,
         )
         if done.key(file) != key:
             raise ValueError(
-                f"{file.inputs[0]}: the file has changed while it was read. Start "
-                "again once nothing writes to it."
+                f"{file.input}: the file has changed while it was read. Start again "
+                "once nothing writes to it."
             )
-    return file.path
 
 
 @contextlib.contextmanager
@@ -193,7 +210,7 @@ def _sentence(file: OutputFile, error: Exception) -> str:
     """Returns what is said of a file that failed."""
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         return (
-            f"{file.inputs[0]}: the machine has no memory left for it. Set a smaller "
+            f"{file.input}: the machine has no memory left for it. Set a smaller "
             "memory."
         )
     if isinstance(error, OSError):
@@ -205,8 +222,8 @@ def _sentence(file: OutputFile, error: Exception) -> str:
             "resume."
         )
     text = " ".join(str(error).split())
-    named = any(str(path) in text for path in (*file.inputs, file.path))
-    return text if named else f"{file.inputs[0]}: {text}"
+    named = any(str(path) in text for path in (file.input, file.path))
+    return text if named else f"{file.input}: {text}"
 
 
 def _summary(failures: list[str], num_files: int) -> str:

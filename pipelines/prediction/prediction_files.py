@@ -6,10 +6,12 @@ import hashlib
 import itertools
 import json
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 from pipelines.images import ImageEntry, file_key
 from pipelines.images.finding import TIFF_SUFFIXES
+from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.layout import ImageLayout
 from pipelines.images.png_writing import MOST_PIXELS, png_holds
 from pipelines.images.windowed_writing import WRITTEN_SUFFIXES
@@ -18,7 +20,6 @@ from pipelines.images.writing import output_paths
 # A line for each file that was done; in the folder that they are in.
 RECORD = ".keras-unet-predict.jsonl"
 _SUFFIXES = {"png": ".png", "tiff": ".tif", "zarr": ".zarr"}
-_ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,15 +42,22 @@ class OutputFile:
         return self.path.suffix.lower()
 
     @property
-    def inputs(self) -> list[pathlib.Path]:
-        """The files that are read."""
-        return list(dict.fromkeys(entry.path for entry in self.entries))
+    def input(self) -> pathlib.Path:
+        """The file that is read."""
+        return self.entries[0].path
 
-    def fitting(self, layout: ImageLayout) -> "OutputFile":
+    def fitting(
+        self, layout: ImageLayout, taken: Iterable[pathlib.Path]
+    ) -> "OutputFile":
         """Returns the file that can hold an image: a TIFF where a PNG cannot.
 
+        Args:
+            layout: of the result.
+            taken: the files that others are written to.
+
         Raises:
-            ValueError: the user has named a kind of file that cannot.
+            ValueError: the user has named a kind of file that cannot, or the TIFF is
+                another's.
         """
         if self.suffix != ".png" or png_holds(layout):
             return self
@@ -58,7 +66,13 @@ class OutputFile:
                 f"{self.path}: a PNG is written up to {MOST_PIXELS // 10**6} "
                 "megapixels of one channel of uint8 or uint16. Name a .tif or .zarr."
             )
-        return dataclasses.replace(self, path=self.path.with_suffix(".tif"))
+        path = self.path.with_suffix(".tif")
+        if path in taken:
+            raise ValueError(
+                f"{self.input}: its result is too large for a PNG, and {path} is that "
+                "of another image. Predict them into two folders."
+            )
+        return dataclasses.replace(self, path=path)
 
 
 def plan_files(
@@ -124,7 +138,7 @@ def _check_kind(file: OutputFile, image_format: str, explicit: bool) -> None:
 
 
 def _check_replaceable(path: pathlib.Path) -> None:
-    if path.is_dir() and not any((path / mark).exists() for mark in _ZARR_MARKS):
+    if path.is_dir() and not any((path / mark).exists() for mark in ZARR_METADATA):
         raise ValueError(
             f"{path} is a folder, but no Zarr: it is not replaced. Name another."
         )
@@ -134,7 +148,7 @@ class DoneFiles:
     """The record of what runs have done, in the folders of the results.
 
     A file counts as done if the same images (by size and time) were predicted with
-    the same settings and the same model, and it is still there.
+    the same settings and the same model, and the result is as it was written.
 
     Args:
         settings: that change the results.
@@ -142,15 +156,21 @@ class DoneFiles:
 
     def __init__(self, settings: Any) -> None:
         self._settings = repr(settings)
-        self._read: dict[pathlib.Path, dict[str, tuple[str, str]]] = {}
+        self._read: dict[pathlib.Path, dict[str, tuple[str, str, str]]] = {}
 
     def key(self, file: OutputFile) -> str:
         """Returns what the result depends on.
 
         Raises:
-            OSError: an input is gone.
+            ValueError: the input is gone.
         """
-        parts = [self._settings, *(file_key(path) for path in file.inputs)]
+        try:
+            parts = self._settings, file_key(file.input)
+        except OSError as error:
+            raise ValueError(
+                f"{file.input}: cannot be read any more ({error.strerror}). Restore "
+                "it, and run again with resume."
+            ) from error
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def find(self, file: OutputFile) -> pathlib.Path | None:
@@ -158,9 +178,10 @@ class DoneFiles:
         folder = file.path.parent
         if folder not in self._read:
             self._read[folder] = _read_record(folder / RECORD)
-        with contextlib.suppress(OSError):
-            key, name = self._read[folder].get(file.path.name, ("", ""))
-            if key == self.key(file) and (folder / name).exists():
+        key, name, state = self._read[folder].get(file.path.name, ("", "", ""))
+        # What is no more as it was written is written again.
+        with contextlib.suppress(OSError, ValueError):
+            if key == self.key(file) and state == file_key(folder / name):
                 return folder / name
         return None
 
@@ -171,16 +192,17 @@ class DoneFiles:
             OSError: the record cannot be written.
         """
         line = {"file": file.path.name, "key": key, "result": result.name}
+        line["state"] = file_key(result)
         with (file.path.parent / RECORD).open("a") as record:
             record.write(json.dumps(line) + "\n")
 
 
-def _read_record(path: pathlib.Path) -> dict[str, tuple[str, str]]:
-    done: dict[str, tuple[str, str]] = {}
+def _read_record(path: pathlib.Path) -> dict[str, tuple[str, str, str]]:
+    done: dict[str, tuple[str, str, str]] = {}
     if path.exists():
         for line in path.read_text().splitlines():
             # The last line of a killed run may be half.
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 row = json.loads(line)
-                done[row["file"]] = row["key"], row["result"]
+                done[row["file"]] = row["key"], row["result"], row["state"]
     return done

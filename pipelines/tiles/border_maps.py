@@ -19,8 +19,8 @@ def open_closeness(
 ) -> WindowedImage:
     """Opens exp(-(d1 + d2)**2 / (2 * sigma**2)) of a mask, see `keras_unet`.
 
-    It is computed for the whole image when a window is first read, and kept in the
-    cache; where it is too large for that, for each window.
+    It is computed for the whole image: when a window is first read, to be kept in the
+    cache, or now, without a cache. Where the cache is too small, for each window.
 
     Args:
         dataset: checked pairs.
@@ -72,7 +72,7 @@ def open_cells(
 
     def fill(array: np.ndarray) -> None:
         with dataset.open_mask(index, cache) as mask:
-            label_components(mask, array, _is_foreground)
+            label_components(mask, array, mask_values.is_object)
 
     kept = _kept(dataset, index, ("cells",), np.int32, fill, cache)
     if kept is None:
@@ -81,10 +81,6 @@ def open_cells(
             "the cache. Make it larger (cache_gigabytes), or give a mask of instances."
         )
     return kept
-
-
-def _is_foreground(class_ids: np.ndarray) -> np.ndarray:
-    return (class_ids != 0) & (class_ids != mask_values.IGNORED)
 
 
 def _kept(

@@ -8,13 +8,14 @@ removed when the next is in place.
 import dataclasses
 import json
 import logging
-import os
 import pathlib
 import zipfile
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
+
+from pipelines.images.appearing import appearing
 
 logger = logging.getLogger(__name__)
 
@@ -44,15 +45,10 @@ def write(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
         ValueError: the disk is full or cannot be written to; the one before is kept.
     """
     path = folder / f"{PREFIX}{checkpoint.step:09}{SUFFIX}"
-    partial = folder / f".{path.name}.{os.getpid()}.part"
     earlier = _paths(folder)
     try:
-        with open(partial, "wb") as file:
+        with appearing(path) as partial, partial.open("wb") as file:
             _write_parts(file, checkpoint)
-            file.flush()
-            # A name must not outlive a loss of power that its numbers do not.
-            os.fsync(file.fileno())
-        os.replace(partial, path)
     except OSError as error:
         kept = (
             f"That of step {_step(earlier[0])} is kept" if earlier else "None is kept"
@@ -61,8 +57,6 @@ def write(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
             f"{path}: the checkpoint cannot be written ({error.strerror or error}). "
             f"{kept}; free some space and go on with --resume."
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
     for other in earlier:
         if other != path:
             other.unlink(missing_ok=True)

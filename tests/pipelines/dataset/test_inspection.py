@@ -199,3 +199,12 @@ def test_an_image_and_mask_of_many_blocks_are_read_like_small_ones(pair, random)
     assert (parts.mean, parts.std) == (whole.mean, whole.std)
     assert parts.mask_counts == whole.mask_counts
     assert pathlib.Path(names.image.name).exists()
+
+
+def test_an_image_that_viewers_turn_is_warned_of(pair):
+    one = pair(name="a.png")
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    PIL.Image.fromarray(IMAGE).save(one.image.path, exif=exif)
+    (finding,) = inspect(one).findings
+    assert (finding.code, finding.severity) == ("orientation", "warning")

@@ -190,3 +190,10 @@ def test_an_image_is_not_its_own_mask(make):
     images, _ = make(["a.png"], [])
     (found,) = told(images, f"{images}/*.png")
     assert "a.png: is named as an image and as its own mask." in found
+
+
+def test_names_that_look_alike_belong_together(make):
+    # An e with an accent: one letter, or a letter and a sign.
+    images, masks = make(["caf\u00e9.png"], ["cafe\u0301_mask.png"])
+    (pair,) = paired(images, masks, mask_affixes=Affixes(suffix="_mask"))
+    assert pair.mask.path.name == "cafe\u0301_mask.png"

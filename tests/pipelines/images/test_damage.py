@@ -1,3 +1,6 @@
+import errno
+import os
+
 import pytest
 
 from pipelines.images import damage
@@ -23,6 +26,12 @@ def test_errors_of_other_kinds_have_their_own_way_out(tmp_path):
     assert "does not exist" in said(tmp_path / "none", FileNotFoundError())
     assert "has changed" in said(tmp_path / "none", damage.ChangedFile())
     assert "do not fit into memory" in said(tmp_path / "none", MemoryError())
+
+
+def test_what_the_system_refuses_is_not_called_damaged(tmp_path):
+    text = said(tmp_path / "a", OSError(errno.EACCES, os.strerror(errno.EACCES)))
+    assert "the system does not give it to be read (Permission denied)" in text
+    assert "remove" not in text
 
 
 def test_a_sentence_passes_through_outer_readers(tmp_path):

@@ -51,6 +51,18 @@ def test_rows_far_from_each_other_are_read_one_by_one(folder, order):
     np.testing.assert_array_equal(image.whole(), array)
 
 
+def test_numbers_far_from_each_other_are_read_one_by_one(folder):
+    # As of the frames of a film, saved in the order of Fortran.
+    film = np.arange(5000 * 4 * 6, dtype="f4").reshape(5000, 4, 6)
+    stored = np.asfortranarray(film)
+    (folder / "film").write_bytes(stored.tobytes("F"))
+    strides = (*map(int, stored.strides[1:]), 4)
+    flat = FlatArray(3 * 4, (4, 6, 1), strides, film.dtype)
+    image = FlatImage(SourceFile(folder / "film"), flat, "name", "NPY")
+    np.testing.assert_array_equal(image.whole()[..., 0], film[3])
+    np.testing.assert_array_equal(image.window(1, 2, 2, 3)[..., 0], film[3, 1:3, 2:5])
+
+
 def test_a_file_cut_while_it_is_open_is_refused_by_name(folder):
     path = folder / "cut"
     image = flat_image(path, np.zeros((4, 5, 1), "u1"), (0, 1, 2))

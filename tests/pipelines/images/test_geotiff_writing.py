@@ -1,3 +1,7 @@
+import pathlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -8,6 +12,7 @@ rasterio = pytest.importorskip("rasterio")
 
 from pipelines.images.geotiff_writing import write_geotiff  # noqa: E402
 
+HERE = pathlib.Path(__file__).parent
 TRANSFORM = (0.5, 0.0, 500000.0, 0.0, -0.5, 5400000.0)
 
 
@@ -35,6 +40,35 @@ def test_place_and_pixels_are_read_by_rasterio(tmp_path, random, channels):
         assert dataset.overviews(1) == [2, 4]
         found = dataset.read().transpose(1, 2, 0)
     np.testing.assert_array_equal(found, image)
+
+
+# Writes a GeoTIFF that is larger than the system lets the process write.
+FULL = """
+import resource, signal, sys, pathlib
+import numpy as np
+sys.path.insert(0, sys.argv[3])
+from test_geotiff_writing import to_write, write_geotiff
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+image = np.random.default_rng(0).integers(0, 200, (600, 530, 1), dtype=np.uint8)
+try:
+    write_geotiff(pathlib.Path(sys.argv[1]), to_write(image))
+except OSError as error:
+    print("refused", error.errno)
+"""
+
+
+@pytest.mark.parametrize("less", [1, 200_000])
+def test_a_disk_that_is_full_is_noticed(tmp_path, less):
+    image = np.random.default_rng(0).integers(0, 200, (600, 530, 1), dtype=np.uint8)
+    write_geotiff(tmp_path / "whole.tif", to_write(image))
+    most = (tmp_path / "whole.tif").stat().st_size - less
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "a.tif"), str(most), str(HERE)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith("refused"), done.stderr
 
 
 def test_an_image_without_a_place_is_refused(tmp_path, random):

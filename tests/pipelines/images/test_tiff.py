@@ -1,8 +1,9 @@
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
 
-from pipelines.images import tiff
+from pipelines.images import ImageEntry, find_images, read_image, tiff
 from pipelines.images.tiff_image import open_tiff
 
 
@@ -84,6 +85,25 @@ def test_a_reduced_copy_of_the_image_is_no_image(path):
         writer.write(np.ones((8, 8), "uint8"), metadata=None)
         writer.write(np.ones((4, 4), "uint8"), metadata=None, subfiletype=1)
     assert tiff.count_images(path) == 1
+
+
+def test_the_mask_of_what_is_not_transparent_is_no_image(path):
+    image = np.arange(20 * 30 * 3, dtype="uint8").reshape(20, 30, 3)
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(image, photometric="rgb", metadata=None)
+        # As GDAL writes it beside an orthophoto.
+        mask = np.ones((20, 30), bool)
+        writer.write(mask, subfiletype=4, photometric="mask", metadata=None)
+    (entry,) = find_images(str(path))
+    np.testing.assert_array_equal(read_image(entry), image)
+
+
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+def test_bits_are_1_where_the_image_is_white(path, photometric):
+    bits = np.arange(24).reshape(4, 6) % 3 == 0
+    tifffile.imwrite(path, bits, photometric=photometric, metadata=None)
+    shown = np.asarray(PIL.Image.open(path))
+    np.testing.assert_array_equal(read_image(ImageEntry(path))[..., 0], shown)
 
 
 @pytest.mark.parametrize("planes", ["contig", "separate"])

@@ -102,9 +102,30 @@ def test_a_tile_that_is_left_out_has_the_value_for_no_data(path):
         tile=(16, 16),
         compression=None,
         metadata=None,
+        # GDAL's tag for it.
+        extratags=[(42113, 2, None, "7", True)],
     )
     window = page_of(path).window(0, 10, 2, 12)[..., 0]
-    np.testing.assert_array_equal(window, [[1] * 6 + [0] * 6] * 2)
+    np.testing.assert_array_equal(window, [[1] * 6 + [7] * 6] * 2)
+
+
+def test_a_page_without_any_tile_is_empty_unless_it_is_huge(path):
+    def write(side):
+        tifffile.imwrite(
+            path,
+            iter([b""] * (side // 16384) ** 2),
+            shape=(side, side),
+            dtype="uint8",
+            tile=(16384, 16384),
+            compression="zlib",
+            metadata=None,
+        )
+
+    write(16384)
+    assert not page_of(path).window(5, 5, 3, 3).any()
+    write(16384 * 5)
+    with pytest.raises(ValueError, match="all its tiles or strips are left out"):
+        page_of(path)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 12])

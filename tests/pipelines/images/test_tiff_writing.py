@@ -77,6 +77,11 @@ def test_large_images_are_bigtiff(tmp_path, random, monkeypatch):
         write_tiff(tmp_path / f"{name}.tif", [to_write(grey(random, side, side))])
         with tifffile.TiffFile(tmp_path / f"{name}.tif") as tiff:
             assert tiff.is_bigtiff == (name == "large")
+    # Two of them together.
+    images = [to_write(grey(random, 30, 30)) for _ in range(2)]
+    write_tiff(tmp_path / "stack.tif", images, num_images=2)
+    with tifffile.TiffFile(tmp_path / "stack.tif") as tiff:
+        assert tiff.is_bigtiff and len(tiff.pages) == 2
 
 
 def test_tiles_are_written_as_they_come(tmp_path, random):

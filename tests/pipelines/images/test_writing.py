@@ -101,9 +101,9 @@ def test_one_image_may_be_given_a_file_name():
     assert path == pathlib.Path("out/mask.png")
 
 
-@pytest.mark.parametrize("out", ["out/mask.jpg", "mask.JPEG"])
-def test_a_jpeg_is_no_place_for_a_mask(out):
-    with pytest.raises(ValueError, match=f"{out}: JPEG changes"):
+@pytest.mark.parametrize("out", ["out/mask.jpg", "mask.JPEG", "mask.bmp", "a.npy"])
+def test_a_file_of_another_kind_is_no_place_for_a_mask(out):
+    with pytest.raises(ValueError, match=f"{out}: masks are not written as"):
         writing.output_paths(entries("in/a.jpg"), out)
 
 
@@ -119,9 +119,13 @@ def test_a_stack_into_a_png_is_refused(out):
         writing.output_paths(pages, out)
 
 
-def test_two_images_of_one_stem_are_refused():
-    with pytest.raises(ValueError, match=r"a\.jpg and in/a\.png .*out/a\.png"):
-        writing.output_paths(entries("in/a.jpg", "in/a.png"), "out")
+# The last two look alike: one letter, and a letter and its accent.
+@pytest.mark.parametrize(
+    ("one", "other"), [("a", "a"), ("Cell", "cell"), ("\u00e9", "e\u0301")]
+)
+def test_two_images_of_one_stem_are_refused(one, other):
+    with pytest.raises(ValueError, match=r"in/.* and in/.* would both .* out/.*\.png"):
+        writing.output_paths(entries(f"in/{one}.jpg", f"in/{other}.png"), "out")
 
 
 @pytest.mark.parametrize("out", ["{}", "{}/../images", "{}/a.png"])

@@ -34,7 +34,7 @@ def ome_group(path, version, names, shape, scale, unit="micrometer"):
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_an_ome_zarr_has_axes_and_a_pixel_size(tmp_path, version):
     group = ome_group(tmp_path / "a", version, "tcyx", (2, 3, 5, 6), [1, 1, 0.5, 0.25])
-    array, axes, size = described(group)
+    ((array, axes, size),) = described(group)
     assert array.path == "0"
     assert axes == "ncyx"
     assert size == PixelSize(0.5, 0.25, "µm")
@@ -47,23 +47,23 @@ def test_the_scale_of_all_levels_counts_too(tmp_path):
         {"type": "scale", "scale": [10, 10]}
     ]
     group.attrs["ome"] = about
-    assert described(group)[2] == PixelSize(5.0, 2.5, "µm")
+    assert described(group)[0][2] == PixelSize(5.0, 2.5, "µm")
 
 
 def test_old_stores_without_axes_have_those_of_their_time(tmp_path):
     group = zarr.open_group(tmp_path / "a", mode="w", zarr_format=2)
     group.create_array("0", shape=(1, 2, 1, 5, 6), dtype="uint8")
     group.attrs["multiscales"] = [{"datasets": [{"path": "0"}], "version": "0.1"}]
-    assert described(group)[1:] == ("ncoyx", None)
+    assert described(group)[0][1:] == ("ncoyx", None)
 
 
 def test_an_array_may_name_its_axes(tmp_path):
     array = zarr.create_array(
         tmp_path / "a", shape=(3, 5, 6), dtype="uint8", dimension_names=["c", "y", "x"]
     )
-    assert described(array)[1] == "cyx"
+    assert described(array)[0][1] == "cyx"
     plain = zarr.create_array(tmp_path / "b", shape=(3, 5, 6), dtype="uint8")
-    assert described(plain)[1] is None
+    assert described(plain)[0][1] is None
 
 
 @pytest.mark.parametrize(
@@ -83,17 +83,31 @@ def test_groups_that_are_no_image_are_refused_with_the_reason(
         described(group)
 
 
-def test_the_only_image_of_a_converted_file_is_taken(tmp_path):
+def test_the_groups_of_a_converted_file_are_images(tmp_path):
     group = zarr.open_group(tmp_path / "a", mode="w", zarr_format=2)
     group.attrs["bioformats2raw.layout"] = 3
-    ome_group(tmp_path / "a" / "0", "0.4", "yx", (5, 6), [1, 1])
-    assert described(zarr.open_group(tmp_path / "a"))[0].shape == (5, 6)
-    group.create_group("1")
-    with pytest.raises(ValueError, match="several images"):
-        described(zarr.open_group(tmp_path / "a"))
+    with pytest.raises(ValueError, match="its group 0 is missing"):
+        described(group)
+    for number, shape in enumerate([(5, 6), (7, 8)]):
+        ome_group(tmp_path / "a" / str(number), "0.4", "yx", shape, [1, 1])
+    found = described(zarr.open_group(tmp_path / "a"))
+    assert [array.shape for array, _, _ in found] == [(5, 6), (7, 8)]
+
+
+def test_axes_may_be_in_capitals_and_units_differ(tmp_path):
+    group = ome_group(tmp_path / "a", "0.5", "yx", (5, 6), [500, 0.25], "nanometer")
+    about = dict(group.attrs["ome"])
+    about["multiscales"][0]["axes"] = [
+        {"name": "Y", "type": "space", "unit": "nanometer"},
+        {"name": "X", "type": "space", "unit": "micrometer"},
+    ]
+    group.attrs["ome"] = about
+    ((_, axes, size),) = described(group)
+    assert axes == "yx"
+    assert size == PixelSize(500.0, pytest.approx(250.0), "nm")
 
 
 def test_numbers_are_those_of_the_first_level(tmp_path):
     group = ome_group(tmp_path / "a", "0.5", "yx", (5, 6), [1, 1])
     group["0"][...] = np.arange(30).reshape(5, 6)
-    np.testing.assert_array_equal(described(group)[0][1], np.arange(6, 12))
+    np.testing.assert_array_equal(described(group)[0][0][1], np.arange(6, 12))

@@ -115,6 +115,28 @@ def test_a_folder_that_is_no_store_is_refused_by_name(path, content):
         zarr_store.count_images(path)
 
 
+def test_chunks_that_are_written_anew_are_read_anew(path, random):
+    pixels = random.integers(0, 99, (40, 50)).astype("uint8")
+    array = write(path, pixels)
+    np.testing.assert_array_equal(opened(path).whole()[..., 0], pixels)
+    array[...] = pixels + 100
+    np.testing.assert_array_equal(opened(path).whole()[..., 0], pixels + 100)
+
+
+def test_an_array_within_a_group_may_change_its_shape(path, random):
+    group = zarr.open_group(path, mode="w")
+    scale = {"type": "scale", "scale": [1, 1]}
+    datasets = [{"path": "0", "coordinateTransformations": [scale]}]
+    group.attrs["ome"] = {
+        "version": "0.5",
+        "multiscales": [{"axes": ["y", "x"], "datasets": datasets}],
+    }
+    group.create_array("0", shape=(5, 6), dtype="uint8")
+    assert opened(path).whole().shape == (5, 6, 1)
+    group.create_array("0", shape=(7, 8), dtype="uint8", overwrite=True)
+    assert opened(path).whole().shape == (7, 8, 1)
+
+
 def test_an_empty_mask_has_no_chunks_and_is_read(path):
     array = write(path, np.zeros((40, 50), "uint8"))
     assert array.nchunks_initialized == 0

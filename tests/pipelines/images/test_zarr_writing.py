@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import zarr
 
-from pipelines.images import PixelSize
+from pipelines.images import PixelSize, find_images, read_image
 from pipelines.images.layout import ImageLayout, ImageToWrite
 from pipelines.images.zarr_writing import write_zarr
 
@@ -20,7 +20,9 @@ def to_write(image, **about):
 @pytest.mark.parametrize("averaged", [False, True])
 def test_levels_hold_the_image_in_halves(tmp_path, random, channels, averaged):
     image = random.integers(0, 200, (1100, 530, channels), dtype=np.uint8)
-    image[:] = image[:1, :1]
+    if averaged:
+        # Squares of four pixels, which their means leave as they are.
+        image = np.kron(image[:275, :133], np.ones((4, 4, 1), np.uint8))[:1100, :530]
     path = tmp_path / "a.zarr"
     write_zarr(path, [to_write(image, averaged=averaged)], pyramid=True)
     root = zarr.open_group(path, mode="r")
@@ -69,3 +71,5 @@ def test_pages_are_groups(tmp_path, random):
     assert root.attrs["ome"] == {"version": "0.5", "bioformats2raw.layout": 3}
     for number, image in enumerate(images):
         np.testing.assert_array_equal(root[f"{number}/0"][:], image[..., 0])
+    for entry, image in zip(find_images(str(path)), images, strict=True):
+        np.testing.assert_array_equal(read_image(entry), image)

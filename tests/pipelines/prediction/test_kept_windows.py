@@ -13,8 +13,8 @@ WHOLE = np.arange(37 * 50 * 2).reshape(37, 50, 2).astype(np.uint16)
 
 @pytest.fixture
 def kept(tmp_path):
-    def make(key="settings", resume=True):
-        return KeptWindows(tmp_path / "mask.tif", key, resume=resume)
+    def make(key="settings", resume=True, **about):
+        return KeptWindows(tmp_path / "mask.tif", key, resume=resume, **about)
 
     return make
 
@@ -111,6 +111,15 @@ def test_few_tiles_are_not_kept(kept, tmp_path):
     assert few.num_tiles == 12
     list(kept().through(0, few, LAYOUT, lambda skip: iter([])))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_few_tiles_of_many_images_are_kept(kept, tmp_path):
+    few = plan_tiles(16, 16, 8, 1, "padded")
+    layout = ImageLayout(16, 16, 1, np.dtype(np.uint8))
+    window = [(0, 0, np.zeros((8, 8, 1), np.uint8))]
+    windows = kept(num_images=4).through(0, few, layout, lambda _: window)
+    next(windows)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".windows"]
 
 
 def test_two_at_once_do_not_mix(kept):

@@ -51,7 +51,7 @@ def test_pages_share_a_file(tmp_path):
     (file,) = plan_files(stack, str(tmp_path), "auto", True)
     assert file.path == tmp_path / "a.tif"
     assert file.entries == tuple(stack)
-    assert file.inputs == [pathlib.Path("a.npy")]
+    assert file.input == pathlib.Path("a.npy")
 
 
 @pytest.mark.parametrize("name", ["x.png", "x.tif", "x.zarr"])
@@ -84,10 +84,17 @@ def test_too_large_for_a_png_is_a_tiff_unless_chosen():
     small = ImageLayout(8000, 8000, 1, np.dtype(np.uint8))
     large = dataclasses.replace(small, width=8001)
     file = OutputFile(pathlib.Path("a.png"), tuple(entries("a.jpg")), chosen=False)
-    assert file.fitting(small) is file
-    assert file.fitting(large).path == pathlib.Path("a.tif")
+    assert file.fitting(small, taken=[pathlib.Path("a.tif")]) is file
+    assert file.fitting(large, taken=[]).path == pathlib.Path("a.tif")
     with pytest.raises(ValueError, match=r"a\.png: .* up to 64 megapixels.*\.tif"):
-        dataclasses.replace(file, chosen=True).fitting(large)
+        dataclasses.replace(file, chosen=True).fitting(large, taken=[])
+
+
+def test_a_tiff_that_is_anothers_is_not_taken():
+    large = ImageLayout(8000, 8001, 1, np.dtype(np.uint8))
+    file = OutputFile(pathlib.Path("a.png"), tuple(entries("a.jpg")), chosen=False)
+    with pytest.raises(ValueError, match=r"a\.jpg: .* a\.tif is that of another"):
+        file.fitting(large, taken=[pathlib.Path("a.tif")])
 
 
 def test_a_zarr_store_whose_chunks_were_rewritten_is_not_done(tmp_path, random):
@@ -122,10 +129,21 @@ def test_done_is_the_same_input_with_the_same_settings(tmp_path):
     assert DoneFiles(["mask"]).find(file) is None
 
 
-def test_what_was_removed_is_not_done(tmp_path):
+def test_what_was_removed_or_changed_is_not_done(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"image")
     file = OutputFile(tmp_path / "a.png", (ImageEntry(tmp_path / "a.jpg"),), False)
-    DoneFiles([]).mark(file, DoneFiles([]).key(file), tmp_path / "a.tif")
+    result = tmp_path / "a.tif"
+    result.write_bytes(b"mask")
+    DoneFiles([]).mark(file, DoneFiles([]).key(file), result)
+    assert DoneFiles([]).find(file) == result
+    # As after a loss of power.
+    result.write_bytes(b"")
     assert DoneFiles([]).find(file) is None
-    (tmp_path / "a.tif").touch()
-    assert DoneFiles([]).find(file) == tmp_path / "a.tif"
+    result.unlink()
+    assert DoneFiles([]).find(file) is None
+
+
+def test_an_input_that_is_gone_is_named(tmp_path):
+    file = OutputFile(tmp_path / "a.png", (ImageEntry(tmp_path / "a.jpg"),), False)
+    with pytest.raises(ValueError, match=r"a\.jpg: cannot be read any more \(No such"):
+        DoneFiles([]).key(file)

@@ -73,7 +73,7 @@ def test_one_that_cannot_be_written_leaves_the_one_before(
     def fail(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(checkpoint.os, moment, fail)
+    monkeypatch.setattr(os, moment, fail)
     with pytest.raises(ValueError, match="No space left.*step 5 is kept; .*--resume"):
         checkpoint.write(tmp_path, made(6))
     assert [path.name for path in tmp_path.iterdir()] == ["step_000000005.npz"]

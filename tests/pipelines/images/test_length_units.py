@@ -1,0 +1,33 @@
+import pytest
+
+from pipelines.images.length_units import factor, symbol_of, word_of
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("nanometer", "nm"),
+        (" Micron", "µm"),
+        ("\u03bcm", "µm"),
+        ("angstrom", "Å"),
+        ("inch", "in"),
+        ("pixel", "pixel"),
+    ],
+)
+def test_units_have_one_name(name, symbol):
+    assert symbol_of(name) == symbol
+
+
+def test_ome_zarr_spells_them_out():
+    assert [word_of(unit) for unit in ("µm", "mm", "pixel")] == [
+        "micrometer",
+        "millimeter",
+        "pixel",
+    ]
+
+
+def test_lengths_are_turned_into_each_other():
+    assert factor("µm", "nm") == pytest.approx(1000)
+    assert factor("in", "cm") == pytest.approx(2.54)
+    assert factor("pixel", "pixel") == 1
+    assert factor("pixel", "nm") is None

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import tifffile
+
+from pipelines.images import ImageEntry, find_images, read_image
+
+PLANE = """<TiffData IFD="0" PlaneCount="1" FirstC="{c}" FirstT="{t}"><UUID
+ FileName="{name}">urn:uuid:{name}</UUID></TiffData>"""
+OME = """<?xml version="1.0" encoding="UTF-8"?>
+<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{own}">
+<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8"
+ SizeX="6" SizeY="5" SizeZ="1" SizeC="{channels}" SizeT="{times}">{planes}</Pixels>
+</Image></OME>"""
+
+
+@pytest.fixture
+def write_set(tmp_path, random):
+    """Writes a set of OME-TIFFs, a plane each; returns the planes by channel, time."""
+
+    def write(channels, times):
+        places = [(c, t) for t in range(times) for c in range(channels)]
+        names = {(c, t): f"c{c}_t{t}.ome.tif" for c, t in places}
+        planes = "".join(PLANE.format(c=c, t=t, name=names[c, t]) for c, t in places)
+        found = {}
+        for place in places:
+            found[place] = random.integers(0, 255, (5, 6)).astype("uint8")
+            text = OME.format(
+                own=names[place], channels=channels, times=times, planes=planes
+            )
+            tifffile.imwrite(
+                tmp_path / names[place],
+                found[place],
+                description=text,
+                metadata=None,
+            )
+        return found
+
+    return write
+
+
+def test_each_file_of_a_set_has_its_own_images(tmp_path, write_set):
+    planes = write_set(1, 3)
+    entries = find_images(str(tmp_path))
+    assert [entry.path.name for entry in entries] == [
+        f"c0_t{t}.ome.tif" for t in range(3)
+    ]
+    for time, entry in enumerate(entries):
+        np.testing.assert_array_equal(read_image(entry)[..., 0], planes[0, time])
+
+
+def test_a_file_without_the_others_of_its_set_is_not_filled_up(tmp_path, write_set):
+    planes = write_set(1, 3)
+    for time in (0, 2):
+        (tmp_path / f"c0_t{time}.ome.tif").unlink()
+    (entry,) = find_images(str(tmp_path))
+    assert entry == ImageEntry(tmp_path / "c0_t1.ome.tif")
+    np.testing.assert_array_equal(read_image(entry)[..., 0], planes[0, 1])
+
+
+def test_channels_in_several_files_are_one_image(tmp_path, write_set):
+    planes = write_set(2, 1)
+    image = read_image(ImageEntry(tmp_path / "c0_t0.ome.tif"))
+    np.testing.assert_array_equal(image, np.stack([planes[0, 0], planes[1, 0]], -1))
+    with pytest.raises(ValueError, match="only names images of other files"):
+        read_image(ImageEntry(tmp_path / "c1_t0.ome.tif"))
+
+
+def test_a_channel_that_is_missing_is_said(tmp_path, write_set):
+    write_set(2, 1)
+    (tmp_path / "c1_t0.ome.tif").unlink()
+    with pytest.raises(ValueError, match="some channels of an image are in other"):
+        read_image(ImageEntry(tmp_path / "c0_t0.ome.tif"))
