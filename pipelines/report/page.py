@@ -116,10 +116,16 @@ def _choices(record: RunRecord) -> list[str]:
     if not record.choices:
         return []
     rows = {
-        one["name"]: f"{one['value'] or 'none'}: {one['reason']}"
+        one["name"]: f"{_in_words(one['value'])}: {one['reason']}"
         for one in record.choices
     }
     return ["<p>Decided from the data:</p>", tables.facts_table(rows)]
+
+
+def _in_words(value: Any) -> str:
+    if value in ((), []):
+        return "none"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _headline(record: RunRecord, evaluation: Evaluation | None) -> dict[str, str]:

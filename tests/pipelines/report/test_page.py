@@ -108,6 +108,14 @@ def test_the_best_model_is_described(written):
     assert "chosen on" not in written(record=record(threshold=None))
 
 
+def test_what_was_decided_is_shown_in_short(written):
+    values = {"rare_share": 1 / 3, "dropout": 0, "class_weights": []}
+    choices = [{"name": n, "value": v, "reason": "why"} for n, v in values.items()]
+    page = written(record=record(choices=choices))
+    for text in ("0.333: why", "0: why", "none: why"):
+        assert f">{text}<" in page
+
+
 def test_curves_are_drawn_with_their_words(written):
     page = written()
     assert page.count("<svg") == page.count("</svg>") == 2
