@@ -12,6 +12,7 @@ import pathlib
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 
 import data
 import numpy as np
@@ -88,10 +89,10 @@ def write_mosaic(folder: pathlib.Path, side: int) -> None:
     slices = [read_image(entry) for entry in find_images(str(folder / "images"))]
     random = np.random.default_rng(0)
 
-    def tiles():
+    def tiles() -> Iterator[np.ndarray]:
         for _ in range((-(-side // TILE)) ** 2):
             tile = slices[random.integers(len(slices))][..., 0]
-            tile = np.rot90(tile, random.integers(4))
+            tile = np.rot90(tile, int(random.integers(4)))
             yield np.ascontiguousarray(tile[:, ::-1] if random.integers(2) else tile)
 
     tifffile.imwrite(

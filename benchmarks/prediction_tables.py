@@ -19,8 +19,9 @@ def prediction_memory(rows: list[dict[str, Any]]) -> list[str]:
         "from |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for case, (run, row) in sorted(newest.items()):
-        variant, base_filters, promised, precision = case
+    for (variant, base_filters, promised, precision), (run, row) in sorted(
+        newest.items()
+    ):
         cells = [variant, str(base_filters), precision, f"{run['side']}x{run['side']}"]
         cells += [str(promised), f"{run['peak_megabytes']:.0f}", origin(row)]
         lines.append(f"| {' | '.join(cells)} |")

@@ -22,7 +22,8 @@ import tensorflow as tf
 
 from pipelines.client.about import string_array
 from pipelines.client.addresses import parse_addresses
-from pipelines.client.server import Server, connect
+from pipelines.client.connecting import connect
+from pipelines.client.server import Server
 from pipelines.config import ServeConfig
 from pipelines.serving.serving import running_launch
 
@@ -52,7 +53,7 @@ def main() -> None:
         )
         with running_launch(config) as launch:
             servers = [
-                connect(*parse_addresses(url), 600.0)
+                connect(parse_addresses(url)[0], 600.0)
                 for url in (launch.url, launch.grpc_url)
             ]
             with contextlib.ExitStack() as closing:

@@ -17,7 +17,9 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -28,9 +30,11 @@ import tensorflow as tf
 
 from pipelines.client.about import string_array
 from pipelines.client.addresses import parse_addresses
-from pipelines.client.server import connect, only
+from pipelines.client.connecting import connect
+from pipelines.client.server import only
 from pipelines.config import ServeConfig
 from pipelines.serving.serving import running_launch
+from pipelines.serving.serving_engines import Launch
 
 # Of the image sides; many small ones for each large one.
 SIDES = (1, 2, 7, 16, 33, 64, 100, 128, 200, 256, 300, 512, 700, 1024, 2048)
@@ -71,10 +75,17 @@ def main() -> None:
     print(result)
 
 
-def load(launch, base, models, files, allowed, arguments) -> dict:
+def load(
+    launch: Launch,
+    base: pathlib.Path,
+    models: Sequence[pathlib.Path],
+    files: Sequence[bytes],
+    allowed: Sequence[set[bytes]],
+    arguments: argparse.Namespace,
+) -> dict[str, Any]:
     """Sends the requests; returns what came of them."""
     servers = [
-        connect(*parse_addresses(url), 600.0) for url in (launch.url, launch.grpc_url)
+        connect(parse_addresses(url)[0], 600.0) for url in (launch.url, launch.grpc_url)
     ]
     # Small images come more often.
     weights = [1 / (1 + side) ** 0.5 for side in SIDES]
@@ -90,7 +101,8 @@ def load(launch, base, models, files, allowed, arguments) -> dict:
         try:
             files_sent = {"image_bytes": string_array([files[size]])}
             answer = servers[number % 2].predict("image_bytes", files_sent)
-            mask = imagecodecs.png_decode(only(answer, "mask_bytes")[0]).tobytes()
+            masks = only(answer, "mask_bytes")
+            mask = b"" if masks is None else imagecodecs.png_decode(masks[0]).tobytes()
             outcomes["right" if mask in allowed[size] else "wrong"] += 1
         except ValueError as error:
             outcomes[f"error: {str(error)[:100]}"] += 1

@@ -18,6 +18,7 @@ import tempfile
 import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 import malformed
@@ -29,11 +30,12 @@ from tensorflow_serving.apis import predict_pb2
 
 from pipelines.client.about import string_array
 from pipelines.client.addresses import parse_addresses
+from pipelines.client.connecting import connect
 from pipelines.client.grpc_server import CHANNEL_OPTIONS
-from pipelines.client.server import connect
 from pipelines.config import ServeConfig
 from pipelines.dev_server.tensor_messages import to_message
 from pipelines.serving.serving import running_launch
+from pipelines.serving.serving_engines import Launch
 
 REST_STATUSES = {200, 400, 404, 409, 501}
 GRPC_CODES = {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION"}
@@ -67,9 +69,9 @@ def main() -> None:
     print(result)
 
 
-def attack(launch, arguments) -> dict:
+def attack(launch: Launch, arguments: argparse.Namespace) -> dict[str, Any]:
     """Sends the requests from several threads; returns the counts of the answers."""
-    server = connect(*parse_addresses(launch.grpc_url), 60.0)
+    server = connect(parse_addresses(launch.grpc_url)[0], 60.0)
     good = {"image_bytes": string_array([png()])}
     expected = server.predict("image_bytes", good)["mask_bytes"][0]
     share = arguments.requests // (2 * arguments.at_a_time)
@@ -87,9 +89,11 @@ def attack(launch, arguments) -> dict:
     return {"answers": dict(counts), "seconds": time.monotonic() - started}
 
 
-def attack_rest(launch, number: int, seed: int, counts: collections.Counter) -> None:
-    address = urllib.parse.urlsplit(launch.url)
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+def attack_rest(
+    launch: Launch, number: int, seed: int, counts: collections.Counter
+) -> None:
+    address = urllib.parse.urlsplit(launch.url).netloc
+    connection = http.client.HTTPConnection(address, timeout=60)
     requests = malformed.rest_requests(DOCUMENTS, "cells", random.Random(seed))
     for _, (method, path, body, headers) in zip(range(number), requests, strict=False):
         path = urllib.parse.quote(path, safe="/:?%#=-")
@@ -109,7 +113,9 @@ def attack_rest(launch, number: int, seed: int, counts: collections.Counter) -> 
     connection.close()
 
 
-def attack_grpc(launch, number: int, seed: int, counts: collections.Counter) -> None:
+def attack_grpc(
+    launch: Launch, number: int, seed: int, counts: collections.Counter
+) -> None:
     address = urllib.parse.urlsplit(launch.grpc_url).netloc
     requests = malformed.grpc_requests(MESSAGES, random.Random(seed))
     with grpc.insecure_channel(address, CHANNEL_OPTIONS) as channel:
@@ -150,7 +156,7 @@ def message(signature: str, **inputs: np.ndarray) -> predict_pb2.PredictRequest:
 
 FILE = {"b64": base64.b64encode(png()).decode()}
 ROWS = IMAGE[..., np.newaxis].tolist()
-DOCUMENTS = [
+DOCUMENTS: list[dict[str, Any]] = [
     {"signature_name": "image_bytes", "instances": [FILE, FILE]},
     {"signature_name": "probability_bytes", "inputs": {"image_bytes": [FILE]}},
     {"instances": [ROWS]},

@@ -13,16 +13,18 @@ import resource
 import statistics
 import tempfile
 import time
+from typing import Any
 
 import data
 import records
 
 from pipelines import tiles
 from pipelines.config import TilesConfig
+from pipelines.config.stream import WeightMap
 from pipelines.dataset import load_dataset
 from pipelines.images import ArrayCache
 
-EVERYTHING = {
+EVERYTHING: dict[str, Any] = {
     "rotation": 15.0,
     "zoom": 0.2,
     "shear": 5.0,
@@ -30,7 +32,7 @@ EVERYTHING = {
     "noise": 0.2,
     "blur": 1.5,
 }
-STREAMS = {"tiles": "none", "tiles_and_weight_maps": "paper"}
+STREAMS: dict[str, WeightMap] = {"tiles": "none", "tiles_and_weight_maps": "paper"}
 
 
 def main() -> None:
@@ -64,7 +66,7 @@ def main() -> None:
 
 
 def measure(
-    folder: pathlib.Path, weight_map: str, seconds: float
+    folder: pathlib.Path, weight_map: WeightMap, seconds: float
 ) -> tuple[float, float]:
     """Returns tiles a second and milliseconds of processor time a tile."""
     config = TilesConfig(

@@ -19,6 +19,8 @@ import pathlib
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from typing import Any
 
 import data
 import numpy as np
@@ -83,14 +85,15 @@ def write_weights(run_dir: str, path: str) -> None:
 def measure(
     folder: pathlib.Path, precision: str, given: argparse.Namespace
 ) -> list[dict]:
+    engines: dict[str, Callable[..., tuple[float, int]]]
     engines = {"ours": ours, "monai": peer}
-    runs = {
+    runs: dict[str, dict[str, Any]] = {
         name: {"engine": name, "precision": precision, "seconds": [], "peaks": []}
         for name in engines
     }
     for _ in range(given.rounds):
-        for name, run in engines.items():
-            seconds, peak = run(folder, given.side, precision, name)
+        for name, engine in engines.items():
+            seconds, peak = engine(folder, given.side, precision, name)
             runs[name]["seconds"].append(seconds)
             runs[name]["peaks"].append(peak / 10**6)
     for name, run in runs.items():

@@ -12,8 +12,11 @@ import itertools
 import pathlib
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import data
+import keras
 import records
 
 import keras_unet
@@ -24,7 +27,7 @@ from pipelines.images import ArrayCache
 from pipelines.inference import policy
 from pipelines.training import objectives, precision
 
-BATCH_SIZE, TILE_SIZE = 8, 256
+BATCH_SIZE, TILE_SIZE, DEPTH = 8, 256, 4
 
 
 def main() -> None:
@@ -60,16 +63,18 @@ def main() -> None:
     )
 
 
-def prepare(folder: pathlib.Path, base_filters: int):
+def prepare(
+    folder: pathlib.Path, base_filters: int
+) -> tuple[Iterator[Any], keras.Model, str]:
     """Returns stream, compiled model and precision."""
     config = FitConfig(
         images=str(folder / "images"),
         masks=str(folder / "masks"),
         run_dir="unused",
         base_filters=base_filters,
-        depth=4,
+        depth=DEPTH,
     )
-    shape = tiles.tile_shape(TILE_SIZE, config.depth, config.variant)
+    shape = tiles.tile_shape(TILE_SIZE, DEPTH, config.variant)
     stream = tiles.tile_stream(
         load_dataset(config),
         shape,
@@ -86,7 +91,7 @@ def prepare(folder: pathlib.Path, base_filters: int):
     return iter(stream), model, computed
 
 
-def seconds_per_step(model, batches, steps: int) -> float:
+def seconds_per_step(model: keras.Model, batches: Iterable[Any], steps: int) -> float:
     start = time.perf_counter()
     for batch in itertools.islice(batches, steps):
         model.train_on_batch(*batch)
