@@ -48,6 +48,8 @@ class RunRecord:
             loss").
         versions: of Python and packages.
         choices: the settings that `fit` decided: name, value and reason.
+        object_threshold: on P(foreground), of numbered objects, chosen on the
+            validation images; None where it is that of masks.
     """
 
     settings: dict[str, Any]
@@ -61,11 +63,18 @@ class RunRecord:
     best: dict[str, Any]
     versions: dict[str, str]
     choices: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    object_threshold: float | None = None
 
     @property
     def smallest_object(self) -> int:
         """Pixels of the smallest instance; 1 of runs that did not look for it."""
         return int(self.settings.get("smallest_object") or 1)
+
+    @property
+    def threshold_of_objects(self) -> float | None:
+        """On P(foreground), of numbered objects; None from three classes on."""
+        own = self.object_threshold
+        return self.threshold if own is None else own
 
     @property
     def coding(self) -> MaskCoding:

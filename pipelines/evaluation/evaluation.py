@@ -52,6 +52,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         dataset,
         max(2, net.num_channels),
         threshold.value,
+        object_threshold=threshold.of_objects,
         inside=config.inside,
         smallest_object=_smallest_object(config, run),
         quick=config.scores == "quick",
@@ -134,6 +135,7 @@ def _evaluation(
         average_precision=found.average_precision,
         hausdorff_unit=found.hausdorff_unit,
         threshold_from=threshold.source,
+        object_threshold=threshold.of_objects,
         warnings=warnings,
     )
 

@@ -4,12 +4,10 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from pipelines import scores
-from pipelines.dataset import Dataset, mask_values
+from pipelines.dataset import Dataset
 from pipelines.dataset.inspection import ImageFacts
-from pipelines.validation import Segmented
+from pipelines.validation import Segmented, true_objects
 
 PIXELS = "pixels"
 
@@ -49,6 +47,7 @@ class SetScores:
         dataset: that is scored.
         num_classes: with the background.
         threshold: on P(foreground); None from three classes on.
+        object_threshold: that of objects; None for the same.
         inside: the class of objects, "foreground" or "background".
         smallest_object: pixels; predicted objects of fewer are none.
         quick: leave out the scores of the challenge.
@@ -60,12 +59,16 @@ class SetScores:
         num_classes: int,
         threshold: float | None,
         *,
+        object_threshold: float | None = None,
         inside: str = "foreground",
         smallest_object: int = 1,
         quick: bool = False,
     ) -> None:
         self._dataset = dataset
         self._threshold = threshold
+        self._object_threshold = threshold
+        if object_threshold is not None:
+            self._object_threshold = object_threshold
         self._inside = int(inside == "foreground")
         self._smallest = smallest_object
         self._sizes, self._unit = pixel_sizes(dataset.facts)
@@ -88,9 +91,10 @@ class SetScores:
             pixel_size=size,
         )
         if self._instances is not None:
-            inside = y_pred == self._inside
+            inside = one.y_pred(self._object_threshold) == self._inside
             found = scores.objects(inside, one.scored, smallest=self._smallest)
-            self._instances.add(self._true_objects(one), found, one.scored)
+            truth = true_objects(self._dataset, one, self._inside)
+            self._instances.add(truth, found, one.scored)
         for counts in (self._challenge, self._warping):
             if counts is not None:
                 counts.add(one.y_true, one.probability[..., -1], one.scored)
@@ -112,16 +116,6 @@ class SetScores:
             warping_error=defined(warping.warping_error()) if warping else None,
             average_precision=precision,
         )
-
-    def _true_objects(self, one: Segmented) -> np.ndarray:
-        """Returns the numbers of the true objects, integers (height, width)."""
-        coding = self._dataset.coding
-        if coding.kind != "instances":
-            return scores.objects(one.y_true == self._inside, one.scored)
-        with self._dataset.open_labels(one.index) as labels:
-            values = labels.whole()
-        ids = mask_values.numbers_of(values, in_colour=bool(coding.colours))[..., 0]
-        return np.where(one.scored, ids, 0)
 
 
 def pixel_sizes(

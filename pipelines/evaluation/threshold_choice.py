@@ -7,7 +7,7 @@ from pipelines.config import DataConfig
 from pipelines.dataset import Dataset, load_dataset, split
 from pipelines.overlap_tile import Net
 from pipelines.run_folder import RunRecord
-from pipelines.validation import validate
+from pipelines.validation import ObjectThresholds, validate
 
 logger = logging.getLogger(__name__)
 
@@ -20,21 +20,26 @@ class Threshold:
         value: None from three classes on.
         source: "run" (in its config.json), "given" or "validation images"; None from
             three classes on.
+        of_objects: that of numbered objects; None where it is the same.
     """
 
     value: float | None
     source: str | None
+    of_objects: float | None = None
 
     def __str__(self) -> str:
         """Returns the threshold and where it is from."""
         if self.value is None:
             return "none: of three classes and more the most probable is taken"
+        objects = (
+            "" if self.of_objects is None else f" (of objects {self.of_objects:g})"
+        )
         said = {
             "run": "of the run",
             "given": "given",
             "validation images": "chosen on the run's validation images",
         }[str(self.source)]
-        return f"{self.value:g}, {said}"
+        return f"{self.value:g}{objects}, {said}"
 
 
 def choose_threshold(
@@ -43,8 +48,9 @@ def choose_threshold(
     """Returns the threshold to score at.
 
     Args:
-        wanted: a number; "auto", which takes the best one (by mean IoU) on the run's
-            validation images that are not scored; None for the run's.
+        wanted: a number, for objects too; "auto", which takes the best one (by mean
+            IoU; for the objects of masks of instances by average precision) on the
+            run's validation images that are not scored; None for the run's.
         record: of the run.
         net: of the run.
         scored: the images that are going to be scored.
@@ -54,7 +60,9 @@ def choose_threshold(
             not there as they were, or are all to be scored.
     """
     if wanted is None:
-        return Threshold(record.threshold, None if record.threshold is None else "run")
+        if record.threshold is None:
+            return Threshold(None, None)
+        return Threshold(record.threshold, "run", record.object_threshold)
     if net.num_channels > 2:
         raise ValueError(
             f"threshold={wanted}, but the model tells {net.num_channels} classes "
@@ -63,14 +71,22 @@ def choose_threshold(
     if wanted != "auto":
         return Threshold(float(wanted), "given")
     held_out = _not_scored(validation_set(record), scored)
-    value = validate(net, held_out, progress="Choosing the threshold").threshold
+    objects = ObjectThresholds(held_out, record.smallest_object)
+    has_objects = held_out.coding.kind == "instances"
+    value = validate(
+        net,
+        held_out,
+        progress="Choosing the threshold",
+        on_image=objects.add if has_objects else None,
+    ).threshold
     logger.info(
         "Threshold %g chosen on the validation images of the run (%d), which are not "
         "scored.",
         value,
         len(held_out.pairs),
     )
-    return Threshold(value, "validation images")
+    of_objects = objects.best(float(value or 0.5)) if has_objects else None
+    return Threshold(value, "validation images", of_objects)
 
 
 def validation_set(record: RunRecord) -> Dataset:

@@ -71,7 +71,9 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
         config.output,
         config.probability_dtype,
         run.model.output_shape[-1],
-        run.record.threshold,
+        run.record.threshold_of_objects
+        if config.output == "instances"
+        else run.record.threshold,
     )
     fits = values.channels == 1 and values.dtype in (np.uint8, np.uint16)
     files = plan_files(entries, config.out, config.format, fits and not config.pyramid)

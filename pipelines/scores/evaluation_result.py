@@ -33,6 +33,8 @@ class Evaluation:
         average_precision: of objects, by threshold on the IoU.
         hausdorff_unit: that hausdorff95 is in: "pixels", or that of the images.
         threshold_from: "run", "given" or "validation images".
+        object_threshold: on P(foreground), of the objects of average_precision; None
+            where it is `threshold`.
         warnings: sentences on what makes the scores doubtful.
     """
 
@@ -48,6 +50,7 @@ class Evaluation:
     average_precision: dict[str, float | None] | None = None
     hausdorff_unit: str = "pixels"
     threshold_from: str | None = None
+    object_threshold: float | None = None
     warnings: list[str] = dataclasses.field(default_factory=list)
 
     def to_json(self) -> str:
@@ -84,7 +87,10 @@ class Evaluation:
         lines += [f"{name:26}{shown(value)}" for name, value in self.of_set().items()]
         chosen = ""
         if self.threshold is not None:
-            chosen = f", threshold {self.threshold:g} ({self.threshold_from})"
+            chosen = f", threshold {self.threshold:g}"
+            if self.object_threshold is not None:
+                chosen += f", of objects {self.object_threshold:g}"
+            chosen += f" ({self.threshold_from})"
         return "\n".join([*lines, f"{self.images} images{chosen}"])
 
 

@@ -18,7 +18,13 @@ from pipelines.overlap_tile import Net
 from pipelines.scores.image_scores import extremes
 from pipelines.training.callbacks import Validator
 from pipelines.training.run_plan import RunPlan, decoded_images
-from pipelines.validation import Parts, Validation, pictures_of, validate
+from pipelines.validation import (
+    ObjectThresholds,
+    Parts,
+    Validation,
+    pictures_of,
+    validate,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +107,37 @@ class Recorder:
         """Returns what is known of the best model; what `go_on` takes."""
         return {"threshold": self.record.threshold, "best": self.record.best}
 
+    def choose_object_threshold(self) -> None:
+        """Chooses the threshold of objects for the best model, and writes it down.
+
+        For masks of instances and two classes; for others it is that of masks.
+
+        Raises:
+            ValueError: the disk is full or cannot be written to.
+        """
+        held_out, threshold = self._plan.validation_set, self.record.threshold
+        if held_out.coding.kind != "instances" or threshold is None:
+            return
+        self._load_best()
+        objects = ObjectThresholds(held_out, self.record.smallest_object)
+        validate(
+            self._net,
+            held_out,
+            threshold=threshold,
+            on_image=objects.add,
+            parts=self._parts,
+        )
+        self.record = dataclasses.replace(
+            self.record, object_threshold=objects.best(threshold)
+        )
+        try:
+            run_folder.publish(self.path, self._best_model(), self.record)
+        except OSError as error:
+            raise ValueError(
+                f"{self.path}: its record cannot be written "
+                f"({error.strerror or error}). Free some space and go on with --resume."
+            ) from error
+
     def go_on(self, progress: dict[str, Any]) -> None:
         """Takes up the best model of a checkpoint.
 
@@ -144,8 +181,7 @@ class Recorder:
 
     def write_report(self, validator: Validator) -> None:
         """Writes report.html, with the best and the worst of the held-out images."""
-        # That last validated may not be the best.
-        self._model.set_weights(run_folder.load(str(self.path)).model.get_weights())
+        self._load_best()
         held_out, threshold = self._plan.validation_set, self.record.threshold
         # The best may have been validated before the run was interrupted.
         found = validator.best or self._validation(None, threshold)
@@ -160,6 +196,10 @@ class Recorder:
             ),
             validation=found,
         )
+
+    def _load_best(self) -> None:
+        """Takes the weights of the best model: that last validated may be another."""
+        self._model.set_weights(run_folder.load(str(self.path)).model.get_weights())
 
     def _validation(self, loss: Any, threshold: float | None) -> Validation:
         return validate(

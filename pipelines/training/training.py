@@ -43,6 +43,7 @@ class FitResult:
         best: step, validation loss, mean IoU and pixel error of the saved model.
         threshold: on P(foreground); None from three classes on.
         choices: the settings that were left open, as they were decided.
+        object_threshold: that of numbered objects; None where it is the same.
     """
 
     run_dir: str
@@ -50,12 +51,15 @@ class FitResult:
     best: dict[str, float]
     threshold: float | None
     choices: tuple[Choice, ...] = ()
+    object_threshold: float | None = None
 
     def __str__(self) -> str:
         """Returns the result in words."""
         if not self.best:
             return f"{in_words(self.choices)}\nNothing was trained or written."
         chosen = "" if self.threshold is None else f", threshold {self.threshold:g}"
+        if self.object_threshold is not None:
+            chosen += f" (of objects {self.object_threshold:g})"
         return (
             f"{self.steps} steps; best at step {self.best['step']}: validation loss "
             f"{self.best['val_loss']:.4f}, mean IoU {self.best['val_mean_iou']:.4f}, "
@@ -213,10 +217,23 @@ def _finish(
             "saved; history.csv has what it was. Lower learning_rate, or set precision "
             "to float32, and fit into another run_dir."
         )
+    recorder.choose_object_threshold()
     recorder.write_report(validator)
     run_start.finish(path)
-    record = recorder.record
-    return FitResult(str(path), step, record.best, record.threshold, plan.choices)
+    return _result(str(path), step, recorder.record, plan.choices)
+
+
+def _result(
+    run_dir: str, steps: int, record: run_folder.RunRecord, choices: tuple[Choice, ...]
+) -> FitResult:
+    return FitResult(
+        run_dir,
+        steps,
+        record.best,
+        record.threshold,
+        choices,
+        record.object_threshold,
+    )
 
 
 def _compiled_model(config: FitConfig, plan: RunPlan) -> keras.Model:
@@ -234,10 +251,5 @@ def _finished(config: FitConfig) -> FitResult:
     record = run_folder.load_record(pathlib.Path(config.run_dir))
     history = run_folder.load_history(pathlib.Path(config.run_dir))
     steps = int(history[-1]["step"])
-    return FitResult(
-        config.run_dir,
-        steps,
-        record.best,
-        record.threshold,
-        tuple(Choice.from_json(choice) for choice in record.choices),
-    )
+    choices = tuple(Choice.from_json(choice) for choice in record.choices)
+    return _result(config.run_dir, steps, record, choices)

@@ -1,6 +1,16 @@
 """Scores of a net on held-out images, by overlap-tile prediction."""
 
+from pipelines.validation.object_thresholds import ObjectThresholds, true_objects
 from pipelines.validation.segmented import Parts, Picture, Segmented
 from pipelines.validation.validation import Validation, pictures_of, validate
 
-__all__ = ["Parts", "Picture", "Segmented", "Validation", "pictures_of", "validate"]
+__all__ = [
+    "ObjectThresholds",
+    "Parts",
+    "Picture",
+    "Segmented",
+    "Validation",
+    "pictures_of",
+    "true_objects",
+    "validate",
+]

@@ -25,6 +25,7 @@ KEYS = {
     "images",
     "hausdorff_unit",
     "threshold_from",
+    "object_threshold",
     "warnings",
 }
 CLASS_KEYS = {

@@ -179,3 +179,19 @@ def test_distances_are_in_units_and_the_tolerance_stays_in_pixels():
     assert result.hausdorff_unit == "µm"
     # Two pixels are just within the tolerance.
     assert result.boundary_f1 == [1, 1]
+
+
+def test_objects_have_a_threshold_of_their_own(touching):
+    dataset = touching()
+    y_true = dataset.mask(0)
+    probability = np.where(y_true == 1, 0.9, 0.1)
+    # Between the two objects.
+    probability[:, 9:11] = np.where(y_true[:, 9:11] == 1, 0.6, 0.1)
+    one = net_output(y_true, probability)
+    for object_threshold, expected in ((None, 0.0), (0.7, 1.0)):
+        found = SetScores(
+            dataset, 2, 0.5, object_threshold=object_threshold, quick=True
+        )
+        found.add(one)
+        assert found.result().average_precision["0.6"] == expected
+        assert found.result().boundary_f1 == [1, 1]

@@ -1,4 +1,6 @@
 import errno
+import json
+import shutil
 
 import imagecodecs
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from pipelines import decision, predict, scaling
+from pipelines import decision, predict, run_folder, scaling
 from pipelines.config import PredictConfig
 from pipelines.images import ImageEntry, PixelSize, open_image, read_image
 from pipelines.overlap_tile import Net, plan_tiles
@@ -463,6 +465,26 @@ def test_instances_are_the_numbered_objects_of_the_mask(nets, random, tmp_path):
     large = read_image(ImageEntry(path))[..., 0]
     assert large.max() < found.max()
     assert np.bincount(large.ravel())[1:].min() >= smallest
+
+
+def test_instances_are_found_at_the_threshold_of_objects(nets, random, tmp_path):
+    original, net = nets()
+    run = shutil.copytree(original, tmp_path / "run")
+    config = run / run_folder.RECORD
+    record = json.loads(config.read_text())
+    image = grey(random, 40, 30)
+    scaled = np.asarray(scaling.scale_image(image[..., np.newaxis]))
+    probability = net.probability(scaled)[..., 0]
+    between = float(np.percentile(probability, 80))
+    config.write_text(json.dumps(record | {"object_threshold": between}))
+    PIL.Image.fromarray(image).save(tmp_path / "a.png")
+    [path] = predicted(run, tmp_path / "a.png", tmp_path / "out", output="instances")
+    objects = ndimage.label(probability > between)[0]
+    np.testing.assert_array_equal(read_image(ImageEntry(path))[..., 0], objects)
+    [path] = predicted(run, tmp_path / "a.png", tmp_path / "out")
+    np.testing.assert_array_equal(
+        read_image(ImageEntry(path))[..., 0], expected_mask(net, image)
+    )
 
 
 def test_a_constant_image_gives_a_mask(nets, tmp_path):

@@ -248,3 +248,15 @@ def test_a_training_stopped_before_its_first_checkpoint_can_go_on(
         fit(tiny())
     result = fit(tiny(resume=True))
     assert result.steps == tiny().steps
+
+
+def test_objects_of_instance_masks_have_a_threshold_of_their_own(tiny, tmp_path):
+    result = fit(tiny(mask_kind="instances"))
+    record = run_folder.load_record(tmp_path / "run")
+    assert record.object_threshold == result.object_threshold
+    assert record.threshold_of_objects == record.object_threshold
+    assert f"(of objects {result.object_threshold:g})" in str(result)
+    fit(tiny("binary"))
+    record = run_folder.load_record(tmp_path / "binary")
+    assert record.object_threshold is None
+    assert record.threshold_of_objects == record.threshold

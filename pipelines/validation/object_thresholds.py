@@ -1,0 +1,76 @@
+"""The threshold at which a net finds the objects of a set best, one by one."""
+
+import numpy as np
+
+from pipelines import scores
+from pipelines.dataset import Dataset, mask_values
+from pipelines.validation.segmented import Segmented
+
+# Thresholds on P(foreground) that are tried: 0.3, 0.35, ..., 0.8.
+TRIED = tuple(round(0.05 * step, 2) for step in range(6, 17))
+# On the IoU of two objects.
+IOU = 0.5
+
+
+def true_objects(dataset: Dataset, one: Segmented, inside: int = 1) -> np.ndarray:
+    """Returns the numbers of the true objects of an image, or of a part of it.
+
+    Those of masks of instances are their ids, all others are the connected components
+    of a class.
+
+    Args:
+        dataset: that the image is of.
+        one: the image.
+        inside: the class of objects, where they are components.
+
+    Returns:
+        Integers (height, width), 0 for the background and for ignored pixels.
+    """
+    if dataset.coding.kind != "instances":
+        return scores.objects(one.y_true == inside, one.scored)
+    with dataset.open_labels(one.index) as labels:
+        values = labels.window(one.top, one.left, *one.y_true.shape)
+    ids = mask_values.numbers_of(values, in_colour=bool(dataset.coding.colours))
+    return np.where(one.scored, ids[..., 0], 0)
+
+
+class ObjectThresholds:
+    """Matches of objects at several thresholds, added up image by image.
+
+    A mask as a whole may be best at a threshold at which objects that touch are still
+    one; so numbered objects have a threshold of their own. Of an image that is added in
+    parts the objects are those of each part.
+
+    Args:
+        dataset: that the images are of.
+        smallest: pixels; predicted objects of fewer are none.
+    """
+
+    def __init__(self, dataset: Dataset, smallest: int) -> None:
+        self._dataset, self._smallest = dataset, smallest
+        self._counts = {tried: scores.InstanceCounts((IOU,)) for tried in TRIED}
+
+    def add(self, one: Segmented) -> None:
+        """Adds an image, or a part of one."""
+        truth = true_objects(self._dataset, one)
+        for threshold, counts in self._counts.items():
+            inside = one.probability[..., -1] > np.float32(threshold)
+            found = scores.objects(inside, one.scored, smallest=self._smallest)
+            counts.add(truth, found, one.scored)
+
+    def best(self, near: float) -> float:
+        """Returns the threshold of the highest average precision at an IoU of 0.5.
+
+        Args:
+            near: the threshold of masks, which breaks ties, and is taken where no
+                object is found at any.
+        """
+        found = {
+            threshold: np.nan_to_num(counts.matches[IOU].average_precision)
+            for threshold, counts in self._counts.items()
+        }
+        highest = max(found.values())
+        best = [threshold for threshold, value in found.items() if value == highest]
+        if not highest:
+            return near
+        return min(best, key=lambda threshold: abs(threshold - near))

@@ -1,0 +1,79 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pipelines.config import DataConfig
+from pipelines.dataset import load_dataset
+from pipelines.validation import ObjectThresholds, Segmented, true_objects
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Two objects that touch, each 8x8, with ids 3 and 7."""
+    mask = np.zeros((10, 20), np.uint8)
+    mask[1:9, 2:10], mask[1:9, 10:18] = 3, 7
+    for name, array in (("images", mask * 20 + np.arange(20)), ("masks", mask)):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "a.npy", array.astype(np.uint8))
+    paths = {name: str(tmp_path / name) for name in ("images", "masks")}
+    return load_dataset(DataConfig(**paths, mask_kind="instances"))
+
+
+def segmented(dataset, probability):
+    y_true = dataset.mask(0)
+    probability = probability.astype(np.float32)[..., np.newaxis]
+    return Segmented(
+        0,
+        "a",
+        dataset.image(0),
+        y_true,
+        probability,
+        probability,
+        np.ones(y_true.shape, bool),
+    )
+
+
+def test_objects_that_touch_are_told_apart_at_a_threshold_of_their_own(dataset):
+    # A doubtful line between them, as a net puts it out.
+    probability = np.where(dataset.mask(0) == 1, 0.9, 0.1)
+    probability[:, 9:11] = 0.62
+    found = ObjectThresholds(dataset, smallest=1)
+    found.add(segmented(dataset, probability))
+    # At 0.6 they are one.
+    assert found.best(near=0.4) == 0.65
+
+
+def test_of_equals_that_near_the_masks_threshold_is_taken(dataset):
+    probability = np.where(dataset.mask(0) == 1, 0.95, 0.05)
+    probability[:, 9:11] = 0.2
+    found = ObjectThresholds(dataset, smallest=1)
+    found.add(segmented(dataset, probability))
+    assert found.best(near=0.44) == 0.45
+
+
+def test_without_objects_it_is_that_of_masks(dataset):
+    found = ObjectThresholds(dataset, smallest=1)
+    assert found.best(near=0.37) == 0.37
+    found.add(segmented(dataset, np.zeros((10, 20))))
+    assert found.best(near=0.37) == 0.37
+
+
+def test_true_objects_of_a_part_are_ids_but_where_ignored(dataset):
+    whole = segmented(dataset, np.zeros((10, 20)))
+    scored = np.ones((4, 12), bool)
+    scored[0] = False
+    part = dataclasses.replace(
+        whole, top=2, left=5, y_true=whole.y_true[2:6, 5:17], scored=scored
+    )
+    expected = np.repeat([[0], [1], [1], [1]], 12, axis=1) * ([3] * 5 + [7] * 7)
+    np.testing.assert_array_equal(true_objects(dataset, part), expected)
+
+
+def test_true_objects_of_other_masks_are_components(dataset):
+    coding = dataclasses.replace(dataset.coding, kind="binary")
+    binary = dataclasses.replace(dataset, coding=coding)
+    whole = segmented(dataset, np.zeros((10, 20)))
+    assert true_objects(binary, whole).max() == 1
+    outside = true_objects(binary, whole, inside=0)
+    np.testing.assert_array_equal(outside > 0, whole.y_true == 0)
