@@ -27,21 +27,7 @@ class CheckpointedUNet(keras.Model):
     Args:
         inputs: of a model of `keras_unet.build_unet`.
         outputs: of the same.
-
-    Raises:
-        ValueError: the outputs are not those of `build_unet`, whose stages alone are
-            known in training.
     """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        ends = [output._keras_history[0].name for output in self.outputs]
-        if ends not in (["logits"], ["probability"]):
-            raise ValueError(
-                "CheckpointedUNet takes the one output of a model of build_unet, the "
-                f"layer logits or probability, got {', '.join(ends)}. Train other "
-                "heads without it."
-            )
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Returns what the net puts out for `inputs`, (batch, height, width, channels).
@@ -50,7 +36,12 @@ class CheckpointedUNet(keras.Model):
             inputs: images.
             training: True keeps few features.
             mask: not used by a U-Net.
+
+        Raises:
+            ValueError: the outputs are not those of `build_unet`, whose stages alone
+                are known in training.
         """
+        self._check_outputs()
         if training is not True:
             return super().call(inputs, training=training, mask=mask)
         features = self.get_layer("size_check")(_one_float_image_batch(inputs))
@@ -66,6 +57,15 @@ class CheckpointedUNet(keras.Model):
         if "probability" in self._layer_names():
             features = self.get_layer("probability")(features)
         return features
+
+    def _check_outputs(self) -> None:
+        ends = [output._keras_history[0].name for output in self.outputs]
+        if ends not in (["logits"], ["probability"]):
+            raise ValueError(
+                "CheckpointedUNet takes the one output of a model of build_unet, the "
+                f"layer logits or probability, got {', '.join(ends)}. Train other "
+                "heads without it."
+            )
 
     def _layer_names(self) -> set[str]:
         return {layer.name for layer in self.layers}
