@@ -1,8 +1,10 @@
 """What others reach on the sets of accuracy.py, in the same minutes, scored alike.
 
 Each trains on the same images with 16 filters in its first stage and keeps its last
-weights; probabilities are means over the 8 flips and turns, and the mask is where they
-are above 0.5. The files in peers/ say what each is.
+weights; probabilities are means over the 8 flips and turns, and mask and objects are
+where they are above 0.5: unlike `keras-unet`, none chooses a threshold. Objects that
+are smaller than those of the training masks are left out, as by `keras-unet`. The files
+in peers/ say what each is.
 
     python benchmarks/accuracy_peers.py --set isbi2012 [--minutes 10] [--seed 0]
         [--peers torch,keras_unet_012]
@@ -20,6 +22,9 @@ import PIL.Image
 import records
 
 from pipelines import scores
+from pipelines.config import DataConfig
+from pipelines.dataset import load_dataset
+from pipelines.dataset.object_sizes import smallest_object
 
 # Python, script, where it finds packages first, name in the table.
 PEERS = {
@@ -64,6 +69,16 @@ def main() -> None:
         )
 
 
+def smallest_of_training(folder: pathlib.Path, name: str) -> int:
+    """Returns what `fit` takes for the smallest object."""
+    config = DataConfig(
+        images=str(folder / "train" / "images"),
+        masks=str(folder / "train" / "masks"),
+        mask_kind="binary" if name == "isbi2012" else "instances",
+    )
+    return smallest_object(load_dataset(config))
+
+
 def read_mask(path: pathlib.Path) -> np.ndarray:
     with PIL.Image.open(path) as mask:
         return np.asarray(mask).astype(np.int64)
@@ -74,6 +89,7 @@ def score(name: str, folder: pathlib.Path) -> dict[str, float]:
     confusion = np.zeros((2, 2), np.int64)
     challenge = scores.ChallengeScores()
     instances = scores.InstanceCounts()
+    smallest = smallest_of_training(folder, name)
     for path in sorted((folder / "test" / "images").iterdir()):
         probability = np.load(folder / "out" / f"{path.stem}.npy")
         labels = read_mask(folder / "test" / "masks" / path.name)
@@ -83,7 +99,7 @@ def score(name: str, folder: pathlib.Path) -> dict[str, float]:
         )
         challenge.add(y_true.astype(np.uint8), probability)
         objects = scores.objects(y_true) if name == "isbi2012" else labels
-        instances.add(objects, scores.objects(y_pred))
+        instances.add(objects, scores.objects(y_pred, smallest=smallest))
     by_class = scores.class_scores(confusion)
     return {
         "foreground_iou": float(by_class.iou[1]),

@@ -36,8 +36,8 @@ def context(depth: int = 4) -> int:
     """Returns how many pixels the convolutions reach beyond their output, on each side.
 
     So many the paper's net loses: 92 for depth 4, (572 - 388) / 2. Poolings see whole
-    cells: a cell of the grid of 2**depth pixels looks just so far beyond itself, a
-    single pixel up to 2**depth - 1 further.
+    cells, so a single pixel may look up to 2**depth - 1 further; a cell of the padded
+    net's grid looks 2 further (none at depth 1).
     """
     return 2 * (3 * 2**depth - 2)
 

@@ -5,10 +5,11 @@ of numbers; those that are too large for the servers, or that PNG cannot hold, a
 regions.
 """
 
+import collections
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
@@ -34,7 +35,12 @@ from pipelines.images.layout import ImageLayout, ImageToWrite
 from pipelines.images.png_writing import png_holds
 from pipelines.images.reading import CHANNELS_OF_FILES
 from pipelines.images.windowed_writing import write_windowed
-from pipelines.images.writing import encode_png, output_paths, write_bytes_atomically
+from pipelines.images.writing import (
+    encode_png,
+    output_paths,
+    tiff_instead,
+    write_bytes_atomically,
+)
 
 SIGNATURE = "image_bytes"
 OUTPUT = "mask_bytes"
@@ -119,6 +125,7 @@ def _segment_files(
     targets: list[Path],
 ) -> list[Path]:
     about = ask_about(pool)
+    counts = collections.Counter(targets)
     send = functools.partial(_send_whole, pool, about)
     written = []
     # disable=None: quiet where standard error is not a terminal.
@@ -127,10 +134,8 @@ def _segment_files(
         pairs = zip(targets, masks, strict=True)
         for target, group in groupby(pairs, key=lambda pair: pair[0]):
             sent = (one for _, one in group)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            num_images = targets.count(target)
             written.append(
-                _write(target, num_images, sent, pool, executor, about, progress)
+                _write(target, counts, sent, pool, executor, about, progress)
             )
     return written
 
@@ -172,14 +177,17 @@ def _file_content(entry: ImageEntry, image: WindowedImage) -> bytes:
 
 def _write(
     target: Path,
-    num_images: int,
+    counts: Mapping[Path, int],
     sent: Iterator[_Sent],
     pool: ServerPool,
     executor: Executor,
     about: About | None,
     progress: tqdm.tqdm,
 ) -> Path:
-    """Writes the masks of one file's images; returns the name of what is written."""
+    """Writes the masks of one file's images; returns the name of what is written.
+
+    `counts` are how many images go into each file.
+    """
     first = next(sent)
     is_tiff = target.suffix.lower() in TIFF_SUFFIXES
     if not is_tiff and first.mask is not None:
@@ -196,9 +204,11 @@ def _write(
     if not is_tiff:
         with contextlib.closing(open_image(first.entry)) as image:
             if not png_holds(_layout(image, 1, np.dtype(np.uint8))):
-                target = target.with_suffix(".tif")
+                target = tiff_instead(target, first.entry.path, counts)
     with appearing(target) as partial:
-        write_windowed(partial, target.suffix.lower(), images(), num_images=num_images)
+        write_windowed(
+            partial, target.suffix.lower(), images(), num_images=counts.get(target, 1)
+        )
     return target
 
 

@@ -14,3 +14,11 @@ def setting(default: Any, text: str, *, positional: bool = False) -> Any:
     if default is ...:
         return dataclasses.field(metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def value_in_words(value: Any) -> str:
+    """Returns a setting's value as tables show it."""
+    # JSON has lists for tuples.
+    if value in ((), []):
+        return "none"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

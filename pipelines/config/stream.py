@@ -37,7 +37,7 @@ class AugmentConfig:
         "s.d. of the logarithm of the exponent on the tile's range of values; 0: none",
     )
     noise: float = setting(
-        0.0, "most s.d. of noise added to scaled pixel values; 0: none"
+        0.3, "most s.d. of noise added to scaled pixel values; 0: none"
     )
     blur: float = setting(0.0, "most s.d. of a Gaussian blur in pixels; 0: none")
 

@@ -96,7 +96,9 @@ def inspect(
         return Inspection(None, (unread, *_MaskSeen(pair, in_colour, cache).findings))
     mask = _MaskSeen(pair, in_colour, cache)
     found = [*seen.findings, *mask.findings]
-    if (shown := orientation(pair.image.path)) != AS_STORED:
+    # Of a stack its first page stands for all.
+    shown = AS_STORED if pair.image.page else orientation(pair.image.path)
+    if shown != AS_STORED:
         found.append(pair_findings.turned(pair.image.name, shown))
     if mask.size is not None and mask.size != seen.size:
         found.append(pair_findings.other_size(pair, seen.size, mask.size))

@@ -60,7 +60,8 @@ def turned(name: str, number: int) -> Finding:
         name,
         f"is to be shown turned or mirrored (EXIF orientation {number}), but is read "
         "as it is stored; a mask that was drawn on what viewers show does not fit.",
-        "Turn it and save it anew (PIL.ImageOps.exif_transpose).",
+        "If it was, turn the image and save it anew (PIL.ImageOps.exif_transpose); if "
+        "it fits, remove the tag from the image.",
     )
 
 

@@ -47,14 +47,17 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     warnings = seen_images(dataset, run.record)
     for warning in warnings:
         logger.warning("Warning: %s", warning)
-    threshold = choose_threshold(config.threshold, run.record, net, dataset)
+    smallest_object = _smallest_object(config, run)
+    threshold = choose_threshold(
+        config.threshold, run.record, net, dataset, smallest_object
+    )
     others = SetScores(
         dataset,
         max(2, net.num_channels),
         threshold.value,
         object_threshold=threshold.of_objects,
         inside=config.inside,
-        smallest_object=_smallest_object(config, run),
+        smallest_object=smallest_object,
         quick=config.scores == "quick",
     )
     result = validate(
@@ -173,5 +176,4 @@ def _write_report(
 
 def _write(name: str, content: bytes) -> None:
     path = pathlib.Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes_atomically(path, content)

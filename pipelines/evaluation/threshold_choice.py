@@ -43,7 +43,11 @@ class Threshold:
 
 
 def choose_threshold(
-    wanted: str | float | None, record: RunRecord, net: Net, scored: Dataset
+    wanted: str | float | None,
+    record: RunRecord,
+    net: Net,
+    scored: Dataset,
+    smallest_object: int = 1,
 ) -> Threshold:
     """Returns the threshold to score at.
 
@@ -54,6 +58,7 @@ def choose_threshold(
         record: of the run.
         net: of the run.
         scored: the images that are going to be scored.
+        smallest_object: pixels; predicted objects of fewer are none.
 
     Raises:
         ValueError: the net decides without a threshold, or the validation images are
@@ -71,7 +76,7 @@ def choose_threshold(
     if wanted != "auto":
         return Threshold(float(wanted), "given")
     held_out = _not_scored(validation_set(record), scored)
-    objects = ObjectThresholds(held_out, record.smallest_object)
+    objects = ObjectThresholds(held_out, smallest_object)
     has_objects = held_out.coding.kind == "instances"
     value = validate(
         net,
@@ -86,6 +91,8 @@ def choose_threshold(
         len(held_out.pairs),
     )
     of_objects = objects.best(float(value or 0.5)) if has_objects else None
+    if of_objects == value:
+        of_objects = None
     return Threshold(value, "validation images", of_objects)
 
 

@@ -86,7 +86,13 @@ def find_images(pattern: str, *, damaged: bool = False) -> list[ImageEntry]:
             f"{pattern}: no images found; expected a file, a folder or a glob of "
             f"{', '.join(SUFFIXES)} files."
         )
-    return [entry for file in paths for entry in _entries(file, damaged)]
+    entries = [entry for file in paths for entry in _entries(file, damaged)]
+    if not entries:
+        raise ValueError(
+            f"{pattern}: holds but further channels of images that begin in other "
+            "files of their OME-TIFF set. Name those, or the whole folder."
+        )
+    return entries
 
 
 def _is_image(path: pathlib.Path) -> bool:

@@ -69,7 +69,8 @@ def write_geotiff(
             if factors:
                 resampling = rasterio.enums.Resampling[method]
                 dataset.build_overviews(factors, resampling)
-        _check_whole(path)
+        for level in range(len(levels)):
+            _check_whole(path, level)
 
 
 @contextlib.contextmanager
@@ -87,9 +88,10 @@ def _errors_of_the_system(path: pathlib.Path) -> Iterator[None]:
         raise OSError(code, os.strerror(code)) from error
 
 
-def _check_whole(path: pathlib.Path) -> None:
+def _check_whole(path: pathlib.Path, level: int) -> None:
     """Reads the last pixel: GDAL may say nothing of a disk that fills at the end."""
-    with rasterio.open(path) as dataset:
+    overview = {"overview_level": level - 1} if level else {}
+    with rasterio.open(path, **overview) as dataset:
         last = rasterio.windows.Window(dataset.width - 1, dataset.height - 1, 1, 1)
         dataset.read(window=last)
 

@@ -4,7 +4,7 @@ MICRON = "\u00b5m"
 # Metres, the symbol that OME-TIFF takes, the word that OME-Zarr takes, other spellings.
 _UNITS: tuple[tuple[float, str, str, tuple[str, ...]], ...] = (
     (1e-12, "pm", "picometer", ("picometre",)),
-    (1e-10, "\u00c5", "angstrom", ("\u212b", "a", "\u00e5ngstr\u00f6m")),
+    (1e-10, "\u00c5", "angstrom", ("\u212b", "\u00e5ngstr\u00f6m")),
     (1e-9, "nm", "nanometer", ("nanometre",)),
     (
         1e-6,
@@ -18,10 +18,10 @@ _UNITS: tuple[tuple[float, str, str, tuple[str, ...]], ...] = (
     (1e3, "km", "kilometer", ("kilometre",)),
     (0.0254, "in", "inch", ("inches",)),
 )
-_SYMBOLS = {
+_WORDS_IN_SMALL = {
     name.lower(): symbol
     for _, symbol, word, others in _UNITS
-    for name in (symbol, word, *others)
+    for name in (word, *others)
 }
 _METRES = {symbol: metres for metres, symbol, _, _ in _UNITS}
 _WORDS = {symbol: word for _, symbol, word, _ in _UNITS}
@@ -29,7 +29,9 @@ _WORDS = {symbol: word for _, symbol, word, _ in _UNITS}
 
 def symbol_of(unit: str) -> str:
     """Returns the symbol of a unit, as "nm" of "nanometer"; others as they are."""
-    return _SYMBOLS.get(unit.strip().lower(), unit.strip())
+    unit = unit.strip()
+    # Mm is no mm.
+    return unit if unit in _METRES else _WORDS_IN_SMALL.get(unit.lower(), unit)
 
 
 def word_of(unit: str) -> str:

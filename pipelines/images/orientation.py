@@ -26,7 +26,10 @@ def orientation(path: pathlib.Path) -> int:
     try:
         if kind in _BY_PILLOW:
             with opened_by_pillow(path, kind.value) as image:
-                found = image.getexif().get(PIL.ExifTags.Base.Orientation)
+                # Pillow decodes a whole PNG in search of it.
+                has_exif = kind is not Kind.PNG or "exif" in image.info
+                exif = image.getexif() if has_exif else {}
+                found = exif.get(PIL.ExifTags.Base.Orientation)
         elif kind is Kind.TIFF:
             with tifffile.TiffFile(path) as tiff:
                 found = tiff.pages.first.tags.valueof("Orientation")

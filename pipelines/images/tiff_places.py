@@ -65,6 +65,8 @@ class TiffPlace:
 def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffPlace]:
     """Lists the images of an open file, whose pages begin at `offsets`.
 
+    None for one of a set of files whose channels belong to the images of another.
+
     Raises:
         Exception: of many kinds, if the file is damaged.
     """
@@ -84,11 +86,6 @@ def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffP
             found += _of_one_file(source, tiff, series, number, size)
         else:
             found += _of_series(source, series, number, offsets, size)
-    if not found:
-        raise ValueError(
-            "it only names images of other files: name those, or read the set as one "
-            "TIFF or Zarr"
-        )
     return found
 
 

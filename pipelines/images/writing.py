@@ -5,7 +5,7 @@ import os
 import pathlib
 import tempfile
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import BinaryIO
 
 import imagecodecs
@@ -179,20 +179,44 @@ def output_paths(
     return [paths[entry.path] for entry in entries]
 
 
+def tiff_instead(
+    path: pathlib.Path, source: pathlib.Path, taken: Collection[pathlib.Path]
+) -> pathlib.Path:
+    """Returns the TIFF that is written where a PNG cannot hold a result.
+
+    Args:
+        path: of the PNG.
+        source: that it is made from.
+        taken: what other images are written to.
+
+    Raises:
+        ValueError: the TIFF is that of another image.
+    """
+    target = path.with_suffix(".tif")
+    if target in taken:
+        raise ValueError(
+            f"{source}: its result is too large for a PNG, and {target} is that of "
+            "another image. Write them into two folders."
+        )
+    return target
+
+
 def _check_distinct(paths: dict[pathlib.Path, pathlib.Path]) -> None:
-    sources: dict[str, pathlib.Path] = {}
+    sources: dict[str, tuple[pathlib.Path, pathlib.Path]] = {}
     resolved_inputs = {path.resolve() for path in paths}
     for source, target in sorted(paths.items()):
         # On some systems names that differ in case only are one file.
         same = unicodedata.normalize("NFC", str(target)).casefold()
         if same in sources:
+            other, found = sources[same]
+            alike = "" if found == target else f", which some systems take for {found}"
             raise ValueError(
-                f"{sources[same]} and {source} would both be written to {target}. "
-                "Predict them into two folders."
+                f"{other} and {source} would both be written to {target}{alike}. "
+                "Write them into two folders."
             )
         if target.resolve() in resolved_inputs:
             raise ValueError(
                 f"{target} is an input; writing there would destroy it. Name another "
                 "folder."
             )
-        sources[same] = source
+        sources[same] = source, target

@@ -105,7 +105,7 @@ def _opened(path: pathlib.Path) -> list[_Store]:
     stores, states = _KNOWN.get(str(path)) or ([], None)
     if states is None or states != _states(path, stores):
         stores = _read(path)
-        _KNOWN.put(str(path), (stores, _states(path, stores)), len(stores))
+        _KNOWN.put(str(path), (stores, _states(path, stores)), 1)
     return stores
 
 
@@ -132,8 +132,11 @@ def _checked(
 
 
 def _states(path: pathlib.Path, stores: list[_Store]) -> list[tuple[int, ...]]:
-    """Returns what changes when the metadata of a store or of its arrays do."""
-    return [_state(path), *(_state(path / store.array.path) for store in stores)]
+    """Returns what changes when the metadata of a store, its groups or arrays do."""
+    arrays = [path / store.array.path for store in stores]
+    folders = [folder for array in arrays for folder in (array.parent, array)]
+    # A group may be added without a change of the metadata.
+    return [(path.stat().st_mtime_ns,), *map(_state, (path, *folders))]
 
 
 def _state(path: pathlib.Path) -> tuple[int, ...]:

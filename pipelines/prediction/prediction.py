@@ -102,6 +102,7 @@ def _write_all(
 ) -> list[str]:
     """Adds to `results` what was missing; returns what is said of failures."""
     todo = [file for file in files if file not in results]
+    taken = {file.path for file in files} | set(results.values())
     failures: list[str] = []
     if not todo:
         return failures
@@ -127,7 +128,8 @@ def _write_all(
                 key = done.key(file)
                 with open_image(file.entries[0]) as image:
                     layout = predictor.layout(image)
-                fitting = file.fitting(layout, taken=_taken(files, results, file))
+                fitting = file.fitting(layout, taken)
+                taken.add(fitting.path)
                 _write(fitting, layout, key, predictor, done, config, progress)
                 results[file] = fitting.path
                 done.mark(file, key, results[file])
@@ -136,13 +138,6 @@ def _write_all(
                 if len(files) > 1:
                     logger.warning("%s", failures[-1])
     return failures
-
-
-def _taken(
-    files: list[OutputFile], results: dict[OutputFile, pathlib.Path], but: OutputFile
-) -> list[pathlib.Path]:
-    """Returns what all other files are, or are going to be, written to."""
-    return [results.get(file, file.path) for file in files if file is not but]
 
 
 def _write(

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from pipelines.images import ImageEntry, file_key
@@ -15,7 +15,7 @@ from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.layout import ImageLayout
 from pipelines.images.png_writing import MOST_PIXELS, png_holds
 from pipelines.images.windowed_writing import WRITTEN_SUFFIXES
-from pipelines.images.writing import output_paths
+from pipelines.images.writing import output_paths, tiff_instead
 
 # A line for each file that was done; in the folder that they are in.
 RECORD = ".keras-unet-predict.jsonl"
@@ -47,7 +47,7 @@ class OutputFile:
         return self.entries[0].path
 
     def fitting(
-        self, layout: ImageLayout, taken: Iterable[pathlib.Path]
+        self, layout: ImageLayout, taken: Collection[pathlib.Path]
     ) -> "OutputFile":
         """Returns the file that can hold an image: a TIFF where a PNG cannot.
 
@@ -66,12 +66,7 @@ class OutputFile:
                 f"{self.path}: a PNG is written up to {MOST_PIXELS // 10**6} "
                 "megapixels of one channel of uint8 or uint16. Name a .tif or .zarr."
             )
-        path = self.path.with_suffix(".tif")
-        if path in taken:
-            raise ValueError(
-                f"{self.input}: its result is too large for a PNG, and {path} is that "
-                "of another image. Predict them into two folders."
-            )
+        path = tiff_instead(self.path, self.input, taken)
         return dataclasses.replace(self, path=path)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipelines import scores
+from pipelines.config.fields import value_in_words
 from pipelines.images.writing import write_bytes_atomically
 from pipelines.report import curves, figures, tables
 from pipelines.run_folder import RunRecord
@@ -116,16 +117,10 @@ def _choices(record: RunRecord) -> list[str]:
     if not record.choices:
         return []
     rows = {
-        one["name"]: f"{_in_words(one['value'])}: {one['reason']}"
+        one["name"]: f"{value_in_words(one['value'])}: {one['reason']}"
         for one in record.choices
     }
     return ["<p>Decided from the data:</p>", tables.facts_table(rows)]
-
-
-def _in_words(value: Any) -> str:
-    if value in ((), []):
-        return "none"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _headline(record: RunRecord, evaluation: Evaluation | None) -> dict[str, str]:
@@ -148,6 +143,9 @@ def _facts(record: RunRecord) -> dict[str, str]:
     if record.threshold is not None:
         chosen = f"{record.threshold:g}, chosen on the held-out images"
         facts["Threshold"] = chosen
+    if record.object_threshold is not None:
+        chosen = f"{record.object_threshold:g}, by average precision"
+        facts["Threshold of objects"] = chosen
     return facts
 
 

@@ -16,15 +16,15 @@ import numpy as np
 import tensorflow as tf
 
 from keras_unet import geometry
-from pipelines import augment, scaling
+from pipelines import augment
 from pipelines.augment import draws
 from pipelines.config import StreamConfig, TilesConfig
 from pipelines.dataset import Dataset, load_dataset
-from pipelines.dataset.mask_values import IGNORED
 from pipelines.images import ArrayCache
 from pipelines.images.cache import cache_of_gigabytes
-from pipelines.tiles.pixel_weights import PixelWeights, pixel_weights
+from pipelines.tiles.pixel_weights import pixel_weights
 from pipelines.tiles.places import Places, default_rare_share
+from pipelines.tiles.tile_changes import TileChanges
 from pipelines.tiles.tile_windows import TileWindows
 
 NO_AUGMENTATION = StreamConfig(
@@ -34,6 +34,7 @@ NO_AUGMENTATION = StreamConfig(
     zoom=0,
     brightness=0,
     contrast=0,
+    noise=0,
     rare_share=0,
     separate_objects=False,
 )
@@ -156,7 +157,9 @@ def tile_stream(
         separate_objects=config.separate_objects,
         cache=cache,
     )
-    changes = _Changes(dataset, shape, window_size, config, weights)
+    changes = TileChanges(
+        dataset, shape.image_size, shape.mask_size, window_size, config, weights
+    )
 
     def tile(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
         place_seed, change_seed = draws.split(tf.stack([seed, number]), 2)
@@ -187,45 +190,3 @@ def _check_numbers(
             f"worker must be less than num_workers, {num_workers}, got {worker}: "
             "workers are numbered from 0 on."
         )
-
-
-class _Changes:
-    """Makes tiles of windows: TensorFlow operations only."""
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        shape: TileShape,
-        window_size: int,
-        config: StreamConfig,
-        weights: PixelWeights | None,
-    ) -> None:
-        self._shape, self._window_size = shape, window_size
-        self._config, self._weights = config, weights
-        self._means = tf.constant([facts.mean for facts in dataset.facts], tf.float32)
-        self._stds = tf.constant([facts.std for facts in dataset.facts], tf.float32)
-        self._dtype = tf.float32 if dataset.coding.num_classes == 2 else tf.int32
-
-    def tile(
-        self,
-        index: tf.Tensor,
-        image: tf.Tensor,
-        mask: tf.Tensor,
-        closeness: tf.Tensor | None,
-        seed: tf.Tensor,
-    ) -> tuple[tf.Tensor, ...]:
-        """Returns (image, mask) or (image, mask, weight) of one tile."""
-        place_seed, intensity_seed = draws.split(seed, 2)
-        size, mask_size = self._shape.image_size, self._shape.mask_size
-        places = augment.tile_places(place_seed, self._config, size, self._window_size)
-        image, mask, closeness = augment.sample_windows(
-            image, mask, closeness, places, (size - mask_size) // 2
-        )
-        image = scaling.scale(image, self._means[index], self._stds[index])
-        image = augment.change_intensity(image, intensity_seed, self._config)
-        if self._weights is None:
-            return image, tf.cast(mask, self._dtype)
-        weight = self._weights.of_tile(index, mask, closeness)
-        # Losses know no ignored class: such a pixel is of class 0 and weighs nothing.
-        mask = tf.where(mask == IGNORED, tf.zeros_like(mask), mask)
-        return image, tf.cast(mask, self._dtype), weight

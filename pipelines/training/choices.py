@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_unet import geometry
 from pipelines.config import DEFAULT_MINUTES, FitConfig
+from pipelines.config.fields import value_in_words
 from pipelines.dataset import Dataset
 from pipelines.dataset.object_sizes import object_reach, smallest_object
 from pipelines.tiles.places import default_rare_share
@@ -75,19 +76,13 @@ def chosen(config: FitConfig, choices: Iterable[Choice]) -> FitConfig:
 
 def in_words(choices: Iterable[Choice]) -> str:
     """Returns the choices as a table of lines: name, value, reason."""
-    rows = [(one.name, _value(one.value), one.reason) for one in choices]
+    rows = [(one.name, value_in_words(one.value), one.reason) for one in choices]
     first = max((len(name) for name, _, _ in rows), default=0)
     second = max((len(value) for _, value, _ in rows), default=0)
     return "\n".join(
         f"  {name:<{first}}  {value:<{second}}  {reason}"
         for name, value, reason in rows
     )
-
-
-def _value(value: Any) -> str:
-    if value == ():
-        return "none"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _network(config: FitConfig, dataset: Dataset, tile_size: int) -> Iterable[Choice]:

@@ -1,11 +1,12 @@
 """The best model of a training and what is known of it, kept in the run folder."""
 
+import contextlib
 import dataclasses
 import logging
 import os
 import pathlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ class Recorder:
     def __init__(self, path: pathlib.Path, config: FitConfig, plan: RunPlan) -> None:
         self.path = path
         self._plan = plan
+        self._separate_objects = config.separate_objects
         # Validated, saved and served in float32: the same numbers on every machine,
         # and nothing that a machine without bfloat16 instructions computes slowly.
         with policy("float32"):
@@ -94,14 +96,9 @@ class Recorder:
         self.record = dataclasses.replace(
             self.record, threshold=result.threshold, best=best
         )
-        try:
+        with self._written():
             run_folder.save_model(self._best_model(), self._model)
             run_folder.publish(self.path, self._best_model(), self.record)
-        except OSError as error:
-            raise ValueError(
-                f"{self.path}: the best model, of step {step}, cannot be written "
-                f"({error.strerror or error}). Free some space and go on with --resume."
-            ) from error
 
     def progress(self) -> dict[str, Any]:
         """Returns what is known of the best model; what `go_on` takes."""
@@ -127,16 +124,12 @@ class Recorder:
             on_image=objects.add,
             parts=self._parts,
         )
+        best = objects.best(threshold)
         self.record = dataclasses.replace(
-            self.record, object_threshold=objects.best(threshold)
+            self.record, object_threshold=None if best == threshold else best
         )
-        try:
+        with self._written():
             run_folder.publish(self.path, self._best_model(), self.record)
-        except OSError as error:
-            raise ValueError(
-                f"{self.path}: its record cannot be written "
-                f"({error.strerror or error}). Free some space and go on with --resume."
-            ) from error
 
     def go_on(self, progress: dict[str, Any]) -> None:
         """Takes up the best model of a checkpoint.
@@ -197,6 +190,22 @@ class Recorder:
             validation=found,
         )
 
+    @contextlib.contextmanager
+    def _written(self) -> Iterator[None]:
+        """Says what is not there when the disk is full.
+
+        Raises:
+            ValueError: an OSError was raised inside.
+        """
+        try:
+            yield
+        except OSError as error:
+            step = self.record.best["step"]
+            raise ValueError(
+                f"{self.path}: the best model, of step {step}, cannot be written "
+                f"({error.strerror or error}). Free some space and go on with --resume."
+            ) from error
+
     def _load_best(self) -> None:
         """Takes the weights of the best model: that last validated may be another."""
         self._model.set_weights(run_folder.load(str(self.path)).model.get_weights())
@@ -209,6 +218,7 @@ class Recorder:
             threshold=threshold,
             num_pictures=NUM_PICTURES,
             parts=self._parts,
+            separate_objects=self._separate_objects,
         )
 
     def _best_model(self) -> pathlib.Path:

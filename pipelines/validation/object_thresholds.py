@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipelines import scores
-from pipelines.dataset import Dataset, mask_values
+from pipelines.dataset import Dataset
 from pipelines.validation.segmented import Segmented
 
 # Thresholds on P(foreground) that are tried: 0.3, 0.35, ..., 0.8.
@@ -29,9 +29,8 @@ def true_objects(dataset: Dataset, one: Segmented, inside: int = 1) -> np.ndarra
     if dataset.coding.kind != "instances":
         return scores.objects(one.y_true == inside, one.scored)
     with dataset.open_labels(one.index) as labels:
-        values = labels.window(one.top, one.left, *one.y_true.shape)
-    ids = mask_values.numbers_of(values, in_colour=bool(dataset.coding.colours))
-    return np.where(one.scored, ids[..., 0], 0)
+        ids = labels.window(one.top, one.left, *one.y_true.shape)[..., 0]
+    return np.where(one.scored, ids, 0)
 
 
 class ObjectThresholds:

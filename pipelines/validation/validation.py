@@ -12,6 +12,7 @@ from pipelines.dataset import Dataset
 from pipelines.dataset.inspection import ImageFacts
 from pipelines.overlap_tile import Net
 from pipelines.scores.image_scores import ImageScore
+from pipelines.tiles.targets import open_target
 from pipelines.validation.segmented import (
     Parts,
     Picture,
@@ -62,6 +63,7 @@ def validate(
     progress: str | None = None,
     on_image: Callable[[Segmented], None] | None = None,
     parts: Parts | None = None,
+    separate_objects: bool = False,
 ) -> Validation:
     """Segments every image of a set and compares with its mask, but ignored pixels.
 
@@ -77,6 +79,8 @@ def validate(
         progress: what a progress bar says; None for no bar.
         on_image: called with every image.
         parts: of images that are not to be held whole.
+        separate_objects: of the loss, whose target is then that of training; scores are
+            of the masks as they are. See `open_target`.
     """
     tally = Tally(max(2, net.num_channels), threshold)
     losses, pixels, kept = [], [], []
@@ -85,7 +89,8 @@ def validate(
         for one in segmented(net, dataset, index, parts):
             pixels.append(int(one.scored.sum()))
             if loss is not None:
-                losses.append(_loss(loss, one.y_true, one.logits, one.scored))
+                target = _target(dataset, one, parts, separate_objects)
+                losses.append(_loss(loss, target, one.logits, one.scored))
             tally.add(one)
             if on_image is not None:
                 on_image(one)
@@ -141,6 +146,17 @@ def _centre(one: Segmented, facts: ImageFacts) -> Segmented:
             for name in ("image", "y_true", "logits", "probability", "scored")
         },
     )
+
+
+def _target(
+    dataset: Dataset, one: Segmented, parts: Parts | None, separate_objects: bool
+) -> np.ndarray:
+    """Returns the class ids that are trained on, uint8 (height, width)."""
+    if not separate_objects or dataset.coding.kind != "instances":
+        return one.y_true
+    cache = None if parts is None else parts.cache
+    with open_target(dataset, one.index, cache, separate_objects=True) as target:
+        return target.window(one.top, one.left, *one.y_true.shape)[..., 0]
 
 
 def _loss(

@@ -13,7 +13,13 @@ from pipelines.augment.coordinates import halo, tile_places
 from pipelines.config import AugmentConfig
 
 NOTHING = AugmentConfig(
-    flips=False, quarter_turns=False, elastic=0, zoom=0, brightness=0, contrast=0
+    flips=False,
+    quarter_turns=False,
+    elastic=0,
+    zoom=0,
+    brightness=0,
+    contrast=0,
+    noise=0,
 )
 
 

@@ -12,7 +12,7 @@ from pipelines.evaluation.threshold_choice import (
     validation_set,
 )
 from pipelines.overlap_tile import Net
-from pipelines.validation import validate
+from pipelines.validation import ObjectThresholds, validate
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,28 @@ def test_auto_leaves_out_the_validation_images_that_are_scored(
     choose_threshold("auto", record, net, dataset.subset([0, 4]))
     assert chosen_on == ["cell_1"]
     assert "1 validation images are to be scored too" in caplog.text
+
+
+def test_auto_chooses_for_the_objects_of_instances_too(loaded, net, discs, monkeypatch):
+    class Fixed(ObjectThresholds):
+        def best(self, near):
+            assert self._smallest == 5
+            return 0.77
+
+    monkeypatch.setattr(threshold_choice, "ObjectThresholds", Fixed)
+    paths = {"images": str(discs / "images"), "masks": str(discs / "masks")}
+    dataset = load_dataset(DataConfig(**paths, mask_kind="instances"))
+    coding = loaded.record.mask_coding | {"kind": "instances", "foreground": None}
+    held_out = {"fingerprint": dataset.subset([4]).fingerprint}
+    record = dataclasses.replace(
+        loaded.record,
+        mask_coding=coding,
+        settings=loaded.record.settings | {"mask_kind": "instances"},
+        data=loaded.record.data | {"validation": held_out},
+    )
+    found = choose_threshold("auto", record, net, dataset.subset([0]), 5)
+    assert found.of_objects == 0.77
+    assert "(of objects 0.77), chosen on the run's validation images" in str(found)
 
 
 def test_auto_never_chooses_on_images_that_are_scored(loaded, net, dataset):

@@ -52,19 +52,24 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 image = np.random.default_rng(0).integers(0, 200, (600, 530, 1), dtype=np.uint8)
 try:
-    write_geotiff(pathlib.Path(sys.argv[1]), to_write(image))
+    pyramid = sys.argv[4] == "True"
+    write_geotiff(pathlib.Path(sys.argv[1]), to_write(image), pyramid=pyramid)
 except OSError as error:
     print("refused", error.errno)
 """
 
 
-@pytest.mark.parametrize("less", [1, 200_000])
-def test_a_disk_that_is_full_is_noticed(tmp_path, less):
+@pytest.mark.parametrize("pyramid", [False, True])
+@pytest.mark.parametrize("less", [1, 1000, 200_000])
+def test_a_disk_that_is_full_is_noticed(tmp_path, less, pyramid):
     image = np.random.default_rng(0).integers(0, 200, (600, 530, 1), dtype=np.uint8)
-    write_geotiff(tmp_path / "whole.tif", to_write(image))
+    write_geotiff(tmp_path / "whole.tif", to_write(image), pyramid=pyramid)
     most = (tmp_path / "whole.tif").stat().st_size - less
     done = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path / "a.tif"), str(most), str(HERE)],
+        [
+            *(sys.executable, "-c", FULL, str(tmp_path / "a.tif"), str(most)),
+            *(str(HERE), str(pyramid)),
+        ],
         capture_output=True,
         text=True,
     )

@@ -12,6 +12,8 @@ from pipelines.images.length_units import factor, symbol_of, word_of
         ("angstrom", "Å"),
         ("inch", "in"),
         ("pixel", "pixel"),
+        ("Mm", "Mm"),
+        ("Pm", "Pm"),
     ],
 )
 def test_units_have_one_name(name, symbol):

@@ -59,10 +59,13 @@ def test_a_file_without_the_others_of_its_set_is_not_filled_up(tmp_path, write_s
 
 def test_channels_in_several_files_are_one_image(tmp_path, write_set):
     planes = write_set(2, 1)
-    image = read_image(ImageEntry(tmp_path / "c0_t0.ome.tif"))
-    np.testing.assert_array_equal(image, np.stack([planes[0, 0], planes[1, 0]], -1))
-    with pytest.raises(ValueError, match="only names images of other files"):
-        read_image(ImageEntry(tmp_path / "c1_t0.ome.tif"))
+    # That of the file of its first channel.
+    (entry,) = find_images(str(tmp_path))
+    assert entry.path.name == "c0_t0.ome.tif"
+    expected = np.stack([planes[0, 0], planes[1, 0]], -1)
+    np.testing.assert_array_equal(read_image(entry), expected)
+    with pytest.raises(ValueError, match="but further channels of images that begin"):
+        find_images(str(tmp_path / "c1_t0.ome.tif"))
 
 
 def test_a_channel_that_is_missing_is_said(tmp_path, write_set):

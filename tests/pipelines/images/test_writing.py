@@ -128,6 +128,13 @@ def test_two_images_of_one_stem_are_refused(one, other):
         writing.output_paths(entries(f"in/{one}.jpg", f"in/{other}.png"), "out")
 
 
+def test_a_tiff_that_is_written_instead_is_nobody_elses():
+    path, source = pathlib.Path("out/a.png"), pathlib.Path("in/a.jpg")
+    assert writing.tiff_instead(path, source, []) == pathlib.Path("out/a.tif")
+    with pytest.raises(ValueError, match=r"in/a\.jpg: .* out/a\.tif is that of anot"):
+        writing.tiff_instead(path, source, {pathlib.Path("out/a.tif")})
+
+
 @pytest.mark.parametrize("out", ["{}", "{}/../images", "{}/a.png"])
 def test_an_input_is_never_overwritten(tmp_path, out):
     folder = tmp_path / "images"

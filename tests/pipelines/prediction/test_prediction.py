@@ -11,7 +11,14 @@ from scipy import ndimage
 
 from pipelines import decision, predict, run_folder, scaling
 from pipelines.config import PredictConfig
-from pipelines.images import ImageEntry, PixelSize, open_image, read_image
+from pipelines.images import (
+    ImageEntry,
+    PixelSize,
+    open_image,
+    png_writing,
+    read_image,
+)
+from pipelines.images.writing import write_image
 from pipelines.overlap_tile import Net, plan_tiles
 from pipelines.overlap_tile.tile_passes import TilePass
 from pipelines.prediction import image_prediction
@@ -182,6 +189,20 @@ def test_the_others_are_done_where_one_is_damaged(nets, random, tmp_path):
     with pytest.raises(ValueError, match=r"b\.png: cannot be read as PNG"):
         predicted(run, tmp_path, tmp_path / "out")
     assert visible(tmp_path / "out") == ["a.png", "c.png"]
+
+
+def test_a_png_that_becomes_a_tiff_does_not_replace_anothers(
+    nets, random, tmp_path, monkeypatch
+):
+    run, _ = nets()
+    for name, side in (("a.png", 40), ("a.tif", 8)):
+        write_image(tmp_path / name, grey(random, side, side))
+    monkeypatch.setattr(png_writing, "MOST_PIXELS", 1000)
+    with pytest.raises(ValueError, match=r"a\.png: its result .*a\.tif is that of an"):
+        predicted(run, tmp_path / "a.*", tmp_path / "out")
+    assert visible(tmp_path / "out") == ["a.tif"]
+    written = read_image(ImageEntry(tmp_path / "out" / "a.tif"))
+    assert written.shape == (8, 8, 1)
 
 
 def test_a_summary_names_every_image_that_failed(nets, random, tmp_path, caplog):

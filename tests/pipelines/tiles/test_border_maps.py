@@ -1,33 +1,11 @@
 import numpy as np
-import PIL.Image
 import pytest
 from scipy import ndimage
 
 from keras_unet.border_weights import border_weights
-from pipelines.config import DataConfig
-from pipelines.dataset import load_dataset
 from pipelines.images import ArrayCache
 from pipelines.tiles import border_maps
 from pipelines.tiles.border_maps import open_cells, open_closeness
-
-
-@pytest.fixture
-def make_dataset(tmp_path, random):
-    def make(mask, **settings):
-        for name in ("images", "masks"):
-            (tmp_path / name).mkdir()
-        image = random.integers(0, 255, mask.shape).astype(np.uint8)
-        PIL.Image.fromarray(image).save(tmp_path / "images" / "a.png")
-        PIL.Image.fromarray(mask).save(tmp_path / "masks" / "a.png")
-        return load_dataset(
-            DataConfig(
-                images=str(tmp_path / "images"),
-                masks=str(tmp_path / "masks"),
-                **settings,
-            )
-        )
-
-    return make
 
 
 @pytest.fixture
@@ -53,10 +31,10 @@ def cache(request, tmp_path, monkeypatch, blobs):
 
 
 def test_windows_of_a_binary_mask_have_the_weights_of_the_whole(
-    make_dataset, blobs, cache, monkeypatch
+    dataset_of, blobs, cache, monkeypatch
 ):
     monkeypatch.setattr(border_maps, "PART", 32)
-    dataset = make_dataset(blobs.astype(np.uint8) * 255)
+    dataset = dataset_of(blobs.astype(np.uint8) * 255)
     closeness = open_closeness(dataset, 0, 2.0, cache)
     expected = border_weights(blobs, w0=10, sigma=2.0, balance_classes=False)
     assert (closeness.height, closeness.width, closeness.channels) == (90, 130, 1)
@@ -67,41 +45,41 @@ def test_windows_of_a_binary_mask_have_the_weights_of_the_whole(
         np.testing.assert_allclose(found, part, atol=1e-5)
 
 
-def test_windows_of_instances_have_the_weights_of_the_whole(make_dataset, blobs, cache):
+def test_windows_of_instances_have_the_weights_of_the_whole(dataset_of, blobs, cache):
     ids = ndimage.label(blobs)[0].astype(np.uint16)
     # Two cells that touch are two by their ids.
     ids[(ids == 1) & (np.arange(130) % 50 < 25)] = 999
-    dataset = make_dataset(ids, mask_kind="instances")
+    dataset = dataset_of(ids, mask_kind="instances")
     closeness = open_closeness(dataset, 0, 2.0, cache)
     expected = border_weights(ids, w0=10, sigma=2.0, balance_classes=False)
     found = 1 + 10 * closeness.window(5, 7, 60, 100)[..., 0]
     np.testing.assert_allclose(found, expected[5:65, 7:107], atol=1e-5)
 
 
-def test_a_cell_cut_by_a_window_stays_one_cell(make_dataset, cache):
+def test_a_cell_cut_by_a_window_stays_one_cell(dataset_of, cache):
     # A horseshoe: its two ends are near, but of one cell.
     mask = np.zeros((80, 40), np.uint8)
     mask[2:78, [4, 8]] = 255
     mask[78, 4:9] = 255
-    closeness = open_closeness(make_dataset(mask), 0, 1.0, cache)
+    closeness = open_closeness(dataset_of(mask), 0, 1.0, cache)
     np.testing.assert_array_equal(closeness.window(2, 0, 10, 20), np.zeros((10, 20, 1)))
 
 
-def test_ignored_pixels_and_background_are_no_cells(make_dataset):
+def test_ignored_pixels_and_background_are_no_cells(dataset_of):
     mask = np.array([[0, 1, 255, 2], [0, 0, 255, 0]], np.uint8)
-    dataset = make_dataset(mask, mask_kind="classes", ignore_value=255)
+    dataset = dataset_of(mask, mask_kind="classes", ignore_value=255)
     cells = open_cells(dataset, 0).whole()[..., 0]
     np.testing.assert_array_equal(cells, [[0, 1, 0, 2], [0, 0, 0, 0]])
 
 
-def test_instances_that_are_ignored_are_no_cells(make_dataset):
+def test_instances_that_are_ignored_are_no_cells(dataset_of):
     mask = np.array([[0, 7, 9, 9], [0, 0, 3, 0]], np.uint8)
-    dataset = make_dataset(mask, mask_kind="instances", ignore_value=9)
+    dataset = dataset_of(mask, mask_kind="instances", ignore_value=9)
     cells = open_cells(dataset, 0).window(0, 1, 2, 3)
     np.testing.assert_array_equal(cells[..., 0], [[7, 0, 0], [0, 3, 0]])
 
 
-def test_cells_that_do_not_fit_in_the_cache_are_refused(make_dataset, blobs, tmp_path):
-    dataset = make_dataset(blobs.astype(np.uint8))
+def test_cells_that_do_not_fit_in_the_cache_are_refused(dataset_of, blobs, tmp_path):
+    dataset = dataset_of(blobs.astype(np.uint8))
     with pytest.raises(ValueError, match="a.png.*cells do not fit.*cache_gigabytes"):
         open_closeness(dataset, 0, 2.0, ArrayCache(tmp_path / "small", 1000))

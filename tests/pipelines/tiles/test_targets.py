@@ -1,5 +1,4 @@
 import numpy as np
-import PIL.Image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,29 +6,8 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
 from pipelines import tiles
-from pipelines.config import DataConfig
-from pipelines.dataset import load_dataset
 from pipelines.dataset.mask_values import IGNORED
 from pipelines.tiles.targets import open_target, touching
-
-
-@pytest.fixture
-def make_dataset(tmp_path, random):
-    def make(mask, **settings):
-        for name in ("images", "masks"):
-            (tmp_path / name).mkdir()
-        image = random.integers(0, 255, mask.shape).astype(np.uint8)
-        PIL.Image.fromarray(image).save(tmp_path / "images" / "a.png")
-        PIL.Image.fromarray(mask).save(tmp_path / "masks" / "a.png")
-        return load_dataset(
-            DataConfig(
-                images=str(tmp_path / "images"),
-                masks=str(tmp_path / "masks"),
-                **settings,
-            )
-        )
-
-    return make
 
 
 @pytest.fixture
@@ -46,7 +24,7 @@ def target_of(dataset, separate_objects=True):
     return open_target(dataset, 0, separate_objects=separate_objects)
 
 
-def test_both_pixels_of_a_shared_side_become_background(make_dataset):
+def test_both_pixels_of_a_shared_side_become_background(dataset_of):
     mask = np.array(
         [
             [0, 0, 0, 0, 0, 0],
@@ -67,7 +45,7 @@ def test_both_pixels_of_a_shared_side_become_background(make_dataset):
         [0, 0, 0, 1, 1, 0],
         [0, 0, 0, 1, 1, 0],
     ]
-    target = target_of(make_dataset(mask, mask_kind="instances"))
+    target = target_of(dataset_of(mask, mask_kind="instances"))
     np.testing.assert_array_equal(target.whole()[..., 0], expected)
 
 
@@ -85,8 +63,8 @@ def test_no_part_of_what_is_left_holds_two_objects(labels):
         assert len(np.unique(labels[parts == part])) == 1
 
 
-def test_windows_are_cut_from_the_whole(make_dataset, cells):
-    target = target_of(make_dataset(cells, mask_kind="instances"))
+def test_windows_are_cut_from_the_whole(dataset_of, cells):
+    target = target_of(dataset_of(cells, mask_kind="instances"))
     whole = target.whole()
     assert (whole == 0).sum() > (cells == 0).sum()
     for top in range(0, 60, 13):
@@ -98,9 +76,9 @@ def test_windows_are_cut_from_the_whole(make_dataset, cells):
             )
 
 
-def test_ignored_pixels_stay_and_separate_nothing(make_dataset):
+def test_ignored_pixels_stay_and_separate_nothing(dataset_of):
     mask = np.array([[1, 1, 9, 2, 2, 0, 0, 0]] * 4, np.uint8)
-    dataset = make_dataset(mask, mask_kind="instances", ignore_value=9)
+    dataset = dataset_of(mask, mask_kind="instances", ignore_value=9)
     expected = [[1, 1, IGNORED, 1, 1, 0, 0, 0]] * 4
     np.testing.assert_array_equal(target_of(dataset).whole()[..., 0], expected)
 
@@ -109,18 +87,18 @@ def test_ignored_pixels_stay_and_separate_nothing(make_dataset):
     ("kind", "separate_objects"), [("instances", False), ("classes", True)]
 )
 def test_the_mask_is_the_target_without_objects_or_wish(
-    make_dataset, cells, kind, separate_objects
+    dataset_of, cells, kind, separate_objects
 ):
-    dataset = make_dataset(cells, mask_kind=kind)
+    dataset = dataset_of(cells, mask_kind=kind)
     target = target_of(dataset, separate_objects)
     np.testing.assert_array_equal(target.whole()[..., 0], dataset.mask(0))
 
 
 @pytest.mark.parametrize("separate_objects", [True, False])
 def test_tiles_show_touching_objects_apart_if_wished(
-    make_dataset, tmp_path, cells, separate_objects
+    dataset_of, tmp_path, cells, separate_objects
 ):
-    dataset = make_dataset(cells, mask_kind="instances")
+    dataset = dataset_of(cells, mask_kind="instances")
     stream = tiles.training_tiles(
         str(tmp_path / "images"),
         str(tmp_path / "masks"),

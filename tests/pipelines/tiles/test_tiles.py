@@ -17,11 +17,11 @@ from pipelines.dataset import load_dataset
 from pipelines.tiles import tiles
 from pipelines.tiles.tiles import TileShape, tile_shape, tile_stream
 
-WARPED = StreamConfig(elastic=3.0, brightness=0, contrast=0)
+WARPED = StreamConfig(elastic=3.0, brightness=0, contrast=0, noise=0)
 # All geometric changes, and none of intensity: images still say where they are.
 ALL_MOVES = {
     **{"elastic": 2.0, "rotation": 20.0, "zoom": 0.2, "shear": 8.0},
-    **{"brightness": 0, "contrast": 0},
+    **{"brightness": 0, "contrast": 0, "noise": 0},
 }
 EVERYTHING = StreamConfig(
     **{"elastic": 2.0, "rotation": 20.0, "zoom": 0.2, "shear": 8.0},
@@ -297,7 +297,8 @@ def test_a_tile_that_is_the_whole_image_has_the_paper_s_weight_map(make_dataset)
     dataset = make_dataset((50, 50), class_of=two_cells, mask_kind="binary")
     config = StreamConfig(
         **{"flips": False, "quarter_turns": False, "elastic": 0, "zoom": 0},
-        **{"brightness": 0, "contrast": 0, "weight_map": "authors-tool"},
+        **{"brightness": 0, "contrast": 0, "noise": 0},
+        weight_map="authors-tool",
     )
     stream = tile_stream(dataset, TileShape(50, 50), batch_size=1, config=config)
     labels = two_cells(0, *np.mgrid[:50, :50])

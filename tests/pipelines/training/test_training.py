@@ -9,12 +9,12 @@ import tensorflow as tf
 from tensorflow.python.framework import config as tensorflow_config
 
 from keras_unet import geometry
-from pipelines import fit, run_folder
+from pipelines import fit, run_folder, scaling
 from pipelines.config import DataConfig
 from pipelines.dataset import load_dataset
 from pipelines.overlap_tile import Net
-from pipelines.training import devices
-from pipelines.validation import validate
+from pipelines.training import devices, recording
+from pipelines.validation import ObjectThresholds, validate
 
 BINARY_CROSSENTROPY = keras.losses.BinaryCrossentropy(from_logits=True)
 
@@ -250,12 +250,29 @@ def test_a_training_stopped_before_its_first_checkpoint_can_go_on(
     assert result.steps == tiny().steps
 
 
-def test_objects_of_instance_masks_have_a_threshold_of_their_own(tiny, tmp_path):
+def test_objects_of_instance_masks_have_a_threshold_of_their_own(
+    tiny, tmp_path, monkeypatch
+):
+    seen = []
+
+    class Fixed(ObjectThresholds):
+        def add(self, one):
+            seen.append(one)
+            super().add(one)
+
+        def best(self, near):
+            return 0.77
+
+    monkeypatch.setattr(recording, "ObjectThresholds", Fixed)
     result = fit(tiny(mask_kind="instances"))
-    record = run_folder.load_record(tmp_path / "run")
-    assert record.object_threshold == result.object_threshold
-    assert record.threshold_of_objects == record.object_threshold
-    assert f"(of objects {result.object_threshold:g})" in str(result)
+    run = run_folder.load(str(tmp_path / "run"))
+    assert run.record.object_threshold == result.object_threshold == 0.77
+    assert run.record.threshold_of_objects == 0.77
+    assert "(of objects 0.77)" in str(result)
+    # By what the best model puts out.
+    (one,) = seen
+    image = np.asarray(scaling.scale_image(one.image))
+    np.testing.assert_array_equal(Net(run.model).logits(image), one.logits)
     fit(tiny("binary"))
     record = run_folder.load_record(tmp_path / "binary")
     assert record.object_threshold is None

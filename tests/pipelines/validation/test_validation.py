@@ -196,6 +196,37 @@ def test_the_middle_of_a_large_image_is_shown(net, dataset, monkeypatch):
     np.testing.assert_array_equal(shown.y_pred, expected[crop])
 
 
+def test_the_loss_is_lowest_for_what_is_trained_on(tmp_path):
+    ids = np.zeros((10, 20), np.uint8)
+    ids[1:9, 2:10], ids[1:9, 10:18] = 1, 2
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "a.npy", ids)
+    paths = {name: str(tmp_path / name) for name in ("images", "masks")}
+    dataset = load_dataset(DataConfig(**paths, mask_kind="instances"))
+    apart = ids > 0
+    apart[:, 9:11] = False
+
+    class Answers:
+        """A net that answers with the line between the objects."""
+
+        num_channels = 1
+
+        def logits(self, image):
+            return np.where(apart, 4, -4).astype(np.float32)[..., np.newaxis]
+
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    of_masks, of_targets = (
+        validate(Answers(), dataset, loss=loss, separate_objects=separate)
+        for separate in (False, True)
+    )
+    assert of_targets.loss == pytest.approx(np.log1p(np.exp(-4)), rel=1e-5)
+    assert of_masks.loss > 10 * of_targets.loss
+    # Scores are of the masks as they are.
+    np.testing.assert_array_equal(of_masks.confusion, of_targets.confusion)
+    assert of_targets.confusion[1, 0] == 16
+
+
 def test_a_net_that_has_diverged_is_scored_as_all_background(dataset):
     model = keras_unet.build_unet(base_filters=2, depth=1, activation=None)
     model.set_weights([weight * np.nan for weight in model.get_weights()])
