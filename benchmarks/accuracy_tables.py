@@ -6,6 +6,8 @@ from typing import Any
 from records import origin
 
 Columns = dict[str, str]
+# Rows of records by seed, by (name, budget).
+Runs = dict[tuple[str, str], dict[int, dict[str, Any]]]
 SETS: dict[str, Columns] = {
     "isbi2012": {
         "v_rand": "V_rand",
@@ -19,23 +21,27 @@ SETS: dict[str, Columns] = {
 
 
 def accuracy(rows: list[dict[str, Any]]) -> list[str]:
-    """Returns a table for each set: a row a setting, its seeds in one."""
+    """Returns a table for each set: a row a setting, its seeds in one.
+
+    Of a seed that was run again the newest row counts.
+    """
     lines = []
     for name, columns in SETS.items():
-        found = collections.defaultdict(list)
+        found: Runs = collections.defaultdict(dict)
         for row in rows:
             settings = row["settings"]
             if settings["set"] == name:
-                found[settings["name"], budget(settings)].append(row)
+                found[settings["name"], budget(settings)][settings["seed"]] = row
         if found:
             lines += [f"### {name}", "", *table(found, columns), ""]
     return lines[:-1]
 
 
-def table(found: dict[tuple[str, str], list], columns: Columns) -> list[str]:
+def table(found: Runs, columns: Columns) -> list[str]:
     titles = ["settings", "budget", "seeds", "steps", *columns.values(), "from"]
     lines = [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|"]
-    for (name, spent), runs in found.items():
+    for (name, spent), by_seed in found.items():
+        runs = [by_seed[seed] for seed in sorted(by_seed)]
         seeds = ", ".join(str(run["settings"]["seed"]) for run in runs)
         cells = [name, spent, seeds, all_of(runs, "steps", "{:.0f}")]
         cells += [all_of(runs, column, "{:.3f}") for column in columns]

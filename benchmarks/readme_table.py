@@ -35,6 +35,7 @@ def accuracy() -> list[tuple[str, str, str]]:
             row
             for row in records.load("accuracy")
             if row["settings"]["set"] == name
+            and row["settings"]["name"] == "defaults"
             and not row["settings"]["steps"]
             and row["settings"]["minutes"] == MINUTES
         ]
