@@ -106,8 +106,8 @@ def score(name: str, folder: pathlib.Path) -> dict[str, float]:
         "foreground_dice": float(by_class.dice[1]),
         "background_dice": float(by_class.dice[0]),
         "pixel_error": float(scores.pixel_error(confusion)),
-        "v_rand": challenge.v_rand(),
-        "v_info": challenge.v_info(),
+        "v_rand": float(challenge.v_rand()),
+        "v_info": float(challenge.v_info()),
         "average_precision_50": instances.average_precision()["0.5"],
     }
 

@@ -22,7 +22,7 @@ from run_memory import peak_of
 CASES = (
     "padded:16:3000:1500,padded:16:2000:1000,paper:16:3000:1500,"
     "padded:64:1300:1500,paper:64:1300:1500,padded:64:1300:2500,"
-    "padded:16:3000:1500:bfloat16,padded:64:1300:1500:bfloat16"
+    "padded:16:3000:1500:bfloat16,padded:64:1300:2000:bfloat16"
 )
 
 

@@ -36,9 +36,9 @@ steps compare settings on a busy machine; those with minutes are what a user get
 processor cores. Two seeds of one row differ by a thousandth, in V_rand by a hundredth:
 smaller differences say nothing. Defaults are those of the commit of the row.
 
-Rows of others are of `python benchmarks/accuracy_peers.py`: the same images, minutes and
-scores, the mean over 8 flips and turns, 16 filters in the first stage, the last weights,
-and 0.5 as the threshold.
+Rows of others are of `python benchmarks/accuracy_peers.py`: the same images, minutes
+and scores, the mean over 8 flips and turns, 16 filters in the first stage, the last
+weights, and 0.5 as the threshold.
 """
 Lines = Callable[[list[dict[str, Any]]], list[str]]
 Sections = dict[str, tuple[str, Lines]]

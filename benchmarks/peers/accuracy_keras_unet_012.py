@@ -14,7 +14,10 @@ with contextlib.redirect_stdout(sys.stderr):
 given = held_out.arguments()
 keras.utils.set_random_seed(given.seed)
 random = np.random.default_rng(given.seed)
-pairs = held_out.training_pairs(given.train)
+pairs = [
+    (held_out.scaled(image), mask)
+    for image, mask in held_out.training_pairs(given.train)
+]
 model = custom_unet(
     (None, None, 1), filters=given.base_filters, num_layers=4, use_batch_norm=True
 )

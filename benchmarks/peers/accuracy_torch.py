@@ -28,8 +28,10 @@ class Tiles(torch.utils.data.Dataset):
 
     def __getitem__(self, number):
         image, mask = self.pairs[number % len(self.pairs)]
+        # Changed before it is scaled: albumentations cuts floats to 0 to 1.
         changed = CHANGES(image=image, mask=mask)
-        return changed["image"][None], changed["mask"][None].astype("float32")
+        tile = held_out.scaled(changed["image"], like=image)
+        return tile[None], changed["mask"][None].astype("float32")
 
 
 def main():

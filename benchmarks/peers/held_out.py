@@ -25,14 +25,14 @@ def arguments():
 
 
 def training_pairs(folder):
-    """Returns (image, mask) of each file: scaled float32, and 0 or 1 as uint8.
+    """Returns (image, mask) of each file: values as they are, and 0 or 1 as uint8.
 
     Masks of instances are 1 where there is an object. Images smaller than a tile are
     mirrored to its size.
     """
     found = []
     for path in sorted((pathlib.Path(folder) / "images").iterdir()):
-        image = scaled(read(path))
+        image = read(path)
         mask = read(pathlib.Path(folder) / "masks" / path.name) > 0
         margins = [(0, max(0, TILE_SIZE - size)) for size in image.shape]
         pair = (np.pad(one, margins, mode="reflect") for one in (image, mask))
@@ -46,9 +46,11 @@ def read(path):
         return np.asarray(image)
 
 
-def scaled(image):
-    image = image.astype(np.float32)
-    return (image - image.mean()) / (image.std() + 1e-6)
+def scaled(tile, like=None):
+    """Returns a tile by mean and s.d. of the image that it is of, as float32."""
+    image = tile if like is None else like
+    mean, std = float(image.mean()), float(image.std())
+    return (tile.astype(np.float32) - mean) / (std + 1e-6)
 
 
 def train(step, minutes):
