@@ -125,7 +125,7 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(
         fsync(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(ValueError, match="No space left.*go on with --resume"):
             fit(config)
     path = run_folder.pathlib.Path(config.run_dir)
