@@ -20,7 +20,7 @@ import keras
 
 import keras_unet
 from pipelines.dataset.mask_values import MaskCoding
-from pipelines.images.writing import flush_to_disk
+from pipelines.images.appearing import flush_to_disk
 
 MODEL = "model.keras"
 RECORD = "config.json"
@@ -112,9 +112,8 @@ def save_model(path: pathlib.Path, model: keras.Model) -> None:
     partial = path.with_name(f".{os.getpid()}.part.keras")
     try:
         model.save(partial)
-        # A name must not outlive a loss of power that its content does not.
-        with open(partial, "rb") as file:
-            os.fsync(file.fileno())
+        with partial.open("r+b") as file:
+            flush_to_disk(file)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

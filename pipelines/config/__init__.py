@@ -9,7 +9,13 @@ from pipelines.config.data import DataConfig, HoldOutConfig, MaskKind
 from pipelines.config.fields import setting
 from pipelines.config.fitting import DEFAULT_MINUTES, FitConfig, Precision
 from pipelines.config.network import NetworkConfig, Variant
-from pipelines.config.stream import AugmentConfig, Scaling, StreamConfig, WeightConfig
+from pipelines.config.stream import (
+    NO_AUGMENTATION,
+    AugmentConfig,
+    Scaling,
+    StreamConfig,
+    WeightConfig,
+)
 from pipelines.config.tiles import TilesConfig
 from pipelines.config.verbs import (
     DemoConfig,
@@ -25,6 +31,7 @@ from pipelines.config.verbs import (
 
 __all__ = [
     "DEFAULT_MINUTES",
+    "NO_AUGMENTATION",
     "AugmentConfig",
     "CheckConfig",
     "DataConfig",

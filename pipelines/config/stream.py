@@ -116,3 +116,17 @@ class StreamConfig(AugmentConfig, WeightConfig):
         WeightConfig.__post_init__(self)
         check_choice(self, "scaling", Scaling)
         check_range(self, "rare_share", 0, 1)
+
+
+# Beside the defaults, so that what is on by one is off here.
+NO_AUGMENTATION = StreamConfig(
+    flips=False,
+    quarter_turns=False,
+    elastic=0,
+    zoom=0,
+    brightness=0,
+    contrast=0,
+    noise=0,
+    rare_share=0,
+    separate_objects=False,
+)

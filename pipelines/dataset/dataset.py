@@ -201,8 +201,7 @@ def _indices_of_stems(dataset: Dataset, stems: tuple[str, ...]) -> list[int]:
     indices = collections.defaultdict(list)
     for index, pair in enumerate(dataset.pairs):
         page = pair.image.page
-        stem = unicodedata.normalize("NFC", pair.image.stem)
-        indices[stem if page is None else str(page)].append(index)
+        indices[pair.image.stem if page is None else str(page)].append(index)
     stems = tuple(unicodedata.normalize("NFC", stem) for stem in stems)
     unknown = [stem for stem in stems if stem not in indices]
     if unknown:

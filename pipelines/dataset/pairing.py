@@ -38,10 +38,9 @@ class Affixes:
 
     def key(self, entry: ImageEntry) -> str | None:
         """Returns the common stem (and page); None for another kind of name."""
-        # An accent is one letter or two signs, by the system that wrote the name.
-        stem, prefix, suffix = (
-            unicodedata.normalize("NFC", text)
-            for text in (entry.stem, self.prefix, self.suffix)
+        stem = entry.stem
+        prefix, suffix = (
+            unicodedata.normalize("NFC", affix) for affix in (self.prefix, self.suffix)
         )
         has_both = stem.startswith(prefix) and stem.endswith(suffix)
         common = stem[len(prefix) : len(stem) - len(suffix)]

@@ -69,7 +69,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     )
     evaluation = _evaluation(run, result, others.result(), threshold, warnings)
     if config.json:
-        _write(config.json, f"{evaluation.to_json()}\n".encode())
+        write_bytes_atomically(config.json, f"{evaluation.to_json()}\n".encode())
     if config.report:
         _write_report(config, run, net, dataset, result, evaluation, threshold)
     return evaluation
@@ -156,7 +156,6 @@ def _write_report(
     notes = extremes(result.images, NUM_PICTURES)
     has_history = (run.path / run_folder.HISTORY).is_file()
     path = pathlib.Path(str(config.report))
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_report(
         path,
         title=f"Scores of the run {run.path.name}",
@@ -172,8 +171,3 @@ def _write_report(
         validation=result,
         evaluation=evaluation,
     )
-
-
-def _write(name: str, content: bytes) -> None:
-    path = pathlib.Path(name)
-    write_bytes_atomically(path, content)

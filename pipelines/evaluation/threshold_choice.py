@@ -90,10 +90,8 @@ def choose_threshold(
         value,
         len(held_out.pairs),
     )
-    of_objects = objects.best(float(value or 0.5)) if has_objects else None
-    if of_objects == value:
-        of_objects = None
-    return Threshold(value, "validation images", of_objects)
+    own = objects.own(value) if has_objects and value is not None else None
+    return Threshold(value, "validation images", own)
 
 
 def validation_set(record: RunRecord) -> Dataset:

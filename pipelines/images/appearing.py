@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 from collections.abc import Iterator
+from typing import BinaryIO
 
 
 @contextlib.contextmanager
@@ -28,15 +29,24 @@ def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     try:
         yield partial
         if partial.is_file():
-            # A name must not outlive a loss of power that its content does not.
             with partial.open("r+b") as file:
-                os.fsync(file.fileno())
+                flush_to_disk(file)
         if partial.is_dir() and path.is_dir():
             # A folder cannot be renamed over another.
             remove(path)
         os.replace(partial, path)
     finally:
         remove(partial)
+
+
+def flush_to_disk(file: BinaryIO) -> None:
+    """Waits until what was written to a file is on the disk.
+
+    Before it is renamed: a name must not outlive a loss of power that its content does
+    not.
+    """
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def remove(path: pathlib.Path) -> None:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from pipelines.images.appearing import flush_to_disk
 from pipelines.images.damage import UnreadableImage
 from pipelines.images.file_locks import try_lock, wait_for_lock
 
@@ -69,9 +70,7 @@ def write_array(
             fill(array)
             del array
         with _disk(path.parent):
-            file.flush()
-            # A name must not outlive a loss of power that its numbers do not.
-            os.fsync(file.fileno())
+            flush_to_disk(file)
             os.replace(partial, path)
 
 

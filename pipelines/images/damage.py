@@ -22,6 +22,8 @@ _SIGNATURES = (
     (b"\x89HDF\r\n\x1a\n", "HDF5"),
 )
 _READ_BY_KIND = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "NPY")
+# What is larger and holds no tile or chunk at all is taken for damaged.
+MOST_EMPTY_BYTES = 2**32
 # The file may well be whole.
 _NOT_OF_THE_FILE = (
     errno.EACCES,

@@ -3,6 +3,7 @@
 import dataclasses
 import glob
 import pathlib
+import unicodedata
 
 from pipelines.images import bio, npy, tiff, zarr_store
 from pipelines.images.kinds import (
@@ -39,8 +40,12 @@ class ImageEntry:
 
     @property
     def stem(self) -> str:
-        """The file's name without its suffix; .ome.tif and .ome.zarr are one."""
-        stem = self.path.stem
+        """The file's name without its suffix; .ome.tif and .ome.zarr are one.
+
+        In the form NFC: an accent is one letter or two signs, by the system that wrote
+        the name.
+        """
+        stem = unicodedata.normalize("NFC", self.path.stem)
         return stem[: -len(".ome")] if stem.lower().endswith(".ome") else stem
 
     @property

@@ -48,7 +48,10 @@ def open_mask(entry: ImageEntry, cache: ArrayCache | None = None) -> WindowedIma
             file.
     """
     image, alpha = _open(entry, cache, as_mask=True)
-    return masks.as_mask(image, alpha=alpha, key=file_key(entry.path, entry.page))
+    # Of one channel nothing is looked up; a Zarr store's key takes a walk through it.
+    several = image.channels - alpha > 1
+    key = file_key(entry.path, entry.page) if several else None
+    return masks.as_mask(image, alpha=alpha, key=key)
 
 
 def _open(

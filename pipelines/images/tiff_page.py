@@ -7,7 +7,7 @@ import numpy as np
 import tifffile
 
 from pipelines.images.bounded import SEGMENTS, BoundedCache
-from pipelines.images.damage import check_plausible
+from pipelines.images.damage import MOST_EMPTY_BYTES, check_plausible
 from pipelines.images.flat import FlatArray, read_window
 from pipelines.images.handles import SourceFile, read_exactly
 
@@ -16,8 +16,6 @@ from pipelines.images.handles import SourceFile, read_exactly
 # bytes, so less than 2600 times as many.
 _MOST_RATIO = {1: 1, 5: 2600, 6: 2048, 7: 2048, 8: 1032, 32946: 1032, 32773: 64}
 _ANY_RATIO = 2**17
-# Larger pages without any tile are taken for damage, as Zarr stores are.
-MOST_EMPTY_BYTES = 2**32
 # Pages of which the places of the segments are kept.
 _PAGES = BoundedCache(64 * 2**20)
 

@@ -65,7 +65,8 @@ class TiffPlace:
 def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffPlace]:
     """Lists the images of an open file, whose pages begin at `offsets`.
 
-    None for one of a set of files whose channels belong to the images of another.
+    The list is empty for one of a set of files whose channels belong to the images of
+    another.
 
     Raises:
         Exception: of many kinds, if the file is damaged.

@@ -27,7 +27,7 @@ def image_pages(series: Any, offsets: list[int]) -> list[list[int]] | None:
     # tifffile calculates where pages are that it has not looked for.
     if None in found:
         return None
-    return _rows(series, found)
+    return _rows(series, leading, found)
 
 
 def is_of_several_files(tiff: Any, series: Any) -> bool:
@@ -53,11 +53,12 @@ def own_images(series: Any, tiff: Any) -> list[tuple[int, list[Any]]]:
     Raises:
         ValueError: the images are not made of whole pages, or a channel is missing.
     """
-    if _num_leading(series) is None:
+    leading = _num_leading(series)
+    if leading is None:
         raise ValueError("its images are spread over several files")
     pages = [series[number] for number in range(len(series))]
     found = []
-    for number, row in enumerate(_rows(series, range(len(series)))):
+    for number, row in enumerate(_rows(series, leading, range(len(series)))):
         channels = [pages[place] for place in row]
         parents = [None if page is None else page.parent for page in channels]
         if parents[0] is not tiff:
@@ -70,9 +71,8 @@ def own_images(series: Any, tiff: Any) -> list[tuple[int, list[Any]]]:
     return found
 
 
-def _rows(series: Any, of_pages: Sequence[int | None]) -> list[list[int]]:
+def _rows(series: Any, leading: int, of_pages: Sequence[int | None]) -> list[list[int]]:
     """Sorts what is known of each page of a series into rows, one for each image."""
-    leading = _num_leading(series) or 0
     sizes = list(zip(series.axes, series.shape, strict=True))[:leading]
     channel_axes = [number for number, (axis, _) in enumerate(sizes) if axis in "SC"]
     stack_axes = [number for number in range(leading) if number not in channel_axes]

@@ -1,12 +1,10 @@
 """Arrays as image files. A file appears under its name only when it is whole."""
 
 import io
-import os
 import pathlib
 import tempfile
 import unicodedata
 from collections.abc import Callable, Collection
-from typing import BinaryIO
 
 import imagecodecs
 import numpy as np
@@ -23,12 +21,6 @@ def write_bytes_atomically(path: pathlib.Path | str, data: bytes) -> None:
     """
     with appearing(pathlib.Path(path)) as partial:
         partial.write_bytes(data)
-
-
-def flush_to_disk(file: BinaryIO) -> None:
-    """Waits until what was written to a file is on the disk."""
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def check_writable(folder: pathlib.Path) -> None:
@@ -119,7 +111,6 @@ def write_image(path: pathlib.Path | str, image: np.ndarray) -> None:
 
 def write_pages(path: pathlib.Path, pages: list[np.ndarray]) -> None:
     """Writes one image, or a stack as a TIFF; makes the folder if it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     if len(pages) == 1:
         write_image(path, pages[0])
     else:

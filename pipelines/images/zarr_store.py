@@ -11,11 +11,10 @@ import zarr
 
 from pipelines.images.bounded import SEGMENTS, BoundedCache
 from pipelines.images.cache import ArrayCache
-from pipelines.images.damage import reading
+from pipelines.images.damage import MOST_EMPTY_BYTES, reading
 from pipelines.images.decoded import decoded_image
 from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.npy import array_axes
-from pipelines.images.tiff_page import MOST_EMPTY_BYTES
 from pipelines.images.windowed import PixelSize, WindowedImage
 from pipelines.images.zarr_axes import described
 

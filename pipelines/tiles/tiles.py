@@ -18,7 +18,7 @@ import tensorflow as tf
 from keras_unet import geometry
 from pipelines import augment
 from pipelines.augment import draws
-from pipelines.config import StreamConfig, TilesConfig
+from pipelines.config import NO_AUGMENTATION, StreamConfig, TilesConfig
 from pipelines.dataset import Dataset, load_dataset
 from pipelines.images import ArrayCache
 from pipelines.images.cache import cache_of_gigabytes
@@ -26,18 +26,6 @@ from pipelines.tiles.pixel_weights import pixel_weights
 from pipelines.tiles.places import Places, default_rare_share
 from pipelines.tiles.tile_changes import TileChanges
 from pipelines.tiles.tile_windows import TileWindows
-
-NO_AUGMENTATION = StreamConfig(
-    flips=False,
-    quarter_turns=False,
-    elastic=0,
-    zoom=0,
-    brightness=0,
-    contrast=0,
-    noise=0,
-    rare_share=0,
-    separate_objects=False,
-)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -104,19 +104,28 @@ class Recorder:
         """Returns what is known of the best model; what `go_on` takes."""
         return {"threshold": self.record.threshold, "best": self.record.best}
 
-    def choose_object_threshold(self) -> None:
-        """Chooses the threshold of objects for the best model, and writes it down.
-
-        For masks of instances and two classes; for others it is that of masks.
+    def conclude(self, validator: Validator) -> None:
+        """Chooses the threshold of objects and writes the report, of the best model.
 
         Raises:
             ValueError: the disk is full or cannot be written to.
         """
+        # That last validated may be another.
+        self._model.set_weights(run_folder.load(str(self.path)).model.get_weights())
+        self._choose_object_threshold()
+        self._write_report(validator)
+
+    def _choose_object_threshold(self) -> None:
+        """Chooses the threshold of objects, and writes it down.
+
+        For masks of instances and two classes; for others it is that of masks.
+        """
         held_out, threshold = self._plan.validation_set, self.record.threshold
         if held_out.coding.kind != "instances" or threshold is None:
             return
-        self._load_best()
-        objects = ObjectThresholds(held_out, self.record.smallest_object)
+        objects = ObjectThresholds(
+            held_out, self.record.smallest_object, self._parts.cache
+        )
         validate(
             self._net,
             held_out,
@@ -124,9 +133,8 @@ class Recorder:
             on_image=objects.add,
             parts=self._parts,
         )
-        best = objects.best(threshold)
         self.record = dataclasses.replace(
-            self.record, object_threshold=None if best == threshold else best
+            self.record, object_threshold=objects.own(threshold)
         )
         with self._written():
             run_folder.publish(self.path, self._best_model(), self.record)
@@ -172,9 +180,8 @@ class Recorder:
             shutil.rmtree(self.path)
             logger.info("No model was saved; %s is removed.", self.path)
 
-    def write_report(self, validator: Validator) -> None:
+    def _write_report(self, validator: Validator) -> None:
         """Writes report.html, with the best and the worst of the held-out images."""
-        self._load_best()
         held_out, threshold = self._plan.validation_set, self.record.threshold
         # The best may have been validated before the run was interrupted.
         found = validator.best or self._validation(None, threshold)
@@ -205,10 +212,6 @@ class Recorder:
                 f"{self.path}: the best model, of step {step}, cannot be written "
                 f"({error.strerror or error}). Free some space and go on with --resume."
             ) from error
-
-    def _load_best(self) -> None:
-        """Takes the weights of the best model: that last validated may be another."""
-        self._model.set_weights(run_folder.load(str(self.path)).model.get_weights())
 
     def _validation(self, loss: Any, threshold: float | None) -> Validation:
         return validate(

@@ -217,8 +217,7 @@ def _finish(
             "saved; history.csv has what it was. Lower learning_rate, or set precision "
             "to float32, and fit into another run_dir."
         )
-    recorder.choose_object_threshold()
-    recorder.write_report(validator)
+    recorder.conclude(validator)
     run_start.finish(path)
     return _result(str(path), step, recorder.record, plan.choices)
 

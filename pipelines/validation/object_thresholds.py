@@ -4,6 +4,7 @@ import numpy as np
 
 from pipelines import scores
 from pipelines.dataset import Dataset
+from pipelines.images import ArrayCache
 from pipelines.validation.segmented import Segmented
 
 # Thresholds on P(foreground) that are tried: 0.3, 0.35, ..., 0.8.
@@ -12,7 +13,9 @@ TRIED = tuple(round(0.05 * step, 2) for step in range(6, 17))
 IOU = 0.5
 
 
-def true_objects(dataset: Dataset, one: Segmented, inside: int = 1) -> np.ndarray:
+def true_objects(
+    dataset: Dataset, one: Segmented, inside: int = 1, cache: ArrayCache | None = None
+) -> np.ndarray:
     """Returns the numbers of the true objects of an image, or of a part of it.
 
     Those of masks of instances are their ids, all others are the connected components
@@ -22,13 +25,14 @@ def true_objects(dataset: Dataset, one: Segmented, inside: int = 1) -> np.ndarra
         dataset: that the image is of.
         one: the image.
         inside: the class of objects, where they are components.
+        cache: of decoded masks; None decodes into memory, for each part anew.
 
     Returns:
         Integers (height, width), 0 for the background and for ignored pixels.
     """
     if dataset.coding.kind != "instances":
         return scores.objects(one.y_true == inside, one.scored)
-    with dataset.open_labels(one.index) as labels:
+    with dataset.open_labels(one.index, cache) as labels:
         ids = labels.window(one.top, one.left, *one.y_true.shape)[..., 0]
     return np.where(one.scored, ids, 0)
 
@@ -43,19 +47,27 @@ class ObjectThresholds:
     Args:
         dataset: that the images are of.
         smallest: pixels; predicted objects of fewer are none.
+        cache: of decoded masks; see `true_objects`.
     """
 
-    def __init__(self, dataset: Dataset, smallest: int) -> None:
-        self._dataset, self._smallest = dataset, smallest
+    def __init__(
+        self, dataset: Dataset, smallest: int, cache: ArrayCache | None = None
+    ) -> None:
+        self._dataset, self._smallest, self._cache = dataset, smallest, cache
         self._counts = {tried: scores.InstanceCounts((IOU,)) for tried in TRIED}
 
     def add(self, one: Segmented) -> None:
         """Adds an image, or a part of one."""
-        truth = true_objects(self._dataset, one)
+        truth = true_objects(self._dataset, one, cache=self._cache)
         for threshold, counts in self._counts.items():
             inside = one.probability[..., -1] > np.float32(threshold)
             found = scores.objects(inside, one.scored, smallest=self._smallest)
             counts.add(truth, found, one.scored)
+
+    def own(self, of_masks: float) -> float | None:
+        """Returns the best threshold; None where it is that of masks."""
+        best = self.best(of_masks)
+        return None if best == of_masks else best
 
     def best(self, near: float) -> float:
         """Returns the threshold of the highest average precision at an IoU of 0.5.

@@ -10,21 +10,11 @@ from hypothesis import strategies as st
 
 from pipelines.augment import coordinates
 from pipelines.augment.coordinates import halo, tile_places
-from pipelines.config import AugmentConfig
-
-NOTHING = AugmentConfig(
-    flips=False,
-    quarter_turns=False,
-    elastic=0,
-    zoom=0,
-    brightness=0,
-    contrast=0,
-    noise=0,
-)
+from pipelines.config import NO_AUGMENTATION, AugmentConfig
 
 
 def only(**changes):
-    return dataclasses.replace(NOTHING, **changes)
+    return dataclasses.replace(NO_AUGMENTATION, **changes)
 
 
 def seeds(count):
@@ -36,7 +26,7 @@ def grid(size):
 
 
 def test_with_every_change_off_a_tile_is_the_centre_of_its_window():
-    places = tile_places(seeds(1)[0], NOTHING, 5, 11)
+    places = tile_places(seeds(1)[0], NO_AUGMENTATION, 5, 11)
     np.testing.assert_array_equal(places, grid(5) + 3)
 
 
@@ -135,7 +125,7 @@ def test_affine_changes_stay_within_the_halo(rotation, zoom, shear, number, size
 @pytest.mark.parametrize(
     ("config", "size", "pixels"),
     [
-        (NOTHING, 256, 0),
+        (NO_AUGMENTATION, 256, 0),
         (only(elastic=10.0), 256, 30),
         (only(elastic=0.5), 256, 2),
         # Half the diagonal of 101 pixels from centre to centre: 50 * (sqrt(2) - 1).

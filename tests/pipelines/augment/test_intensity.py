@@ -7,17 +7,8 @@ import scipy.stats
 import tensorflow as tf
 
 from pipelines.augment import draws, intensity
-from pipelines.config import AugmentConfig
+from pipelines.config import NO_AUGMENTATION
 
-NOTHING = AugmentConfig(
-    flips=False,
-    quarter_turns=False,
-    elastic=0,
-    zoom=0,
-    brightness=0,
-    contrast=0,
-    noise=0,
-)
 CHANGES = [
     intensity.brightness,
     intensity.contrast,
@@ -134,7 +125,7 @@ def test_a_change_is_the_same_alone_and_inside_a_dataset(image, change):
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_each_setting_switches_its_change_on(image, change):
-    config = dataclasses.replace(NOTHING, **{change.__name__: 0.4})
+    config = dataclasses.replace(NO_AUGMENTATION, **{change.__name__: 0.4})
     position = ["blur", "gamma", "contrast", "brightness", "noise"].index(
         change.__name__
     )
@@ -146,4 +137,4 @@ def test_each_setting_switches_its_change_on(image, change):
 
 
 def test_intensity_is_left_alone_when_switched_off(image):
-    assert intensity.change_intensity(image, seeds(1)[0], NOTHING) is image
+    assert intensity.change_intensity(image, seeds(1)[0], NO_AUGMENTATION) is image

@@ -1,3 +1,4 @@
+import os
 import pathlib
 
 import numpy as np
@@ -66,7 +67,7 @@ def test_a_write_that_fails_leaves_the_file_that_was_there(tmp_path, monkeypatch
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(writing.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         writing.write_bytes_atomically(path, b"after")
     assert [file.name for file in tmp_path.iterdir()] == ["image.png"]

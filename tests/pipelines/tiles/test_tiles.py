@@ -12,7 +12,7 @@ import tifffile
 
 from keras_unet import geometry
 from keras_unet.border_weights import border_weights
-from pipelines.config import DataConfig, StreamConfig
+from pipelines.config import NO_AUGMENTATION, DataConfig, StreamConfig
 from pipelines.dataset import load_dataset
 from pipelines.tiles import tiles
 from pipelines.tiles.tiles import TileShape, tile_shape, tile_stream
@@ -89,7 +89,7 @@ def assert_same(found, expected):
 )
 @pytest.mark.parametrize(
     "config",
-    [tiles.NO_AUGMENTATION, StreamConfig(**ALL_MOVES)],
+    [NO_AUGMENTATION, StreamConfig(**ALL_MOVES)],
     ids=["cut", "warp"],
 )
 def test_image_and_mask_show_the_same_place_for_every_size(
