@@ -94,23 +94,37 @@ def test_the_mask_is_the_target_without_objects_or_wish(
     np.testing.assert_array_equal(target.whole()[..., 0], dataset.mask(0))
 
 
-@pytest.mark.parametrize("separate_objects", [True, False])
-def test_tiles_show_touching_objects_apart_if_wished(
-    dataset_of, tmp_path, cells, separate_objects
-):
+@pytest.fixture
+def tiles_of(dataset_of, tmp_path, cells):
+    """Returns the first masks of a stream of tiles of `cells`, and their data set."""
     dataset = dataset_of(cells, mask_kind="instances")
-    stream = tiles.training_tiles(
-        str(tmp_path / "images"),
-        str(tmp_path / "masks"),
-        mask_kind="instances",
-        tile_size=64,
-        batch_size=4,
-        depth=2,
-        elastic=0,
-        zoom=0,
-        separate_objects=separate_objects,
-    )
-    _, masks = next(iter(stream))
+
+    def first(separate_objects):
+        stream = tiles.training_tiles(
+            str(tmp_path / "images"),
+            str(tmp_path / "masks"),
+            mask_kind="instances",
+            tile_size=64,
+            batch_size=4,
+            depth=2,
+            elastic=0,
+            zoom=0,
+            separate_objects=separate_objects,
+        )
+        return np.asarray(next(iter(stream))[1])
+
+    return first, dataset
+
+
+@pytest.mark.parametrize("separate_objects", [True, False])
+def test_tiles_show_touching_objects_apart_if_wished(tiles_of, separate_objects):
+    first, dataset = tiles_of
     wanted = target_of(dataset, separate_objects).whole().mean()
     # Tiles are mirrored at the border, so their share is near that of the image.
-    assert abs(float(np.mean(masks)) - wanted) < 0.05
+    assert abs(float(np.mean(first(separate_objects))) - wanted) < 0.05
+
+
+def test_the_line_alone_tells_the_two_streams_apart(tiles_of):
+    first, _ = tiles_of
+    apart, joined = first(True), first(False)
+    assert (apart <= joined).all() and (apart < joined).any()
