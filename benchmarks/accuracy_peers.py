@@ -14,6 +14,7 @@ import argparse
 import pathlib
 import sys
 import tempfile
+import time
 
 import accuracy
 import numpy as np
@@ -52,21 +53,32 @@ def main() -> None:
     parser.add_argument("--peers", default=",".join(PEERS))
     given = parser.parse_args()
     for peer in given.peers.split(","):
-        python, script, path, name = PEERS[peer]
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = pathlib.Path(temporary)
-            accuracy.split(given.set, folder)
-            (folder / "out").mkdir()
-            words = ["--train", f"{folder}/train", "--test", f"{folder}/test"]
-            words += ["--out", f"{folder}/out", "--minutes", str(given.minutes)]
-            words += ["--seed", str(given.seed)]
-            figures = peer_process.figures(python, script, words, path)
-            found = score(given.set, folder) | {"steps": int(figures["steps"])}
+        name = PEERS[peer][-1]
+        with tempfile.TemporaryDirectory() as folder:
+            found, _ = train_and_score(
+                peer, given.set, pathlib.Path(folder), given.minutes, given.seed
+            )
         print(f"{given.set}, {name}, seed {given.seed}: {found}", flush=True)
         settings = vars(given) | {"name": name, "steps": None}
         records.append(
             "accuracy", settings | {"command": " ".join(sys.argv)}, scores=found
         )
+
+
+def train_and_score(
+    peer: str, name: str, folder: pathlib.Path, minutes: float, seed: int
+) -> tuple[dict[str, float], float]:
+    """Returns scores and steps on a set, and the seconds from start to trained net."""
+    python, script, path, _ = PEERS[peer]
+    accuracy.split(name, folder)
+    (folder / "out").mkdir()
+    words = ["--train", f"{folder}/train", "--test", f"{folder}/test"]
+    words += ["--out", f"{folder}/out", "--minutes", str(minutes)]
+    words += ["--seed", str(seed)]
+    begin = time.monotonic()
+    figures = peer_process.figures(python, script, words, path)
+    seconds = time.monotonic() - begin - figures["prediction_seconds"]
+    return score(name, folder) | {"steps": int(figures["steps"])}, seconds
 
 
 def smallest_of_training(folder: pathlib.Path, name: str) -> int:

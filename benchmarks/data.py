@@ -7,17 +7,13 @@ import numpy as np
 
 from pipelines.images.writing import write_image
 
-ROOT = pathlib.Path(__file__).parents[1]
-
 
 def images_and_masks(folder: pathlib.Path) -> str:
     """Writes 24 images of 512x512 and their masks as PNG; returns what they are.
 
-    The ISBI 2012 slices if KERAS_UNET_TEST_DATA names a folder that has them, or
-    ../shared/data does.
+    The ISBI 2012 slices if KERAS_UNET_TEST_DATA names a folder that has them.
     """
-    found = os.environ.get("KERAS_UNET_TEST_DATA", ROOT.parent / "shared" / "data")
-    source = pathlib.Path(found) / "isbi2012"
+    source = pathlib.Path(os.environ.get("KERAS_UNET_TEST_DATA", "data")) / "isbi2012"
     for name in ("images", "masks"):
         (folder / name).mkdir()
     if source.is_dir():

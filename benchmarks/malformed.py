@@ -1,8 +1,11 @@
 """Malformed requests: good ones, changed at random, over REST and gRPC."""
 
+import functools
 import gzip
 import json
 import random
+import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -39,6 +42,10 @@ _TAILS = (
 )
 _DEPTH = 100_000
 _LONG = 300_000
+# Deeper than tensors, than Python's stack, and about where its parser gives up.
+_DEPTHS = (6, 33, 900, 990, 1200)
+# More than a body may become when it is unpacked.
+_UNPACKED = 110 * 2**20
 
 
 def rest_requests(
@@ -57,6 +64,10 @@ def rest_requests(
             headers["Content-Encoding"] = "gzip"
             if generator.random() < 0.5:
                 body = gzip.compress(body)[: generator.choice([None, 30])]
+            elif generator.random() < 0.05:
+                body = _gzip_bomb()
+        elif generator.random() < 0.01:
+            body = generator.choice(_json_bombs())
         method, tail = "POST", ":predict"
         if generator.random() < 0.2:
             method, tail = generator.choice(_METHODS), generator.choice(_TAILS)
@@ -71,9 +82,47 @@ def grpc_requests(good: Sequence[Any], generator: random.Random) -> Iterator[byt
         if generator.random() < 0.7:
             _change_message(message, generator)
         data = message.SerializeToString()
-        for _ in range(generator.randrange(3)):
+        # Most of those are no message any more, and end before the service.
+        if generator.random() < 0.3:
             data = _mutated(data, generator)
         yield data
+
+
+def image_bombs() -> list[bytes]:
+    """Returns small files that promise huge images, or tell their size twice."""
+    signature, end = b"\x89PNG\r\n\x1a\n", _chunk(b"IEND", b"")
+    nothing = _chunk(b"IDAT", zlib.compress(b"\0"))
+    grey, large, rgba = (
+        _chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, bits, colour, 0, 0, 0))
+        for side, bits, colour in ((2**31, 8, 0), (23_000, 8, 0), (15_000, 16, 6))
+    )
+    other = _chunk(b"teSt", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    frame = struct.pack(">HBHHB", 11, 8, 65_000, 64_000, 1) + b"\1\x11\0"
+    return [
+        signature + grey + nothing + end,
+        signature + other + large + nothing + end,
+        signature + rgba + nothing + end,
+        b"\xff\xd8\xff\xc0" + frame + b"\xff\xd9",
+    ]
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + checksum
+
+
+@functools.cache
+def _json_bombs() -> list[bytes]:
+    nested = [b"[" * depth + b"1" + b"]" * depth for depth in _DEPTHS]
+    return [
+        *(b'{"instances": ' + lists + b"}" for lists in nested),
+        b'{"a": Inf, "' + b'\\"' * _DEPTH,
+    ]
+
+
+@functools.cache
+def _gzip_bomb() -> bytes:
+    return gzip.compress(b" " * _UNPACKED)
 
 
 def _mutated(data: bytes, generator: random.Random) -> bytes:

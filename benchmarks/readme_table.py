@@ -43,8 +43,9 @@ def accuracy() -> list[tuple[str, str, str]]:
             scores = ", ".join(
                 f"{said} {rows[-1]['scores'][key]:.3f}" for key, said in columns.items()
             )
-            settings = rows[-1]["settings"]["name"]
-            what = f"{title}, {MINUTES:g} minutes of training ({settings})"
+            what = (
+                f"{title}: {MINUTES:g} minutes of `fit`, scored by `evaluate --flips`"
+            )
             found.append((what, f"`benchmarks/accuracy.py --set {name}`", scores))
     return found
 
@@ -98,12 +99,14 @@ def inference() -> list[tuple[str, str, str]]:
         return []
     speeds = runs[-1]["megapixels_per_second"]
     speeds = {**speeds, "ours": speeds["predict_bfloat16"]}
+    by_default = {**speeds, "ours": speeds["predict_float32"]}
     said = [
-        f"{ratio(speeds, 'keras_float32')} times `model.predict` of Keras's layers",
+        f"{ratio(speeds, 'keras_float32')} times `model.predict` of Keras's layers in "
+        f"float32 (by default, in float32, {ratio(by_default, 'keras_float32')})",
         f"{ratio(speeds, 'torch_bfloat16')} PyTorch in bfloat16",
         f"{ratio(speeds, 'openvino_bfloat16')} OpenVINO in bfloat16",
     ]
-    what = "the net of `predict --precision bfloat16`, 32 base filters"
+    what = "speed of the net of `predict --precision bfloat16`, 32 base filters, over"
     return [(what, "`benchmarks/inference_speed.py`", "; ".join(said))]
 
 

@@ -14,6 +14,7 @@ import io
 import json
 import pathlib
 import random
+import sys
 import tempfile
 import time
 import urllib.parse
@@ -43,6 +44,8 @@ GRPC_CODES = {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION"}
 # filled up with copies. The deadline ends it.
 GRPC_CODES |= {"OUT_OF_RANGE", "DEADLINE_EXCEEDED"}
 DEADLINE_SECONDS = 5.0
+UNEXPECTED = "unexpected"
+GOOD_WRONG = "good request answered wrong"
 IMAGE = np.arange(42, dtype=np.uint8).reshape(6, 7)
 
 
@@ -67,6 +70,8 @@ def main() -> None:
     settings = vars(arguments) | {"server": launch.engine}
     records.append("serving_malformed", settings, **result)
     print(result)
+    wrong = [a for a in result["answers"] if UNEXPECTED in a or a == GOOD_WRONG]
+    sys.exit(f"{len(wrong)} kinds of answers are not the contract's" if wrong else 0)
 
 
 def attack(launch: Launch, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -78,13 +83,16 @@ def attack(launch: Launch, arguments: argparse.Namespace) -> dict[str, Any]:
     started = time.monotonic()
     counts: collections.Counter = collections.Counter()
     with ThreadPoolExecutor(2 * arguments.at_a_time) as executor:
-        for seed in range(arguments.at_a_time):
-            for attacker in (attack_rest, attack_grpc):
-                executor.submit(
-                    attacker, launch, share, seed, counts
-                ).add_done_callback(lambda future: future.result())
+        attacks = [
+            executor.submit(attacker, launch, share, seed, counts)
+            for seed in range(arguments.at_a_time)
+            for attacker in (attack_rest, attack_grpc)
+        ]
+    for one in attacks:
+        # An attacker that broke off is no success.
+        one.result()
     if server.predict("image_bytes", good)["mask_bytes"][0] != expected:
-        counts["good request answered wrong"] += 1
+        counts[GOOD_WRONG] += 1
     server.close()
     return {"answers": dict(counts), "seconds": time.monotonic() - started}
 
@@ -103,11 +111,11 @@ def attack_rest(
             content = answer.read()
             status: object = answer.status
             if status not in REST_STATUSES:
-                status = f"unexpected {status}: {body[:200]!r}"
+                status = f"{UNEXPECTED} {status}: {body[:200]!r}"
             elif status != 200 and content and not content.startswith(b"<html"):
                 json.loads(content)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            status = f"unexpected {error!r}: {body[:200]!r}"
+            status = f"{UNEXPECTED} {error!r}: {body[:200]!r}"
             connection.close()
         counts[f"REST {status}"] += 1
     connection.close()
@@ -127,7 +135,7 @@ def attack_grpc(
             except grpc.RpcError as error:
                 code = error.code().name
             if code not in (GRPC_CODES if is_message(request) else {"INTERNAL"}):
-                code = f"unexpected {code}: {request[:200]!r}"
+                code = f"{UNEXPECTED} {code}: {request[:200]!r}"
             counts[f"gRPC {code}"] += 1
 
 
@@ -162,10 +170,27 @@ DOCUMENTS: list[dict[str, Any]] = [
     {"instances": [ROWS]},
     {"signature_name": "pixels", "instances": [{"pixels": ROWS}]},
     {"signature_name": "about", "instances": [""]},
+    {
+        "signature_name": "region",
+        "instances": [
+            {"image": np.ones((26, 28, 1)).tolist(), "mean": [0.0], "std": [1.0]}
+        ],
+    },
+    *(
+        {
+            "signature_name": "image_bytes",
+            "instances": [FILE, {"b64": base64.b64encode(bomb).decode()}],
+        }
+        for bomb in malformed.image_bombs()
+    ),
 ]
 ARRAY = IMAGE[np.newaxis, ..., np.newaxis]
 MESSAGES = [
     message("image_bytes", image_bytes=string_array([png()])),
+    *(
+        message("image_bytes", image_bytes=string_array([bomb]))
+        for bomb in malformed.image_bombs()
+    ),
     message("", image=ARRAY.astype(np.float32)),
     message("pixels", pixels=ARRAY),
     message("pixels_uint16", pixels=ARRAY.astype(np.uint16)),

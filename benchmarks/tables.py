@@ -38,7 +38,13 @@ smaller differences say nothing. Defaults are those of the commit of the row.
 
 Rows of others are of `python benchmarks/accuracy_peers.py`: the same images, minutes
 and scores, the mean over 8 flips and turns, 16 filters in the first stage, the last
-weights, and 0.5 as the threshold.
+weights, and 0.5 as the threshold. The PyTorch loop changes tiles by flips, turns,
+elastic deformation, brightness and contrast: no zoom, no noise, no line between
+touching objects.
+
+The sets are not part of this repository. KERAS_UNET_TEST_DATA names a folder that has
+them as PNG of equal names: `isbi2012/image` and `label`, `u373/image` and `mask`,
+`dsb2018_fluo/image` and `mask` (object ids).
 """
 Lines = Callable[[list[dict[str, Any]]], list[str]]
 Sections = dict[str, tuple[str, Lines]]
@@ -65,6 +71,7 @@ PAGES: dict[str, tuple[str, Sections]] = {
                 "Training fed by the stream",
                 training_tables.training_input,
             ),
+            "end_to_end": ("From files to a trained net", training_tables.end_to_end),
             "start_up": ("Start-up", training_tables.start_up),
             "step_memory": (
                 "Memory of a training step",

@@ -55,6 +55,7 @@ def skip_crop(level: int, depth: int = 4) -> int:
 
 def least_input_size(depth: int = 4, variant: str = "paper") -> int:
     """Returns the smallest legal input size."""
+    check_variant(variant)
     if variant == "padded":
         return 2**depth
     # Sizes are legal when the bottleneck's input is a whole number; the least is
@@ -178,16 +179,17 @@ def plan_side(
         variant: "paper" or "padded".
 
     Raises:
-        ValueError: `largest_core` is less than 2**depth.
+        ValueError: `largest_core` is less than 2**depth, or there is no such variant.
     """
+    check_variant(variant)
     step = 2**depth
     if largest_core < step:
         raise ValueError(
             f"The core of a tile must be at least {step} pixels at depth {depth}, "
             f"got {largest_core}."
         )
-    num_tiles = _ceil_divide(size, largest_core // step * step)
-    core = _ceil_divide(_ceil_divide(size, num_tiles), step) * step
+    core = even_core(size, largest_core, step)
+    num_tiles = _ceil_divide(size, core)
     if variant == "paper":
         # The output of a legal input is 4 more than a multiple of 2**depth; the
         # first `core` of it are kept.
@@ -199,6 +201,21 @@ def plan_side(
     reach = context(depth) + (2 if depth > 1 else 0)
     margin = _ceil_divide(reach, step) * step
     return TileSide(core, num_tiles, margin, core + 2 * margin, crop=margin)
+
+
+def even_core(size: Any, largest: int, step: int) -> Any:
+    """Shares a side of an image out evenly.
+
+    Args:
+        size: pixels of the image along the side, at least 1 (or tensor).
+        largest: the most pixels of a part, at least `step`.
+        step: of which parts are multiples.
+
+    Returns:
+        Pixels of each part along the side, but for the last one, which may have fewer.
+    """
+    count = _ceil_divide(size, largest // step * step)
+    return _ceil_divide(_ceil_divide(size, count), step) * step
 
 
 def _ceil_divide(dividend: Any, divisor: Any) -> Any:

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 # Metrics that lie between 0 and 1 by their definition.
 _SHARES = re.compile(r"iou|dice|jaccard|accuracy|precision|recall|(^|_)(auc|f1)")
-# Of the running mean of the loss over its lowest value.
+# The loss has jumped when its running mean is so many times its lowest value.
 _JUMP = 10.0
 # Weight of the newest loss in that mean.
 _NEWEST = 0.1
@@ -45,6 +45,9 @@ class TrainingGuard(keras.callbacks.Callback):
     Raises:
         ValueError: only one of images and y_true is given.
     """
+
+    # What to do about a class that is never predicted.
+    missed_advice = "Weigh it more in the loss (sample_weight), or train longer."
 
     def __init__(
         self, images: Any = None, y_true: Any = None, threshold: float = 0.5
@@ -126,13 +129,13 @@ class TrainingGuard(keras.callbacks.Callback):
             self._say(
                 f"never {index}",
                 "%s is never predicted, though %.3g %% of the mask pixels are of it: "
-                "%s, or training is short. Weigh it more in the loss (class_weights), "
-                "show it more often (rare_share), or train longer.",
+                "%s, or training is short. %s",
                 name,
                 share,
                 "it is too rare for the loss"
                 if share < _RARE
                 else "the loss prefers other classes",
+                self.missed_advice,
             )
 
     def say_constant(self) -> None:

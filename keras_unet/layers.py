@@ -31,7 +31,8 @@ class InputSizeCheck(keras.layers.Layer):
 
     def __init__(self, depth: int, variant: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.depth = depth
+        geometry.check_variant(variant)
+        self.depth = geometry.check_depth(depth)
         self.variant = variant
 
     def call(self, image: tf.Tensor) -> tf.Tensor:

@@ -86,7 +86,7 @@ def _sample_values(
         if values.shape.rank != 3:
             raise ValueError(
                 f"{loss.name} gives no values per pixel, but {values.shape}, so it "
-                "can't be weighted by a map; leave the map or the loss out."
+                "cannot be weighted by a map; leave the map or the loss out."
             )
         values = values * pixel_weight
     return tf.reduce_mean(values, axis=list(range(1, values.shape.rank)))

@@ -127,7 +127,7 @@ class WeightedBinaryCrossentropy(MaskLoss):
 
 
 @REGISTERED
-class BinaryCrossentropyAndDice(SumOfLosses):
+class BinaryCrossentropyAndDice(MaskLoss):
     """Binary cross-entropy plus `dice_weight` times the soft Dice loss, for one class.
 
     Args:
@@ -140,6 +140,8 @@ class BinaryCrossentropyAndDice(SumOfLosses):
         ValueError: `dice_weight` is below 0.
     """
 
+    per_pixel = False
+
     def __init__(
         self,
         from_logits: bool = False,
@@ -148,15 +150,12 @@ class BinaryCrossentropyAndDice(SumOfLosses):
         reduction: str = "sum_over_batch_size",
     ) -> None:
         check_setting("dice_weight", dice_weight, least=0)
+        super().__init__(
+            name, reduction, from_logits=from_logits, dice_weight=dice_weight
+        )
         parts = [WeightedBinaryCrossentropy(from_logits), SoftDice(from_logits)]
-        super().__init__(parts, [1.0, dice_weight], name, reduction)
-        self.settings = {"from_logits": from_logits, "dice_weight": dice_weight}
+        self._sum = SumOfLosses(parts, [1.0, dice_weight])
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return MaskLoss.get_config(self)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "BinaryCrossentropyAndDice":
-        """Returns the loss that `get_config` described."""
-        return cls(**config)
+    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
+        """Returns float32 (batch,)."""
+        return self._sum.call(y_true, y_pred)

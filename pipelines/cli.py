@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import logging
+import os
 import signal
 import sys
 import threading
@@ -29,6 +30,12 @@ WITHOUT_TENSORFLOW = ("serve", "segment")
 QUIET_LOGGERS = ("tensorflow", "absl", "tifffile")
 
 
+# Set, it shows where in the code an error of the input was found.
+TRACEBACK_VARIABLE = "KERAS_UNET_TRACEBACK"
+
+_logger = logging.getLogger(__name__)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one verb; returns 0 if done, 2 if the input is wrong.
 
@@ -45,24 +52,29 @@ def main(arguments: list[str] | None = None) -> int:
             f"unrecognized arguments: {' '.join(unknown)}; keras-unet {parsed.verb} "
             "--help lists the settings.",
         )
+    level = logging.DEBUG if TRACEBACK_VARIABLE in os.environ else logging.INFO
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    _logger.setLevel(level)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     config_class, _ = VERBS[parsed.verb]
     before = _stop_when_asked_to_end()
     try:
+        # Wrong flags are told before TensorFlow's seconds.
+        settings = flags.to_config(parsed, config_class)
         if parsed.verb not in WITHOUT_TENSORFLOW:
             tensorflow_start.import_tensorflow_quietly()
             tensorflow_start.let_gpus_grow()
-        result = getattr(pipelines, parsed.verb)(flags.to_config(parsed, config_class))
+        result = getattr(pipelines, parsed.verb)(settings)
     except ValueError as error:
+        _logger.debug("Where it was found:", exc_info=True)
         _print(getattr(error, "report", None), config_class)
         return _refuse(parsed.verb, flags.name_flags(str(error), config_class))
     except OSError as error:
         # A path that the user named cannot be used, or else the machine is at fault.
         return _refuse(parsed.verb, str(error), status=2 if error.filename else 1)
     except _AskedToEnd:
-        return _refuse(parsed.verb, "stopped, as it was asked to end.", status=143)
+        return _refuse(parsed.verb, "stopped by SIGTERM.", status=143)
     except KeyboardInterrupt:
         return _refuse(parsed.verb, "stopped.", status=130)
     finally:

@@ -167,7 +167,7 @@ def _sample() -> np.ndarray:
     except ImportError as error:
         raise ValueError(
             f"The demo needs its extra ({error}): pip install "
-            '"keras-unet-pipelines[demo]"'
+            "'.[demo]' in a checkout of keras-unet."
         ) from error
     package = pathlib.Path(ndev_sampledata.__file__).parent
     return tifffile.imread(package / "samples" / SAMPLE)

@@ -80,10 +80,8 @@ def _options(field: dataclasses.Field, hint: Any) -> dict[str, Any]:
         return options | {"choices": get_args(hint)}
     if get_origin(hint) is tuple:
         return options | {"type": _comma_separated, "metavar": "A,B,..."}
-    metavar = {int: "N", float: "X", str: "TEXT"}[hint]
-    if field.name in ("images", "masks", "validation_images", "validation_masks"):
-        metavar = "PATTERN"
-    return options | {"type": hint, "metavar": metavar}
+    by_type = {int: "N", float: "X", str: "TEXT"}[hint]
+    return options | {"type": hint, "metavar": field.metadata["metavar"] or by_type}
 
 
 def _required(field: dataclasses.Field) -> bool:

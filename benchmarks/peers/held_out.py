@@ -64,10 +64,12 @@ def train(step, minutes):
 
 
 def write_probabilities(given, probability_of, steps):
-    """Writes the mean over flips and turns of each test image, and tells the steps.
+    """Writes the mean over flips and turns of each test image.
 
-    `probability_of` takes a scaled image (height, width), sizes on the grid of the net.
+    Tells the steps, and the seconds that this took after them. `probability_of` takes a
+    scaled image (height, width), sizes on the grid of the net.
     """
+    begin = time.monotonic()
     for path in sorted((pathlib.Path(given.test) / "images").iterdir()):
         image = scaled(read(path))
         height, width = image.shape
@@ -83,4 +85,5 @@ def write_probabilities(given, probability_of, steps):
                 total = total + np.rot90(found, -turns)
         mean = (total / 8)[:height, :width]
         np.save(pathlib.Path(given.out) / f"{path.stem}.npy", mean.astype(np.float32))
-    print(json.dumps({"steps": steps}))
+    seconds = time.monotonic() - begin
+    print(json.dumps({"steps": steps, "prediction_seconds": seconds}))

@@ -5,10 +5,11 @@ import pathlib
 from pipelines.checking import preview
 from pipelines.checking.data_report import DataReport, make_report
 from pipelines.config import CheckConfig
-from pipelines.dataset import Dataset, findings, set_findings, split
+from pipelines.dataset import Dataset, findings, part_findings, split
 from pipelines.dataset.findings import Finding
+from pipelines.dataset.set_findings import ONE_CLASS
 from pipelines.dataset.survey import Survey, survey
-from pipelines.images.writing import write_bytes_atomically
+from pipelines.images.writing import check_replaceable, write_bytes_atomically
 
 
 def check(config: CheckConfig) -> DataReport:
@@ -19,24 +20,39 @@ def check(config: CheckConfig) -> DataReport:
 
     Raises:
         ValueError: the set cannot be trained on; says why for the first file, and has
-            the whole `DataReport` as its attribute `report`.
+            the whole `DataReport` as its attribute `report`. Or a file of `config`
+            cannot be written; that is seen before anything is read.
     """
+    _check_outputs(config)
     found = survey(config, scaling=config.scaling)
     dataset = _dataset(found, config.scaling)
-    others = [] if dataset is None else _of_classes(dataset, config.masks)
-    held_out, about_held_out = _held_out(config, found, dataset)
+    of_whole = [] if dataset is None else part_findings.of_whole(dataset, config.masks)
+    held_out, of_parts = _held_out(config, found, dataset)
+    if findings.errors(of_whole):
+        # What is wrong with the whole is wrong with its parts.
+        of_parts = [one for one in of_parts if one.code != ONE_CLASS]
     report = make_report(
         found,
         None if dataset is None else dataset.class_counts(),
         held_out,
-        [*found.findings, *others, *about_held_out],
+        [*found.findings, *of_whole, *of_parts],
     )
     if config.json:
-        _write(config.json, f"{report.to_json()}\n".encode())
+        write_bytes_atomically(config.json, f"{report.to_json()}\n".encode())
     if config.preview and dataset is not None and not findings.errors(report.findings):
-        _write(config.preview, preview.preview(dataset, config))
+        write_bytes_atomically(config.preview, preview.preview(dataset, config))
     findings.refuse_errors(report.findings, "the table lists them", report)
     return report
+
+
+def _check_outputs(config: CheckConfig) -> None:
+    for name in (config.json, config.preview):
+        if name:
+            check_replaceable(pathlib.Path(name))
+    if config.preview and pathlib.Path(config.preview).suffix.lower() != ".png":
+        raise ValueError(
+            f"{config.preview}: the preview is a PNG; give it a name that ends in .png."
+        )
 
 
 def _dataset(found: Survey, scaling: str) -> Dataset | None:
@@ -46,42 +62,36 @@ def _dataset(found: Survey, scaling: str) -> Dataset | None:
     return Dataset(found.pairs, found.facts, found.coding, scaling)
 
 
-def _of_classes(dataset: Dataset, masks: str) -> list[Finding]:
-    return set_findings.of_classes(
-        dataset.pairs, dataset.class_counts(), dataset.class_names, masks
-    )
-
-
 def _held_out(
     config: CheckConfig, found: Survey, dataset: Dataset | None
 ) -> tuple[int, list[Finding]]:
     """Returns how many images are held out, and what is wrong with them."""
     if config.validation_images is not None:
-        held_out = survey(
-            config,
-            images=config.validation_images,
-            masks=config.validation_masks,
-            known=found.coding,
-            scaling=config.scaling,
-        )
-        leaks = set_findings.leaks(
-            (found.pairs, found.facts), (held_out.pairs, held_out.facts)
-        )
-        return held_out.pairs_found, [*held_out.findings, *leaks]
+        return _held_out_of_their_own(config, found, dataset)
     if dataset is None or len(found.pairs) < found.pairs_found:
         # Which images are held out depends on those that are missing.
         return 0, []
     try:
-        kept, other = split(dataset, config.validation_stems)
+        parts = split(dataset, config.validation_stems)
     except ValueError as problem:
         # fit would refuse; a set of one image may be there to be scored.
         tell = findings.error if config.validation_stems else findings.warning
         return 0, [tell("split", config.images, str(problem), "")]
-    leaks = set_findings.leaks((kept.pairs, kept.facts), (other.pairs, other.facts))
-    return len(other.pairs), leaks
+    return len(parts[1].pairs), part_findings.of_parts(*parts)
 
 
-def _write(name: str, data: bytes) -> None:
-    path = pathlib.Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes_atomically(path, data)
+def _held_out_of_their_own(
+    config: CheckConfig, found: Survey, dataset: Dataset | None
+) -> tuple[int, list[Finding]]:
+    held_out = survey(
+        config,
+        images=config.validation_images,
+        masks=config.validation_masks,
+        known=found.coding,
+        scaling=config.scaling,
+    )
+    part = _dataset(held_out, config.scaling)
+    others = []
+    if dataset is not None and part is not None:
+        others = part_findings.of_parts(dataset, part)
+    return held_out.pairs_found, [*held_out.findings, *others]

@@ -5,6 +5,7 @@ gRPC (`grpc_server`), one or several (`pool`). TensorFlow is loaded only for gRP
 for images that are cut into regions.
 """
 
-from pipelines.client.segmenting import segment, segment_image
+from pipelines.client.one_image import segment_array, segment_image
+from pipelines.client.segmenting import segment
 
-__all__ = ["segment", "segment_image"]
+__all__ = ["segment", "segment_array", "segment_image"]

@@ -29,14 +29,14 @@ class About:
         after: pixels below and on the right.
     """
 
-    pixel_limit: int | None = None
-    channels: int = 1
-    num_classes: int = 2
-    threshold: float | None = None
-    scaling: str = "per_image"
-    step: int = 16
-    before: int = 96
-    after: int = 96
+    pixel_limit: int | None
+    channels: int
+    num_classes: int
+    threshold: float | None
+    scaling: str
+    step: int
+    before: int
+    after: int
 
 
 def ask_about(pool: ServerPool) -> About | None:

@@ -34,6 +34,12 @@ class Address:
         """Whether requests travel over TLS: https:// or grpcs://."""
         return self.text.startswith(("https://", "grpcs://"))
 
+    def of_version(self, version: int) -> "Address":
+        """Returns the address of one version of the model."""
+        plain = re.sub(r"/(versions|labels)/[^/]+$", "", self.text)
+        text = f"{plain}/versions/{version}"
+        return dataclasses.replace(self, text=text, version=version, label=None)
+
 
 def parse_addresses(text: str) -> list[Address]:
     """Returns the addresses in a text A,B,...

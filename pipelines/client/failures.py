@@ -10,6 +10,7 @@ class Kind(enum.Enum):
     BUSY = "the server took it back: try later"
     BROKEN = "the connection ended before the answer"
     LATE = "no answer came in time"
+    UNABLE = "this server cannot answer it, another one may"
     REFUSED = "the server refuses it, and would again"
 
 

@@ -23,6 +23,10 @@ _KINDS = {
     "RESOURCE_EXHAUSTED": Kind.BUSY,
     "DEADLINE_EXCEEDED": Kind.LATE,
     "CANCELLED": Kind.BROKEN,
+    # It has lost its model, or is ill.
+    "NOT_FOUND": Kind.UNABLE,
+    "INTERNAL": Kind.UNABLE,
+    "UNKNOWN": Kind.UNABLE,
 }
 _FAULTS = {
     "NOT_FOUND": Fault.MISSING,
@@ -48,8 +52,8 @@ class GrpcServer:
             if importlib.util.find_spec(package) is None:
                 raise ValueError(
                     f"{address.text} needs the package {package}; install it with "
-                    'pip install "keras-unet-pipelines[serve]", or take the address '
-                    "of the REST API."
+                    'pip install ".[serve]" in a checkout of keras-unet, or take the '
+                    "address of the REST API."
                 )
         # Its messages are among TensorFlow's.
         tensorflow_start.import_tensorflow_quietly("tensorflow")
@@ -106,6 +110,7 @@ class GrpcServer:
         """Runs a signature."""
         from tensorflow_serving.apis import predict_pb2
 
+        from pipelines.dev_server.errors import ServingError
         from pipelines.dev_server.tensor_messages import from_message, to_message
 
         request = predict_pb2.PredictRequest()
@@ -113,10 +118,21 @@ class GrpcServer:
         for name, array in inputs.items():
             request.inputs[name].CopyFrom(to_message(array, as_content=True))
         answer = self._call(self._predictions.Predict, request)
-        return {
-            name: from_message(name, message)
-            for name, message in answer.outputs.items()
-        }
+        try:
+            return {
+                name: from_message(name, message)
+                for name, message in answer.outputs.items()
+            }
+        except ServingError as error:
+            raise ServerFailure(
+                f"{self.address.text}: its answer is no tensor ({error}). Correct the "
+                "address.",
+                Kind.REFUSED,
+            ) from error
+
+    def pinned(self, version: int) -> "GrpcServer":
+        """Returns the client of one version."""
+        return GrpcServer(self.address.of_version(version), self._timeout)
 
     def close(self) -> None:
         """Ends the connections."""

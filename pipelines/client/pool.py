@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.failures import WORTH_A_RETRY, Kind, ServerFailure
 from pipelines.client.retrying import with_retries
 from pipelines.client.server import Server, check_available
 
@@ -50,8 +50,41 @@ class ServerPool:
     def check(self) -> None:
         """Raises ServerFailure unless a server has an available version.
 
-        Those that have none are asked last from then on.
+        Those that have none are left alone for a while.
         """
+        with_retries(self._check, self._retries)
+
+    def pinned(self) -> "ServerPool":
+        """Returns the same servers, which answer with one version from now on.
+
+        That which answers now: what is put together of many answers must not change
+        its net in the middle.
+
+        Raises:
+            ServerFailure: none answers, or not all with one version.
+        """
+        answering: dict[int, str] = {}
+        failures = []
+        for server in self.servers:
+            try:
+                answering[server.answering_version()] = server.address.text
+            except ServerFailure as failure:
+                failures.append(failure)
+        if not answering:
+            raise failures[0]
+        if len(answering) > 1:
+            said = ", ".join(f"{n} at {text}" for n, text in sorted(answering.items()))
+            raise ServerFailure(
+                f"The servers answer with different versions ({said}), of which no "
+                "mask can be put together. Wait until all serve the same one, or name "
+                "a version in each address (/versions/N).",
+                Kind.REFUSED,
+            )
+        (version,) = answering
+        servers = [server.pinned(version) for server in self.servers]
+        return ServerPool(servers, self._retries, self._clock)
+
+    def _check(self) -> None:
         failures = []
         for index, server in enumerate(self.servers):
             try:
@@ -60,7 +93,8 @@ class ServerPool:
                 failures.append(failure)
                 self._rest(index)
         if len(failures) == len(self.servers):
-            raise failures[0]
+            may_pass = (one for one in failures if one.kind in WORTH_A_RETRY)
+            raise next(may_pass, failures[0])
 
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray]

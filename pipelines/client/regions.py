@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 
 import numpy as np
 
+from keras_unet import geometry
 from pipelines.client.about import About
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.in_order import in_order
@@ -66,19 +67,14 @@ def plan_regions(
             f"region of {about.step} x {about.step} with its margins has. Export the "
             "model with a higher limit."
         )
-    rows = _side(height, largest_side, about.step)
-    columns = _side(width, largest_side, about.step)
+    rows, columns = (
+        geometry.even_core(size, largest_side, about.step) for size in (height, width)
+    )
     return [
         Region(top, left, min(rows, height - top), min(columns, width - left))
         for top in range(0, height, rows)
         for left in range(0, width, columns)
     ]
-
-
-def _side(size: int, largest: int, step: int) -> int:
-    """Shares a side out evenly, in multiples of `step`."""
-    count = -(-size // (largest // step * step))
-    return -(-size // (count * step)) * step
 
 
 def mask_windows(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import requests
 import requests.auth
+import urllib3
 
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
@@ -17,10 +18,15 @@ from pipelines.client.server import Fault, VersionState, way_out
 from pipelines.client.token import authorization
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# A machine that is away does not even refuse.
+_CONNECT_SECONDS = 10.0
 # 429 and 503 say that the request was not taken up; 502 and 504 are of a front whose
-# server is away or silent. Any other would come again.
+# server is away or silent; 404 and 500 of a server that has lost its model or is ill.
+# Any other would come again.
 _KINDS = {
+    404: Kind.UNABLE,
     429: Kind.BUSY,
+    500: Kind.UNABLE,
     502: Kind.UNREACHABLE,
     503: Kind.BUSY,
     504: Kind.LATE,
@@ -98,6 +104,10 @@ class RestServer:
             }
         return {"": _array(predictions)}
 
+    def pinned(self, version: int) -> "RestServer":
+        """Returns the client of one version."""
+        return RestServer(self.address.of_version(version), self._timeout)
+
     def close(self) -> None:
         """Ends this thread's connection; the others end with their threads."""
         self._session().close()
@@ -118,23 +128,25 @@ class RestServer:
         return self._threads.session
 
     def _ask(self, method: str, url: str, **request: Any) -> dict[str, Any]:
+        seconds = min(_CONNECT_SECONDS, self._timeout), self._timeout
         try:
             answer = self._session().request(
-                method, url, timeout=self._timeout, proxies=self._proxies, **request
+                method, url, timeout=seconds, proxies=self._proxies, **request
             )
-        except requests.Timeout as error:
-            raise ServerFailure(
-                f"{url} did not answer within {self._timeout:g} seconds. Raise "
-                "--timeout, or send smaller images.",
-                Kind.LATE,
-            ) from error
         except requests.RequestException as error:
-            raise ServerFailure(
-                f"{url}: the server cannot be reached or broke off ({_reason(error)}). "
-                "Start it with `keras-unet serve` and wait until it is ready, or "
-                "correct the address.",
-                _kind(error),
-            ) from error
+            kind = _kind(error)
+            if kind is Kind.LATE:
+                message = (
+                    f"{url} did not answer within {self._timeout:g} seconds. Raise "
+                    "--timeout, or send smaller images."
+                )
+            else:
+                message = (
+                    f"{url}: the server cannot be reached or broke off "
+                    f"({_reason(error)}). Start it with `keras-unet serve` and wait "
+                    "until it is ready, or correct the address."
+                )
+            raise ServerFailure(message, kind) from error
         return _document(url, answer)
 
 
@@ -200,13 +212,19 @@ def _bytes(value: Any) -> bytes:
 
 
 def _kind(error: requests.RequestException) -> Kind:
-    """Tells a connection that was never made from one that broke."""
+    """Tells a connection that was never made from one that broke or fell silent."""
+    if isinstance(error, requests.ConnectTimeout):
+        return Kind.UNREACHABLE
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ConnectionRefusedError):
             return Kind.UNREACHABLE
+        # In the midst of an answer requests calls it a ConnectionError.
+        if isinstance(cause, requests.Timeout | urllib3.exceptions.ReadTimeoutError):
+            return Kind.LATE
         cause = cause.__context__
-    return Kind.BROKEN if isinstance(error, requests.ConnectionError) else Kind.REFUSED
+    broken = requests.ConnectionError, requests.exceptions.ChunkedEncodingError
+    return Kind.BROKEN if isinstance(error, broken) else Kind.REFUSED
 
 
 def _reason(error: requests.RequestException) -> str:

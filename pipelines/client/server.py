@@ -57,6 +57,9 @@ class Server(Protocol):
             ServerFailure: there was no answer, or the server refused.
         """
 
+    def pinned(self, version: int) -> "Server":
+        """Returns the client of one version, whatever the address says."""
+
     def close(self) -> None:
         """Ends the connections."""
 

@@ -3,7 +3,7 @@
 import dataclasses
 
 from pipelines.config.data import DataConfig, HoldOutConfig
-from pipelines.config.fields import setting
+from pipelines.config.fields import FILE, setting
 from pipelines.config.setting_checks import check_named_if_given, check_range
 from pipelines.config.stream import StreamConfig
 
@@ -12,12 +12,12 @@ from pipelines.config.stream import StreamConfig
 class CheckConfig(StreamConfig, HoldOutConfig, DataConfig):
     """Settings of `check`: those of `fit` on data, so that it sees the same."""
 
-    json: str | None = setting(None, "file to write the findings to")
+    json: str | None = setting(None, "file to write the findings to", FILE)
     preview: str | None = setting(
         None, "PNG file to draw augmented tiles, mask outlines and weight maps to"
     )
     tile_size: int = setting(256, "pixels of a preview tile's side")
-    seed: int = setting(0, "of the preview's tiles and augmentation")
+    seed: int = setting(0, "seed of the preview's tiles and augmentation")
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""

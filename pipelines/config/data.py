@@ -1,9 +1,9 @@
 """The settings of images and masks: which they are, and what mask values mean."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Literal
 
-from pipelines.config.fields import IMAGES, MASKS, setting
+from pipelines.config.fields import IMAGES, MASKS, PATTERN, setting
 from pipelines.config.setting_checks import (
     check_choice,
     check_named,
@@ -19,8 +19,8 @@ MaskKind = Literal["auto", "binary", "classes", "instances"]
 class DataConfig:
     """Images, their masks, and what the values of the masks mean."""
 
-    images: str = setting(..., IMAGES)
-    masks: str = setting(..., MASKS)
+    images: str = setting(..., IMAGES, PATTERN)
+    masks: str = setting(..., MASKS, PATTERN)
     mask_kind: MaskKind = setting(
         "auto", "what mask values mean; auto takes what is clear and asks for the rest"
     )
@@ -30,10 +30,14 @@ class DataConfig:
     ignore_value: int | None = setting(
         None, "mask value of pixels that are neither trained on nor scored"
     )
-    image_prefix: str = setting("", "of image names, not part of the common stem")
-    image_suffix: str = setting("", "of image stems, not part of the common stem")
-    mask_prefix: str = setting("", "of mask names, not part of the common stem")
-    mask_suffix: str = setting("", "of mask stems, not part of the common stem")
+    image_prefix: str = setting(
+        "", "prefix of image file names that is not part of the stem"
+    )
+    image_suffix: str = setting(
+        "", "suffix of image stems that is not part of the stem"
+    )
+    mask_prefix: str = setting("", "prefix of mask file names, likewise")
+    mask_suffix: str = setting("", "suffix of mask stems, likewise")
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range or settings that clash."""
@@ -59,9 +63,9 @@ class HoldOutConfig:
     """Which images are held out for validation."""
 
     validation_images: str | None = setting(
-        None, f"held-out {IMAGES}; by default every fifth image"
+        None, f"held-out {IMAGES}; by default every fifth image", PATTERN
     )
-    validation_masks: str | None = setting(None, "held-out masks")
+    validation_masks: str | None = setting(None, "held-out masks", PATTERN)
     validation_stems: tuple[str, ...] = setting(
         (), "comma-separated stems of images to hold out (pages of a stack: numbers)"
     )
@@ -79,9 +83,3 @@ class HoldOutConfig:
                 "Give validation_images or validation_stems, not both: both say "
                 "what is held out."
             )
-
-
-def data_settings(config: Any) -> DataConfig:
-    """Returns the part of a verb's settings that says which images and masks."""
-    names = [field.name for field in dataclasses.fields(DataConfig)]
-    return DataConfig(**{name: getattr(config, name) for name in names})

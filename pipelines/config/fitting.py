@@ -4,7 +4,7 @@ import dataclasses
 from typing import Literal
 
 from pipelines.config.data import DataConfig, HoldOutConfig
-from pipelines.config.fields import setting
+from pipelines.config.fields import FOLDER, setting
 from pipelines.config.network import NetworkConfig
 from pipelines.config.setting_checks import (
     check_choice,
@@ -23,7 +23,9 @@ DEFAULT_MINUTES = 10.0
 class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     """Settings of `fit`."""
 
-    run_dir: str = setting(..., "folder to write the run to; must not exist yet")
+    run_dir: str = setting(
+        ..., "folder to write the run to; must not exist yet", FOLDER
+    )
     plan_only: bool = setting(
         False, "say what fit would do, from the data and the settings, and stop"
     )
@@ -76,7 +78,7 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
         False, "computes features again instead of keeping them: less memory, slower"
     )
     devices: int = setting(1, "GPUs that share the tiles of each step")
-    seed: int = setting(0, "of weights, tiles and augmentation")
+    seed: int = setting(0, "seed of weights, tiles and augmentation")
     deterministic: bool = setting(
         False, "the same weights at every run on one machine; slower"
     )

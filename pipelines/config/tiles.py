@@ -21,7 +21,7 @@ class TilesConfig(StreamConfig, DataConfig):
     batch_size: int = setting(8, "tiles of a batch")
     variant: Variant = setting("padded", "the net; paper: mask tiles are smaller")
     depth: int = setting(4, "number of poolings of the net, 1 to 6")
-    seed: int = setting(0, "of places and changes")
+    seed: int = setting(0, "seed of places and changes")
     cache_gigabytes: float = setting(
         10.0, "most that decoded images and weight maps take on disk; 0: in memory"
     )

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pipelines.config.byte_sizes import parse_bytes
 from pipelines.config.data import DataConfig
-from pipelines.config.fields import IMAGES, RUN, setting
+from pipelines.config.fields import FILE, FOLDER, IMAGES, PATTERN, RUN, setting
 from pipelines.config.network import NetworkConfig
 from pipelines.config.setting_checks import (
     check_choice,
@@ -27,9 +27,11 @@ Scores = Literal["all", "quick"]
 class EvaluateConfig(DataConfig):
     """Settings of `evaluate`."""
 
-    model: str = setting(..., RUN)
-    json: str | None = setting(None, "file to write the scores to")
-    report: str | None = setting(None, "HTML file to write scores and pictures to")
+    model: str = setting(..., RUN, FOLDER)
+    json: str | None = setting(None, "file to write the scores to", FILE)
+    report: str | None = setting(
+        None, "HTML file to write scores and pictures to", FILE
+    )
     threshold: str | float | None = setting(
         None,
         "on P(foreground): a number, or auto, which chooses on the run's validation "
@@ -66,9 +68,11 @@ class EvaluateConfig(DataConfig):
 class PredictConfig:
     """Settings of `predict`."""
 
-    model: str = setting(..., RUN)
-    images: str = setting(..., IMAGES)
-    out: str = setting(..., "folder to write to, or the file for a single image")
+    model: str = setting(..., RUN, FOLDER)
+    images: str = setting(..., IMAGES, PATTERN)
+    out: str = setting(
+        ..., "folder to write to, or the file for a single image", "PATH"
+    )
     output: Output = setting("mask", "instances are numbered objects")
     smallest_object: int | None = setting(
         None, "pixels; smaller ones are no instances; by default as in the run"
@@ -114,9 +118,13 @@ class PredictConfig:
 class ExportConfig:
     """Settings of `export`."""
 
-    model: str = setting(..., RUN)
-    to: str = setting(..., "folder saved_models/NAME; the next version is added to it")
-    keep: int | None = setting(None, "newest versions that stay; by default all")
+    model: str = setting(..., RUN, FOLDER)
+    to: str = setting(
+        ..., "folder saved_models/NAME; the next version is added to it", FOLDER
+    )
+    keep: int | None = setting(
+        None, "number of the newest versions to keep; by default all"
+    )
     pixel_limit: float = setting(256, "largest image that is served, megapixels")
 
     def __post_init__(self) -> None:
@@ -136,7 +144,9 @@ class ServeConfig:
         "folder saved_models/NAME, or a model configuration file of TensorFlow Serving",
         positional=True,
     )
-    engine: Engine = setting("auto", "auto is TensorFlow Serving where it is to be had")
+    engine: Engine = setting(
+        "auto", "auto takes TensorFlow Serving where it is installed"
+    )
     host: str = setting(
         "127.0.0.1",
         "address to listen on; TensorFlow Serving without Docker takes every one",
@@ -161,8 +171,10 @@ class SegmentConfig:
         "http://HOST:8501/v1/models/NAME or grpc://HOST:8500/NAME of a running server, "
         "or several of one model: A,B",
     )
-    images: str | None = setting(None, IMAGES)
-    out: str | None = setting(None, "folder to write masks to, or the file for one")
+    images: str | None = setting(None, IMAGES, PATTERN)
+    out: str | None = setting(
+        None, "folder to write masks to, or the file for one", "PATH"
+    )
     check: str | None = setting(
         None, "folder saved_models/NAME: instead, compare its golden answers"
     )
@@ -190,10 +202,12 @@ class DescribeConfig(NetworkConfig):
     base_filters: int = setting(64, "channels of the first stage")
     depth: int = setting(4, "number of poolings, 1 to 6")
     num_classes: int | None = setting(None, "channels out; by default 1 (paper: 2)")
-    height: int | None = setting(None, "of the input; by default 572, or 512 padded")
-    width: int | None = setting(None, "of the input; by default its height")
-    channels: int = setting(1, "of the input")
-    figure: str | None = setting(None, "file to draw the U to (.svg or .png)")
+    height: int | None = setting(
+        None, "height of the input; by default 572, or 512 padded"
+    )
+    width: int | None = setting(None, "width of the input; by default its height")
+    channels: int = setting(1, "channels of the input")
+    figure: str | None = setting(None, "file to draw the U to (.svg or .png)", FILE)
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
@@ -209,7 +223,9 @@ class DescribeConfig(NetworkConfig):
 class DemoConfig:
     """Settings of `demo`."""
 
-    out: str = setting("demo", "folder to write to; an earlier demo in it is replaced")
+    out: str = setting(
+        "demo", "folder to write to; an earlier demo in it is replaced", FOLDER
+    )
     steps: int = setting(420, "training steps")
 
     def __post_init__(self) -> None:

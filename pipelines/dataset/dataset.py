@@ -5,13 +5,15 @@ import dataclasses
 import hashlib
 import logging
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pipelines.config import DataConfig
-from pipelines.dataset import findings, set_findings, survey
+from pipelines.dataset import findings, survey
 from pipelines.dataset.class_id_image import ClassIds
+from pipelines.dataset.findings import Finding
 from pipelines.dataset.inspection import ImageFacts
 from pipelines.dataset.mask_values import MaskCoding, class_names
 from pipelines.dataset.pairing import Pair
@@ -134,7 +136,8 @@ def load_dataset(
         config: patterns of images and masks, and what mask values mean.
         images: pattern of other images to read in the same way.
         masks: pattern of their masks.
-        known: how the masks of the same run were read.
+        known: how the masks of the same run were read; decides what `config` leaves
+            open.
         scaling: of the pixels, "per_image" or "dtype"; by default `config.scaling`, or
             per_image where the settings have none.
         cache: of decoded images.
@@ -148,22 +151,18 @@ def load_dataset(
     found = survey.survey(
         config, images=images, masks=masks, known=known, scaling=how, cache=cache
     )
-    findings.refuse_errors(found.findings, "keras-unet check lists them")
+    heed(found.findings)
     if found.coding is None:
         raise ValueError(f"{masks or config.masks}: no mask could be read.")
     dataset = Dataset(found.pairs, found.facts, found.coding, how)
-    for line in findings.table(found.findings, LOGGED_WARNINGS):
-        logger.warning("%s", line)
     if config.mask_kind == "auto" and known is None:
         logger.info("Masks are %s.", dataset.coding.in_words)
     return dataset
 
 
-def warn_of_leaks(training: Dataset, held_out: Dataset) -> None:
-    """Logs which validation images have the pixels of a training image."""
-    found = set_findings.leaks(
-        (training.pairs, training.facts), (held_out.pairs, held_out.facts)
-    )
+def heed(found: Sequence[Finding]) -> None:
+    """Raises ValueError for the first error among findings; else logs the warnings."""
+    findings.refuse_errors(found, "keras-unet check lists them")
     for line in findings.table(found, LOGGED_WARNINGS):
         logger.warning("%s", line)
 

@@ -102,6 +102,7 @@ def inspect(
         found.append(pair_findings.turned(pair.image.name, shown))
     if mask.size is not None and mask.size != seen.size:
         found.append(pair_findings.other_size(pair, seen.size, mask.size))
+    found += pair_findings.other_place(pair, seen.place, mask.place)
     if findings.errors(found):
         return Inspection(None, tuple(found))
     image_digest = seen.digest.hexdigest()
@@ -132,6 +133,7 @@ class _ImageSeen:
 
     def __init__(self, image: WindowedImage, how: str) -> None:
         self.size = image.height, image.width
+        self.place = pair_findings.Place(image.pixel_size, image.georeference)
         self.digest = _new_digest(image)
         self.findings: list[Finding] = []
         moments = Moments(image.channels, image.dtype)
@@ -162,6 +164,7 @@ class _MaskSeen:
 
     def __init__(self, pair: Pair, in_colour: bool, cache: ArrayCache | None) -> None:
         self.size: tuple[int, int] | None = None
+        self.place = pair_findings.Place()
         self.counts: dict[int, int] = {}
         self.runs, self.in_colour = 0, False
         self.findings: list[Finding] = []
@@ -181,6 +184,7 @@ class _MaskSeen:
 
     def _read(self, mask: WindowedImage, in_colour: bool) -> None:
         self.size = mask.height, mask.width
+        self.place = pair_findings.Place(mask.pixel_size, mask.georeference)
         self.digest = _new_digest(mask)
         as_colours = in_colour or mask.channels == 3
         counts = ValueCounts()

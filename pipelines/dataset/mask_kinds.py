@@ -151,6 +151,8 @@ def _classes(
                     f"{top} marks pixels to leave out, say ignore_value {top}.",
                 )
             )
+    if not found:
+        found += mask_refusals.smoothed_classes(masks)
     highest = max([1, *(max(mask.counts) for mask in masks)])
     return (None if found else MaskCoding("classes", None, highest + 1)), found
 
@@ -163,6 +165,8 @@ def _instances(
     for mask in masks:
         if mask.looks_smoothed or mask.looks_like_image:
             found.append(mask_refusals.no_instances(mask))
+    if len({value for mask in masks for value in mask.counts if value}) == 1:
+        found.append(mask_refusals.one_id(masks))
     return coding, found
 
 

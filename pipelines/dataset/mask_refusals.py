@@ -1,13 +1,18 @@
 """The sentences for masks whose values cannot be taken as they are."""
 
+import collections
 from collections.abc import Sequence
 
 from pipelines.dataset import findings
 from pipelines.dataset.findings import Finding
-from pipelines.dataset.mask_values import MaskValues, colour_name
+from pipelines.dataset.mask_values import FEW_VALUES, MaskValues, colour_name
 
 # Colours that a message lists: more are no table of classes.
 LISTED_COLOURS = 24
+# Of a set with more values than a few: so rare, and so large a part of all values, are
+# none that anyone has drawn.
+RARE_SHARE = 0.001
+MOSTLY = 0.75
 ID_FLAGS = "mask_kind classes or mask_kind instances"
 
 
@@ -106,6 +111,38 @@ def no_instances(mask: MaskValues) -> Finding:
         f"has {len(mask.counts)} values, {look}.",
         "Look at it, and threshold it if it is.",
     )
+
+
+def one_id(masks: Sequence[MaskValues]) -> Finding:
+    """Returns the warning for object ids that are the same in the whole set."""
+    mask = next(mask for mask in masks if any(mask.counts))
+    return findings.warning(
+        "one-id",
+        mask.file,
+        f"all objects of the set have the one id {max(mask.counts)}, so those of an "
+        "image count as one object.",
+        "If an image shows several, give each its own id, or say mask_kind binary.",
+    )
+
+
+def smoothed_classes(masks: Sequence[MaskValues]) -> list[Finding]:
+    """Returns the finding for many class ids of which nearly all are very rare."""
+    pixels = collections.Counter[int]()
+    for mask in masks:
+        pixels.update(mask.counts)
+    rare = [value for value, n in pixels.items() if n < RARE_SHARE * pixels.total()]
+    if len(pixels) <= FEW_VALUES or len(rare) <= MOSTLY * len(pixels):
+        return []
+    mask = next(mask for mask in masks if not mask.counts.keys().isdisjoint(rare))
+    problem = findings.error(
+        "grey-levels",
+        mask.file,
+        f"the masks have {len(pixels)} class ids, of which {len(rare)} have less than "
+        f"{RARE_SHARE:.1%} of the pixels each: rather grey levels from smoothing, "
+        "resizing or JPEG than classes.",
+        "Give each pixel the id of one class (resize masks to the nearest pixel).",
+    )
+    return [problem]
 
 
 def other_colours(mask: MaskValues, others: dict[int, int]) -> Finding:

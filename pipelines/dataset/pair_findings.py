@@ -1,11 +1,18 @@
 """The sentences for what may be wrong with one image or its mask."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
 from pipelines.dataset import findings
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.pairing import Pair
 from pipelines.images import WindowedImage
+from pipelines.images.windowed import Georeference, PixelSize
+
+# Programs round what they write of the size of a pixel.
+SAME = 1e-3
 
 
 def other_size(pair: Pair, image: tuple[int, int], mask: tuple[int, int]) -> Finding:
@@ -20,6 +27,41 @@ def other_size(pair: Pair, image: tuple[int, int], mask: tuple[int, int]) -> Fin
         if turned
         else "Give a mask of the image's size.",
     )
+
+
+class Place(NamedTuple):
+    """What a file says of where its pixels lie; None where it says nothing."""
+
+    pixel_size: PixelSize | None = None
+    georeference: Georeference | None = None
+
+
+def other_place(pair: Pair, image: Place, mask: Place) -> list[Finding]:
+    """Image and mask say that their pixels are not the same places."""
+    told = []
+    if image.georeference and mask.georeference:
+        if image.georeference.crs != mask.georeference.crs:
+            told.append("another reference system")
+        elif not _close(image.georeference.transform, mask.georeference.transform):
+            told.append("another place on the Earth")
+    elif image.pixel_size and mask.pixel_size:
+        one, other = image.pixel_size, mask.pixel_size
+        sizes = (one.height, one.width), (other.height, other.width)
+        if one.unit == other.unit and not _close(*sizes):
+            told.append("another size of a pixel")
+    return [
+        findings.warning(
+            "place",
+            pair.mask.name,
+            f"the mask says {what} than its image {pair.image.name}.",
+            "Look whether they show the same; correct the mask, or what it says.",
+        )
+        for what in told
+    ]
+
+
+def _close(one: Sequence[float], other: Sequence[float]) -> bool:
+    return bool(np.allclose(one, other, rtol=SAME, atol=0))
 
 
 def not_finite(image: WindowedImage, number: int) -> Finding:

@@ -10,6 +10,7 @@ from pipelines.dataset.findings import Finding
 from pipelines.dataset.inspection import ImageFacts
 from pipelines.dataset.pairing import Pair
 
+ONE_CLASS = "one-class"
 # Below, a class is so rare that a net may never learn it.
 RARE_SHARE = 0.001
 # Above, most tiles hold nothing to learn from.
@@ -40,7 +41,7 @@ def of_classes(
     pixels = counts.sum(axis=0)
     if np.count_nonzero(pixels) < 2:
         problem = findings.error(
-            "one-class",
+            ONE_CLASS,
             masks,
             "all mask pixels have one value; there is nothing to learn.",
             "Name masks that mark the objects.",

@@ -55,7 +55,8 @@ def survey(
         config: patterns of images and masks, and what mask values mean.
         images: pattern of other images to read in the same way.
         masks: pattern of their masks.
-        known: how the masks of the same run were read.
+        known: how the masks of the same run were read; decides what `config` leaves
+            open.
         scaling: of the pixels: "per_image" or "dtype".
         cache: of decoded images.
 
@@ -103,11 +104,16 @@ def class_counts(facts: tuple[ImageFacts, ...], coding: MaskCoding) -> np.ndarra
 
 def _mask_settings(config: DataConfig, known: MaskCoding | None) -> MaskSettings:
     """Returns what the user says of the masks, or else what the run took them for."""
-    colours, ignored = config.class_colours, config.ignore_value
+    kind, colours, ignored = (
+        config.mask_kind,
+        config.class_colours,
+        config.ignore_value,
+    )
     if known is not None:
+        kind = known.kind if kind == "auto" else kind
         colours = colours or known.colours
         ignored = known.ignore_value if ignored is None else ignored
-    return MaskSettings(config.mask_kind, colours, ignored)
+    return MaskSettings(kind, colours, ignored)
 
 
 def _inspect_all(pairs: list[Pair], **options: Any) -> list[Inspection]:

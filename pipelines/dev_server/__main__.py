@@ -52,6 +52,7 @@ def server_config(app: Any) -> Any:
         app,
         log_level="warning",
         lifespan="off",
+        ws="none",
         # A client that never finishes its request must not hold up the end.
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
@@ -102,7 +103,7 @@ def bound_socket(host: str, port: int, flag: str) -> socket.socket:
     except OSError as error:
         bound.close()
         raise ValueError(
-            f"Address {host} port {port} cannot be had ({error}); name another with "
+            f"Address {host} port {port} is not available ({error}); name another with "
             f"{flag}."
         ) from error
     return bound

@@ -28,7 +28,9 @@ _REASONS = {
     "Invalid \\uXXXX": "Incorrect hex digit after \\u escape in string.",
     "Invalid \\escape": "Invalid escape character in string.",
 }
-_STRING = r'"(?:[^"\\]|\\.)*"'
+# One that never ends is taken to the end of the text, once: to look for others from
+# each of its escaped quotes would take the square of its length.
+_STRING = r'"(?:[^"\\]|\\.)*+"?'
 # Escapes one after the other; halves of a character that lack the other half.
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|u(?P<half>[dD][89a-fA-F]\w\w)|.)",

@@ -56,6 +56,7 @@ def flattened(value: Any, dtype: str) -> tuple[list, tuple[int, ...]]:
     while isinstance(inner, list):
         sides.append(len(inner))
         inner = inner[0] if inner else None
+    _check_rank(len(sides))
     flat: list = []
     _append(value, 0, tuple(sides), dtype, flat)
     return flat, tuple(sides)
@@ -63,16 +64,20 @@ def flattened(value: Any, dtype: str) -> tuple[list, tuple[int, ...]]:
 
 def to_array(flat: list, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     """Returns what `flattened` gave as an array; strings are objects of bytes."""
-    if len(shape) > LARGEST_RANK:
-        raise ServingError(
-            f"Tensors have at most {LARGEST_RANK} dimensions, got {len(shape)}."
-        )
+    _check_rank(len(shape))
     try:
         return _flat_array(flat, dtype).reshape(shape)
     except OverflowError:
         raise ServingError(
             "JSON Parse error: Number too big to be stored in double."
         ) from None
+
+
+def _check_rank(rank: int) -> None:
+    if rank > LARGEST_RANK:
+        raise ServingError(
+            f"Tensors have at most {LARGEST_RANK} dimensions, got {rank}."
+        )
 
 
 def _append(

@@ -36,6 +36,8 @@ class ModelManager:
         self.source = source.resolve()
         self._config_text: bytes | None = None
         self._models: dict[str, ServedModel] = {}
+        # Their states are told, and their numbers stay used, as TensorFlow Serving's.
+        self._removed: dict[str, ServedModel] = {}
         # Of changes: those of the watching thread and those that a request asks for.
         self._changing = threading.Lock()
         self._closed = threading.Event()
@@ -102,9 +104,9 @@ class ModelManager:
         Raises:
             ServingError: there is no such model or version.
         """
-        served = self._models.get(name)
+        served = self._models.get(name) or self._removed.get(name)
         if served is None:
-            raise unknown_model(name)
+            raise unknown_model(name, version)
         return served.statuses(version)
 
     def model(
@@ -124,13 +126,19 @@ class ModelManager:
     def _set_models(self, configs: Iterable[ModelConfig]) -> None:
         models = {}
         for config in configs:
-            served = self._models.get(config.name) or ServedModel(config)
+            served = (
+                self._models.get(config.name)
+                or self._removed.get(config.name)
+                or ServedModel(config)
+            )
             served.config = config
             models[config.name] = served
-        removed = set(self._models) - set(models)
-        before, self._models = self._models, models
-        for name in removed:
-            before[name].unload()
+        before, self._models = {**self._removed, **self._models}, models
+        self._removed = {
+            name: served for name, served in before.items() if name not in models
+        }
+        for served in self._removed.values():
+            served.unload()
 
     def _poll_config_file(self) -> None:
         if self._config_text is None:

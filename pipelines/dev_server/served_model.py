@@ -56,6 +56,9 @@ class ServedModel:
 
     def poll(self) -> None:
         """Brings what is loaded in line with the folder; one caller at a time."""
+        if not self.config.base_path.is_dir():
+            # A volume may be away for a moment; what is loaded stays.
+            return
         published = published_versions(self.config.base_path)
         wanted = self.config.wanted(set(published))
         for version in sorted(wanted - set(self._models)):
@@ -85,13 +88,11 @@ class ServedModel:
         with self._lock:
             known = dict(self._statuses)
         if not known:
-            raise unknown_model(name)
+            raise unknown_model(name, version)
         if version is None:
             return [known[number] for number in sorted(known, reverse=True)]
         if version not in known:
-            raise ServingError(
-                f"Could not find version {version} of model {name}", Code.NOT_FOUND
-            )
+            raise unknown_model(name, version)
         return [known[version]]
 
     def model(
@@ -144,9 +145,10 @@ class ServedModel:
             self._statuses[status.version] = status
 
 
-def unknown_model(name: str) -> ServingError:
-    """Returns the error of a status request for a model that is not there."""
-    return ServingError(f"Could not find any versions of model {name}", Code.NOT_FOUND)
+def unknown_model(name: str, version: int | None) -> ServingError:
+    """Returns the error of a status request for what is not there."""
+    what = "any versions" if version is None else f"version {version}"
+    return ServingError(f"Could not find {what} of model {name}", Code.NOT_FOUND)
 
 
 def unknown_label(label: str) -> ServingError:

@@ -53,7 +53,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     )
     others = SetScores(
         dataset,
-        max(2, net.num_channels),
+        max(2, net.output_channels),
         threshold.value,
         object_threshold=threshold.of_objects,
         inside=config.inside,
@@ -89,9 +89,8 @@ def _load_data(config: EvaluateConfig, run: Run, net: Net) -> Dataset:
             "such as membranes; in masks of instances the objects are the ids. Leave "
             "inside out, or score with mask_kind binary."
         )
-    config = dataclasses.replace(config, mask_kind=kind)
     dataset = load_dataset(config, known=run.record.coding, scaling=run.record.scaling)
-    num_classes = max(2, net.num_channels)
+    num_classes = max(2, net.output_channels)
     if dataset.coding.num_classes > num_classes:
         raise ValueError(
             f"{config.masks}: {dataset.coding.num_classes} classes, but the model "

@@ -68,9 +68,9 @@ def choose_threshold(
         if record.threshold is None:
             return Threshold(None, None)
         return Threshold(record.threshold, "run", record.object_threshold)
-    if net.num_channels > 2:
+    if net.output_channels > 2:
         raise ValueError(
-            f"threshold={wanted}, but the model tells {net.num_channels} classes "
+            f"threshold={wanted}, but the model tells {net.output_channels} classes "
             "apart, and takes the most probable. Leave threshold out."
         )
     if wanted != "auto":

@@ -30,7 +30,7 @@ def about(
         "classes": record.classes,
         "mask_values": _mask_values(record.classes),
         "channels": net.channels,
-        "probability_channels": net.num_channels,
+        "probability_channels": net.output_channels,
         "scaling": record.scaling,
         # Of the images that were trained on, where its largest value scales pixels.
         "pixel_type": net.pixel_type,

@@ -132,7 +132,7 @@ def _served_net(
         depth=depth,
         variant=variant,
         channels=model.input_shape[-1],
-        num_channels=model.output_shape[-1],
+        output_channels=model.output_shape[-1],
         threshold=run.record.threshold,
         pixel_limit=round(config.pixel_limit * 1e6),
         pixel_type=_pixel_type(run.record),

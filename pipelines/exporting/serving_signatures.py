@@ -52,7 +52,7 @@ def make_signatures(graph: ServingGraph, net: ServedNet) -> dict[str, Signature]
     }
     if net.channels in CHANNELS_OF_FILES:
         made["image_bytes"] = Signature(graph.mask_bytes, (strings("image_bytes"),))
-        if net.num_channels <= 2:
+        if net.output_channels <= 2:
             made["probability_bytes"] = Signature(
                 graph.probability_bytes, (strings("image_bytes"),)
             )

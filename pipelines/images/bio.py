@@ -125,8 +125,8 @@ def _opened_once(path: pathlib.Path, *_state: int) -> Any:
         raise UnreadableImage(
             f"{path}: files of this kind are not read; expected one of "
             f"{', '.join(SUFFIXES)}. For microscope files run pip install "
-            "'keras-unet-pipelines[bio]' and bioio's plug-in for them; else name "
-            "images only, or convert it."
+            "'.[bio]' in a checkout of keras-unet and bioio's plug-in for them; else "
+            "name images only, or convert it."
         ) from error
     try:
         return bioio.BioImage(path)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from pipelines.images import WindowedImage, blocks
+from pipelines.images.cache_folder import release_pages
 
 Foreground = Callable[[np.ndarray], np.ndarray]
 
@@ -53,10 +54,12 @@ def label_components(
         if left:
             parents.join(labels[top : top + height, left - 1, 0], numbers[:, 0])
         written.append((top, left, height, width))
+        release_pages(labels)
     final, count = parents.final_numbers()
     for top, left, height, width in written:
         block = labels[top : top + height, left : left + width]
         block[...] = final[block]
+        release_pages(labels)
     return count
 
 

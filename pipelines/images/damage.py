@@ -79,7 +79,7 @@ def reading(name: str, path: pathlib.Path, kind: str) -> Iterator[None]:
         if error.errno not in _NOT_OF_THE_FILE:
             raise UnreadableImage(_sentence(name, path, kind, error)) from error
         raise UnreadableImage(
-            f"{name}: the system does not give it to be read ({error.strerror}). Look "
+            f"{name}: the system refused to read it ({error.strerror}). Look "
             "at its permissions, at the disk and at the limit of open files."
         ) from error
     # Decoders raise errors of many kinds on damaged files.

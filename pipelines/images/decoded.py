@@ -7,9 +7,16 @@ from collections.abc import Callable
 import numpy as np
 
 from pipelines.images.cache import ArrayCache, file_key
+from pipelines.images.cache_folder import release_pages
 from pipelines.images.damage import reading
 from pipelines.images.handles import SourceFile
 from pipelines.images.windowed import WindowedImage
+
+# Decoding more than this for every window is slower than decoding all once.
+LARGE_SEGMENT = 4 * 2**20
+# Larger segments are not kept from one window to the next, and of larger images
+# windows are decoded again and again rather than the whole into memory.
+_MOST_IN_MEMORY = 64 * 2**20
 
 
 class MemoryImage(WindowedImage):
@@ -86,3 +93,37 @@ def decoded_image(
         key = file_key(path, "pixels", *more_key)
         found = cache.get(key, name, shape, dtype, checked_fill)
     return found or MemoryImage(name, shape, dtype, checked_fill)
+
+
+def windows_or_whole(
+    windows: WindowedImage, whole: WindowedImage, segment_bytes: float
+) -> WindowedImage:
+    """Returns how an image of large tiles, strips or chunks is best read.
+
+    Args:
+        windows: decodes what each window touches.
+        whole: decodes all of it at its first window.
+        segment_bytes: of one tile, strip or chunk.
+    """
+    num_bytes = (
+        windows.height * windows.width * windows.channels * windows.dtype.itemsize
+    )
+    in_memory = isinstance(whole, MemoryImage)
+    if in_memory and num_bytes > _MOST_IN_MEMORY >= segment_bytes:
+        return windows
+    whole.pixel_size = windows.pixel_size
+    return whole
+
+
+def fill_by_rows(image: WindowedImage, array: np.ndarray, rows: int) -> None:
+    """Writes an image into an array, mapped or not, without ever holding all of it.
+
+    Args:
+        image: is read by windows.
+        array: of its shape.
+        rows: of one tile, strip or chunk, so that each is decoded once.
+    """
+    for top in range(0, image.height, rows):
+        height = min(rows, image.height - top)
+        array[top : top + height] = image.window(top, 0, height, image.width)
+        release_pages(array)

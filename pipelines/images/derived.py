@@ -14,6 +14,7 @@ class DerivedImage(WindowedImage):
         self.name, self.dtype = source.name, source.dtype
         self.height, self.width = source.height, source.width
         self.channels, self.pixel_size = source.channels, source.pixel_size
+        self.georeference = source.georeference
 
     def close(self) -> None:
         """Closes the other."""

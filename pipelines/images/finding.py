@@ -94,8 +94,9 @@ def find_images(pattern: str, *, damaged: bool = False) -> list[ImageEntry]:
     entries = [entry for file in paths for entry in _entries(file, damaged)]
     if not entries:
         raise ValueError(
-            f"{pattern}: holds but further channels of images that begin in other "
-            "files of their OME-TIFF set. Name those, or the whole folder."
+            f"{pattern}: contains only further channels of images whose first channel "
+            "is in another file of their OME-TIFF set. Name those files too, or the "
+            "whole folder."
         )
     return entries
 

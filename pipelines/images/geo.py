@@ -1,11 +1,17 @@
 """Where an image lies on the Earth, read by rasterio (the extra `geo`)."""
 
+import importlib.util
 import logging
 import pathlib
 
 from pipelines.images.windowed import Georeference
 
 _logger = logging.getLogger(__name__)
+
+
+def is_available() -> bool:
+    """Tells whether rasterio is installed, which reads and writes GeoTIFF."""
+    return importlib.util.find_spec("rasterio") is not None
 
 
 def read_georeference(path: pathlib.Path) -> Georeference | None:
@@ -18,7 +24,7 @@ def read_georeference(path: pathlib.Path) -> Georeference | None:
     except ImportError:
         _logger.debug(
             "%s: its georeference is dropped; pip install "
-            "'keras-unet-pipelines[geo]' to keep it.",
+            "'.[geo]' in a checkout of keras-unet to keep it.",
             path,
         )
         return None

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from pipelines.images.windowed import Georeference, PixelSize
+from pipelines.images.windowed import Georeference, PixelSize, WindowedImage
 
 # Of a tile or chunk in a file: what viewers and servers fetch at once.
 TILE_SIDE = 512
@@ -36,6 +36,13 @@ class ImageLayout:
     averaged: bool = False
     pixel_size: PixelSize | None = None
     georeference: Georeference | None = None
+
+    @classmethod
+    def of(cls, image: WindowedImage, channels: int, dtype: np.dtype) -> "ImageLayout":
+        """Returns the layout of other values for the pixels of an image."""
+        return cls(
+            image.height, image.width, channels, dtype, pixel_size=image.pixel_size
+        )
 
     @property
     def row_bytes(self) -> int:

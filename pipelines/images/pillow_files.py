@@ -53,7 +53,7 @@ def open_by_pillow(
         if mode not in _MODES[kind]:
             raise ValueError(f"its colours are {mode}, not grey or RGB")
         if frames > 1:
-            raise ValueError(f"it is a film of {frames} images")
+            raise ValueError(f"it is an animation of {frames} frames")
         channels = 1 if as_mask and mode == "P" else _CHANNELS[mode]
         shape = height, width, channels
         if kind in _MOST_RATIO:

@@ -1,5 +1,6 @@
 """An image of a TIFF, of which windows are read."""
 
+import math
 import pathlib
 
 import numpy as np
@@ -7,20 +8,19 @@ import tifffile
 
 from pipelines.images import tiff
 from pipelines.images.cache import ArrayCache
-from pipelines.images.cache_folder import release_pages
 from pipelines.images.damage import reading
-from pipelines.images.decoded import MemoryImage, decoded_image
+from pipelines.images.decoded import (
+    LARGE_SEGMENT,
+    decoded_image,
+    fill_by_rows,
+    windows_or_whole,
+)
 from pipelines.images.flat import read_window
 from pipelines.images.geo import read_georeference
 from pipelines.images.handles import SourceFile
 from pipelines.images.tiff_page import read_page
 from pipelines.images.tiff_places import TiffPlace
 from pipelines.images.windowed import WindowedImage
-
-# Decoding more than this for every window is slower than decoding all once.
-_MOST_SEGMENT_BYTES = 4 * 2**20
-# Larger ones are not kept from one window to the next.
-_MOST_KEPT = 64 * 2**20
 
 
 def open_tiff(
@@ -54,17 +54,15 @@ def open_tiff(
         place = places[index]
         tiff_image = _TiffImage(source, place, name, as_mask)
         image: WindowedImage = tiff_image
-        if place.series is not None or place.segment_bytes > _MOST_SEGMENT_BYTES:
-            too_large = place.series is not None or place.segment_bytes > _MOST_KEPT
+        if tiff_image.segment_bytes > LARGE_SEGMENT:
             shape = image.height, image.width, image.channels
+            fill, more_key = tiff_image.fill, (index, as_mask)
             whole = decoded_image(
-                *(path, "TIFF", name, shape, image.dtype, tiff_image.fill, cache),
-                *(index, as_mask),
+                path, "TIFF", name, shape, image.dtype, fill, cache, *more_key
             )
-            # A file larger than the cache is read slowly rather than into memory.
-            if cache is None or not isinstance(whole, MemoryImage) or too_large:
-                whole.pixel_size, image = image.pixel_size, whole
+            image = windows_or_whole(tiff_image, whole, tiff_image.segment_bytes)
         if place.georeferenced and index == 0:
+            image.is_georeferenced = True
             image.georeference = read_georeference(path)
         return image, place.alpha
 
@@ -81,6 +79,10 @@ class _TiffImage(WindowedImage):
         if self._colours is not None:
             self.channels, self.dtype = 3, self._colours.dtype
         self.pixel_size = place.pixel_size
+        # A series that tifffile puts together is decoded as one.
+        self.segment_bytes = (
+            math.inf if place.series is not None else place.segment_bytes
+        )
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Decodes the tiles or strips that the window touches."""
@@ -135,8 +137,4 @@ class _TiffImage(WindowedImage):
 
     def fill(self, array: np.ndarray) -> None:
         """Decodes every tile or strip once."""
-        rows = self._place.segment_rows or self.height
-        for top in range(0, self.height, rows):
-            height = min(rows, self.height - top)
-            array[top : top + height] = self.window(top, 0, height, self.width)
-            release_pages(array)
+        fill_by_rows(self, array, self._place.segment_rows or self.height)

@@ -50,6 +50,7 @@ class WindowedImage(abc.ABC):
         dtype: of the pixel values, as in the file.
         pixel_size: None where the file does not say.
         georeference: None where the file has none, or rasterio is not installed.
+        is_georeferenced: the file has one, whether it could be read or not.
     """
 
     name: str
@@ -59,6 +60,7 @@ class WindowedImage(abc.ABC):
     dtype: np.dtype
     pixel_size: PixelSize | None = None
     georeference: Georeference | None = None
+    is_georeferenced: bool = False
 
     @abc.abstractmethod
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:

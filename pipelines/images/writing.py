@@ -117,22 +117,23 @@ def write_pages(path: pathlib.Path, pages: list[np.ndarray]) -> None:
         write_bytes_atomically(path, encode_tiff(pages))
 
 
-def house_suffix(entry: ImageEntry) -> str:
-    """Returns ".tif" for TIFF input, ".png" for any other."""
-    return ".tif" if entry.path.suffix.lower() in TIFF_SUFFIXES else ".png"
+def default_suffix(entry: ImageEntry) -> str:
+    """Returns ".tif" for TIFF input and for pages of a stack, ".png" for any other."""
+    is_tiff = entry.path.suffix.lower() in TIFF_SUFFIXES or entry.page is not None
+    return ".tif" if is_tiff else ".png"
 
 
 def output_paths(
     entries: list[ImageEntry],
     out: str,
     *,
-    suffix_of: Callable[[ImageEntry], str] = house_suffix,
+    suffix_of: Callable[[ImageEntry], str] = default_suffix,
     file_suffixes: tuple[str, ...] = (".png", *TIFF_SUFFIXES),
 ) -> list[pathlib.Path]:
-    """Names an output file for each image: STEM.png, or STEM.tif for TIFF input.
+    """Names an output file for each image: STEM and the suffix that fits the input.
 
     Args:
-        entries: the images; pages of one TIFF share one output file.
+        entries: the images; pages of one stack share one output file.
         out: a folder, which is made, or a file name for a single input file.
         suffix_of: what comes after the stem.
         file_suffixes: by which `out` is known as a file.

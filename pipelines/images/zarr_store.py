@@ -12,14 +12,17 @@ import zarr
 from pipelines.images.bounded import SEGMENTS, BoundedCache
 from pipelines.images.cache import ArrayCache
 from pipelines.images.damage import MOST_EMPTY_BYTES, reading
-from pipelines.images.decoded import decoded_image
+from pipelines.images.decoded import (
+    LARGE_SEGMENT,
+    decoded_image,
+    fill_by_rows,
+    windows_or_whole,
+)
 from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.npy import array_axes
 from pipelines.images.windowed import PixelSize, WindowedImage
 from pipelines.images.zarr_axes import described
 
-# Decoding more than this for every window is slower than decoding all once.
-_MOST_CHUNK_BYTES = 4 * 2**20
 _KNOWN = BoundedCache(256)
 _OPENINGS = itertools.count()
 
@@ -74,18 +77,13 @@ def open_zarr(
         store, within = _find(_opened(path), index)
         numbers = np.unravel_index(within, store.counts) if store.counts else ()
         image = _ZarrImage(path, store, [int(n) for n in numbers], name)
-        if image.chunk_bytes <= _MOST_CHUNK_BYTES:
+        if image.chunk_bytes <= LARGE_SEGMENT:
             return image
-
-        def fill(array: np.ndarray) -> None:
-            array[...] = image.whole()
-
         shape = image.height, image.width, image.channels
         whole = decoded_image(
-            path, "ZARR", name, shape, image.dtype, fill, cache, index
+            path, "ZARR", name, shape, image.dtype, image.fill, cache, index
         )
-        whole.pixel_size = image.pixel_size
-        return whole
+        return windows_or_whole(image, whole, image.chunk_bytes)
 
 
 def _find(stores: list[_Store], index: int) -> tuple[_Store, int]:
@@ -185,6 +183,10 @@ class _ZarrImage(WindowedImage):
                         x - first_column : end_x - first_column,
                     ]
             return pixels
+
+    def fill(self, array: np.ndarray) -> None:
+        """Decodes every chunk once."""
+        fill_by_rows(self, array, self._chunk[0])
 
     def _chunk_at(self, row: int, column: int) -> np.ndarray:
         """Returns (rows, columns, channels), of as many chunks as hold the channels."""

@@ -1,8 +1,10 @@
 """A net that answers with the mean over an image's flips and quarter turns."""
 
 import itertools
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from pipelines import decision
 from pipelines.overlap_tile.overlap_tile import Net
@@ -29,6 +31,14 @@ class FlipAverage(Net):
         mean = np.clip(self.probability(image, largest_core), _SMALLEST, 1 - _SMALLEST)
         log_odds = np.log(mean)
         return log_odds - np.log1p(-mean) if mean.shape[-1] == 1 else log_odds
+
+    def region_logits(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        """Averages whole images only."""
+        raise NotImplementedError("FlipAverage takes whole images, not their regions.")
+
+    def tile_probability(self, *args: Any, **kwargs: Any) -> tf.Tensor:
+        """Averages whole images only."""
+        raise NotImplementedError("FlipAverage takes whole images, not their tiles.")
 
     def probability(
         self, image: np.ndarray, largest_core: int = LARGEST_CORE

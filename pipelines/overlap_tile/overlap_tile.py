@@ -48,18 +48,27 @@ class Net:
         depth: number of poolings.
         variant: "paper" or "padded".
         channels: of the images it takes.
-        num_channels: of the logits.
+        output_channels: of the logits.
         base_filters: channels of the first stage.
         feature_bytes: of a number of its features.
+
+    Raises:
+        ValueError: the model is another one, or ends in probabilities.
     """
 
     def __init__(self, model: Any) -> None:
         self.depth, self.variant = net_geometry(model)
+        if "probability" in {layer.name for layer in model.layers}:
+            raise ValueError(
+                f"The model {model.name} ends in probabilities, expected logits. Take "
+                'keras.Model(model.input, model.get_layer("logits").output), or build '
+                "it with activation=None."
+            )
         first = model.get_layer("encoder_0_conv_0")
         self.base_filters: int = first.filters
         self.feature_bytes: int = tf.as_dtype(first.compute_dtype).size
         self.channels: int = model.input_shape[-1]
-        self.num_channels: int = model.output_shape[-1]
+        self.output_channels: int = model.output_shape[-1]
         tiles = tf.TensorSpec((None, None, None, self.channels), tf.float32)
         statistic = tf.TensorSpec((self.channels,), tf.float32)
 
@@ -106,7 +115,7 @@ class Net:
             std: float32 (channels,), of the whole image.
 
         Returns:
-            float32 (height of the region, its width, num_channels).
+            float32 (height of the region, its width, output_channels).
         """
         return segment_region(
             image,
@@ -127,7 +136,7 @@ class Net:
             std: float32 (channels,), of the whole image.
 
         Returns:
-            float32 (rows, columns, num_channels).
+            float32 (rows, columns, output_channels).
         """
         return self._tile_probability(pixels[np.newaxis], mean, std).numpy()[0]
 

@@ -10,9 +10,9 @@ from keras_unet import geometry
 from pipelines.images import WindowedImage
 from pipelines.images.layout import Window
 from pipelines.mirroring import mirrored_window
-from pipelines.overlap_tile.background import ahead
 from pipelines.overlap_tile.flip_average import TURNS
 from pipelines.overlap_tile.overlap_tile import Net
+from pipelines.overlap_tile.read_ahead import ahead
 from pipelines.overlap_tile.tile_plan import TilePlan
 
 
@@ -123,7 +123,7 @@ class TilePass:
             std: float32 (channels,), of the whole image.
 
         Returns:
-            float32 (rows of the core, columns of the core, num_channels).
+            float32 (rows of the core, columns of the core, output_channels).
         """
         first, *others = self._turns
         total = self._turned(pixels, mean, std, first)
@@ -183,7 +183,7 @@ def probability_windows(
         skip: so many cores are left out, from the first on.
 
     Yields:
-        (top, left, probabilities), float32 (height, width, num_channels), from left to
+        (top, left, probabilities): float32 (height, width, output_channels), left to
         right and from top to bottom.
 
     Raises:

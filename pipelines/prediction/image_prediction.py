@@ -19,7 +19,7 @@ from pipelines.images.derived import MatchedChannels
 from pipelines.images.layout import ImageLayout, ImageToWrite, Window
 from pipelines.images.reading import check_channels
 from pipelines.overlap_tile import Net
-from pipelines.overlap_tile.background import ahead
+from pipelines.overlap_tile.read_ahead import ahead
 from pipelines.overlap_tile.tile_passes import probability_windows
 from pipelines.prediction.instance_windows import instance_windows
 from pipelines.prediction.kept_windows import KeptWindows
@@ -75,6 +75,8 @@ class ImagePredictor:
         advance: Callable[[int], object],
         folder: pathlib.Path | None = None,
         kept: KeptWindows | None = None,
+        *,
+        whole: bool = False,
     ) -> Generator[ImageToWrite, None, None]:
         """Yields results to be written, each while its image is open.
 
@@ -84,6 +86,7 @@ class ImagePredictor:
             folder: of files that have no name, for objects that are not yet numbered:
                 4 bytes a pixel; None for that of the system.
             kept: keeps the windows of large images; None keeps none.
+            whole: the writer holds a result whole, twice: as pixels and as a file.
 
         Raises:
             ValueError: an image cannot be read, does not fit the net, or the memory
@@ -96,7 +99,8 @@ class ImagePredictor:
                 self._opened(entry, decoded) as image,
             ):
                 layout = self.layout(image)
-                windows = ahead(self._windows(image, layout, page, kept))
+                held = 2 * layout.num_bytes if whole else 0
+                windows = ahead(self._windows(image, layout, page, kept, held))
                 with contextlib.closing(windows):
                     counted = _counted(windows, advance)
                     yield ImageToWrite(layout, self._numbered(layout, counted, folder))
@@ -116,14 +120,8 @@ class ImagePredictor:
         layout: ImageLayout,
         page: int,
         kept: KeptWindows | None,
+        held: int,
     ) -> Iterator[Window]:
-        source = MatchedChannels(image, self.net.channels)
-        mean, std = scaling.statistics_of(source, self.scaling)
-        if not (np.isfinite(mean).all() and np.isfinite(std).all()):
-            raise ValueError(
-                f"{image.name}: holds NaN or infinite pixels, which would spread over "
-                "the whole image. Replace them with finite values."
-            )
         decoded = image.height * image.width * image.channels * image.dtype.itemsize
         begun = None if kept is None else kept.begun(page, self._encoded_layout(layout))
         plan, tile_pass = largest_plan(
@@ -132,9 +130,11 @@ class ImagePredictor:
             layout,
             self.budget,
             flips=self.flips,
-            held=min(decoded, MOST_DECODED_BYTES),
+            held=held + min(decoded, MOST_DECODED_BYTES),
             begun=begun,
         )
+        source = MatchedChannels(image, self.net.channels)
+        mean, std = self._statistics(source)
 
         def encoded(skip: int) -> Iterator[Window]:
             for top, left, probability in probability_windows(
@@ -146,6 +146,15 @@ class ImagePredictor:
             yield from encoded(0)
         else:
             yield from kept.through(page, plan, self._encoded_layout(layout), encoded)
+
+    def _statistics(self, image: WindowedImage) -> tuple[np.ndarray, np.ndarray]:
+        mean, std = scaling.statistics_of(image, self.scaling)
+        if not (np.isfinite(mean).all() and np.isfinite(std).all()):
+            raise ValueError(
+                f"{image.name}: holds NaN or infinite pixels, which would spread over "
+                "the whole image. Replace them with finite values."
+            )
+        return mean, std
 
     def _encoded_layout(self, layout: ImageLayout) -> ImageLayout:
         """Returns the layout of what `values` encode: objects come of masks."""

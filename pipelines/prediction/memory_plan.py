@@ -47,14 +47,14 @@ class MemoryModel:
         resident: bytes of the process before its first tile.
         base_filters: of the net.
         channels: of its images.
-        num_channels: of its logits.
+        output_channels: of its logits.
         feature_bytes: of a number of its features.
     """
 
     resident: int
     base_filters: int
     channels: int
-    num_channels: int
+    output_channels: int
     feature_bytes: int = 4
 
     @classmethod
@@ -68,7 +68,7 @@ class MemoryModel:
             resident_bytes(),
             net.base_filters,
             net.channels,
-            net.num_channels,
+            net.output_channels,
             net.feature_bytes,
         )
 
@@ -87,12 +87,12 @@ class MemoryModel:
         """
         maps = LIVE_MAPS * self.base_filters
         net = self.feature_bytes * maps + OTHER_BYTES_PER_PIXEL
-        net += 4 * LIVE_OUTPUTS * (self.num_channels + self.channels)
+        net += 4 * LIVE_OUTPUTS * (self.output_channels + self.channels)
         tile = net * tile_pass.input_pixels * SAFETY
         reads = WAITING * 4 * self.channels * tile_pass.read_pixels
         core = int(plan.rows.core * plan.columns.core)
         pixel_bytes = output.channels * output.dtype.itemsize
-        results = core * (WAITING * pixel_bytes + 8 * self.num_channels)
+        results = core * (WAITING * pixel_bytes + 8 * self.output_channels)
         # Rows of tiles that become rows of tiles of the file, and a smaller level.
         bands = (int(plan.rows.core) + 3 * TILE_SIDE) * output.row_bytes
         held = min(bands, 2 * output.num_bytes)

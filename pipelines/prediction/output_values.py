@@ -19,7 +19,7 @@ class OutputValues:
     Args:
         output: "mask", "probability" or "instances".
         probability_dtype: "uint8", "uint16" or "float32".
-        num_channels: of the net.
+        output_channels: of the net.
         threshold: on P(foreground); None from three classes on.
 
     Attributes:
@@ -33,12 +33,12 @@ class OutputValues:
         self,
         output: str,
         probability_dtype: str,
-        num_channels: int,
+        output_channels: int,
         threshold: float | None,
     ) -> None:
         self.averaged = output == "probability"
-        several = self.averaged and num_channels > 2
-        self.channels = num_channels if several else 1
+        several = self.averaged and output_channels > 2
+        self.channels = output_channels if several else 1
         self.numbered = output == "instances"
         whole = np.uint32 if self.numbered else np.uint8
         self.dtype = np.dtype(probability_dtype if self.averaged else whole)
@@ -48,7 +48,7 @@ class OutputValues:
         """Returns what is written.
 
         Args:
-            probability: float32 (height, width, num_channels).
+            probability: float32 (height, width, output_channels).
 
         Returns:
             (height, width, channels) of `dtype`; a uint8 mask for instances.

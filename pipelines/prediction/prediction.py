@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import errno
 import logging
 import pathlib
 from collections.abc import Iterator
@@ -21,6 +20,12 @@ from pipelines.images.windowed_writing import write_windowed
 from pipelines.images.writing import check_writable
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
+from pipelines.prediction.failures import (
+    PredictionError,
+    sentence,
+    summary,
+    warn_of_unplaced,
+)
 from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.kept_windows import KeptWindows
 from pipelines.prediction.memory_plan import MemoryModel
@@ -42,7 +47,6 @@ _SETTINGS = (
     "pyramid",
     "smallest_object",
 )
-_MOST_NAMED = 20
 
 
 def predict(config: PredictConfig) -> list[pathlib.Path]:
@@ -60,8 +64,9 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
 
     Raises:
         ValueError: the run cannot be read, or files would overwrite each other
-            (nothing is written then); or some of the images failed, after all the
-            others are done: names each with its reason.
+            (nothing is written then).
+        PredictionError: some of the images failed, after all the others are done:
+            names each with its reason; a ValueError that lists what is done.
     """
     entries = find_images(config.images, damaged=True)
     run = run_folder.load(config.model)
@@ -88,7 +93,9 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
         results = {file: path for file, path in found.items() if path is not None}
     failures = _write_all(config, run, values, done, files, results)
     if failures:
-        raise ValueError(_summary(failures, len(files)))
+        raise PredictionError(
+            summary(failures, len(files)), [results[f] for f in files if f in results]
+        )
     return [results[file] for file in files]
 
 
@@ -104,40 +111,51 @@ def _write_all(
     todo = [file for file in files if file not in results]
     taken = {file.path for file in files} | set(results.values())
     failures: list[str] = []
+    unplaced: list[OutputFile] = []
     if not todo:
         return failures
-    net = Net(run.model)
-    memory = MemoryModel.of_warm(net)
-    budget = memory.default_budget
-    if config.memory is not None:
-        budget = parse_bytes(config.memory, "memory")
+    predictor = _predictor(config, run, values)
     with tqdm.tqdm(
         desc="Segmenting", total=0, unit="px", unit_scale=True, disable=None
     ) as progress:
-        predictor = ImagePredictor(
-            net=net,
-            values=values,
-            scaling=run.record.scaling,
-            memory=memory,
-            budget=budget,
-            flips=config.flips,
-            smallest_object=config.smallest_object or run.record.smallest_object,
-        )
         for file in _largest_first(todo, progress):
             try:
                 key = done.key(file)
                 with open_image(file.entries[0]) as image:
                     layout = predictor.layout(image)
+                    is_placed = image.is_georeferenced
                 fitting = file.fitting(layout, taken)
+                if is_placed and not fitting.is_geotiff:
+                    unplaced.append(fitting)
                 taken.add(fitting.path)
                 _write(fitting, layout, key, predictor, done, config, progress)
                 results[file] = fitting.path
                 done.mark(file, key, results[file])
             except (ValueError, OSError, MemoryError, tf.errors.OpError) as error:
-                failures.append(_sentence(file, error))
+                failures.append(sentence(file, error))
                 if len(files) > 1:
                     logger.warning("%s", failures[-1])
+    warn_of_unplaced(unplaced)
     return failures
+
+
+def _predictor(
+    config: PredictConfig, run: run_folder.Run, values: OutputValues
+) -> ImagePredictor:
+    net = Net(run.model)
+    memory = MemoryModel.of_warm(net)
+    budget = memory.default_budget
+    if config.memory is not None:
+        budget = parse_bytes(config.memory, "memory")
+    return ImagePredictor(
+        net=net,
+        values=values,
+        scaling=run.record.scaling,
+        memory=memory,
+        budget=budget,
+        flips=config.flips,
+        smallest_object=config.smallest_object or run.record.smallest_object,
+    )
 
 
 def _write(
@@ -156,7 +174,13 @@ def _write(
         _removed_unless_stopped(kept),
         appearing(file.path) as partial,
         contextlib.closing(
-            predictor.images(file.entries, progress.update, file.path.parent, kept)
+            predictor.images(
+                file.entries,
+                progress.update,
+                file.path.parent,
+                kept,
+                whole=file.suffix == ".png",
+            )
         ) as images,
     ):
         write_windowed(
@@ -201,33 +225,3 @@ def _largest_first(files: list[OutputFile], progress: tqdm.tqdm) -> list[OutputF
     progress.total = sum(sum(sizes) for sizes in pixels.values())
     progress.refresh()
     return sorted(files, key=lambda file: -max(pixels[file]))
-
-
-def _sentence(file: OutputFile, error: Exception) -> str:
-    """Returns what is said of a file that failed."""
-    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
-        return (
-            f"{file.input}: the machine has no memory left for it. Set a smaller "
-            "memory."
-        )
-    if isinstance(error, OSError):
-        reason = " ".join(str(error.strerror or error).split())
-        full = error.errno == errno.ENOSPC
-        way_out = "Make room" if full else "Name another folder"
-        return (
-            f"{file.path}: cannot be written ({reason}). {way_out}, and run again with "
-            "resume."
-        )
-    text = " ".join(str(error).split())
-    named = any(str(path) in text for path in (file.input, file.path))
-    return text if named else f"{file.input}: {text}"
-
-
-def _summary(failures: list[str], num_files: int) -> str:
-    if num_files == 1:
-        return failures[0]
-    shown = " ".join(failures[:_MOST_NAMED])
-    more = len(failures) - _MOST_NAMED
-    rest = f" And {more} more; they are named above." if more > 0 else ""
-    counts = f"{len(failures)} of {num_files} files failed, the others are done"
-    return f"{counts}: {shown}{rest}"

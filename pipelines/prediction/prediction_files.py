@@ -9,13 +9,13 @@ import pathlib
 from collections.abc import Collection
 from typing import Any
 
-from pipelines.images import ImageEntry, file_key
+from pipelines.images import ImageEntry, file_key, geo
 from pipelines.images.finding import TIFF_SUFFIXES
 from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.layout import ImageLayout
 from pipelines.images.png_writing import MOST_PIXELS, png_holds
 from pipelines.images.windowed_writing import WRITTEN_SUFFIXES
-from pipelines.images.writing import output_paths, tiff_instead
+from pipelines.images.writing import default_suffix, output_paths, tiff_instead
 
 # A line for each file that was done; in the folder that they are in.
 RECORD = ".keras-unet-predict.jsonl"
@@ -40,6 +40,11 @@ class OutputFile:
     def suffix(self) -> str:
         """The kind of file."""
         return self.path.suffix.lower()
+
+    @property
+    def is_geotiff(self) -> bool:
+        """A georeference would be written."""
+        return self.suffix in TIFF_SUFFIXES and geo.is_available()
 
     @property
     def input(self) -> pathlib.Path:
@@ -115,12 +120,9 @@ def _path_of(pair: tuple[pathlib.Path, ImageEntry]) -> pathlib.Path:
 
 
 def _auto_suffix(entry: ImageEntry, png_fits: bool) -> str:
-    suffix = entry.path.suffix.lower()
-    if suffix == ".zarr":
-        return suffix
-    if suffix in TIFF_SUFFIXES or entry.page is not None or not png_fits:
-        return ".tif"
-    return ".png"
+    if entry.path.suffix.lower() == ".zarr":
+        return ".zarr"
+    return default_suffix(entry) if png_fits else ".tif"
 
 
 def _check_kind(file: OutputFile, image_format: str, explicit: bool) -> None:

@@ -30,9 +30,9 @@ def serve(config: ServeConfig) -> None:
     """Serves an exported model until Ctrl-C or SIGTERM.
 
     Raises:
-        ValueError: there is nothing to serve, the engine is not to be had, or a port
+        ValueError: there is nothing to serve, the engine is not available, or a port
             is taken; nothing was started then.
-        RuntimeError: the server ended by itself.
+        ChildProcessError: the server ended by itself.
     """
     launch = plan_launch(config)
     _LOGGER.info("Starting %s: %s.", launch.engine, launch.reason)
@@ -53,9 +53,9 @@ def serve(config: ServeConfig) -> None:
             _LOGGER.info("Ready; Ctrl-C ends it.")
         status = process.wait()
     if not was_asked():
-        raise RuntimeError(
+        raise ChildProcessError(
             f"{launch.engine} ended by itself with exit status {status}; its messages "
-            "stand above."
+            f"are above. {launch.hint}".rstrip()
         )
 
 
@@ -79,7 +79,7 @@ def running_launch(config: ServeConfig, timeout: float = 120.0) -> Iterator[Laun
 
     Raises:
         ValueError: as for `serve`.
-        RuntimeError: the server ended or did not get ready; with what it wrote.
+        ChildProcessError: the server ended or did not get ready; with what it wrote.
     """
     launch = plan_launch(config)
     with tempfile.TemporaryFile() as messages:
@@ -156,7 +156,9 @@ def _await_available(
             continue
         messages.seek(0)
         words = messages.read().decode("utf-8", "replace").strip()[-_LAST_WORDS:]
-        raise RuntimeError(f"{launch.engine} {reason}. It wrote: {words or 'nothing'}")
+        raise ChildProcessError(
+            f"{launch.engine} {reason}. It wrote: {words or 'nothing'}"
+        )
 
 
 def _is_available(url: str) -> bool:

@@ -18,6 +18,7 @@ from pipelines.config import Engine, ServeConfig
 from pipelines.dev_server.model_config import read_config_file
 from pipelines.dev_server.versions import published_versions
 from pipelines.serving.serving_commands import (
+    IMAGE_VARIABLE,
     Source,
     bracketed,
     development_command,
@@ -36,6 +37,12 @@ _DOCKER_SECONDS = 5.0
 _IMAGE_MACHINES = ("x86_64", "amd64")
 
 
+_DOCKER_HINT = (
+    f"Docker pulls the image anew at each start: without a network, name one that it "
+    f"has in the environment variable {IMAGE_VARIABLE}."
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Launch:
     """A server that can be started.
@@ -47,6 +54,7 @@ class Launch:
         url: where the model answers, http://HOST:PORT/v1/models/NAME.
         grpc_url: where it answers over gRPC, grpc://HOST:PORT/NAME.
         is_open: it listens on every address of this machine.
+        hint: what may help if it ends by itself.
     """
 
     engine: str
@@ -55,13 +63,14 @@ class Launch:
     url: str
     grpc_url: str
     is_open: bool = False
+    hint: str = ""
 
 
 def plan_launch(config: ServeConfig) -> Launch:
     """Chooses the server and makes its command line; a port of 0 is a free one.
 
     Raises:
-        ValueError: there is no version to serve, the engine is not to be had, or a
+        ValueError: there is no version to serve, the engine is not available, or a
             port is taken.
     """
     source = served_source(Path(config.saved_model))
@@ -85,7 +94,8 @@ def plan_launch(config: ServeConfig) -> Launch:
     name = urllib.parse.quote(source.name)
     url = f"http://{reachable}:{rest_port}/v1/models/{name}"
     grpc_url = f"grpc://{reachable}:{grpc_port}/{name}"
-    return Launch(engine, reason, command, url, grpc_url, is_open)
+    hint = _DOCKER_HINT if engine == SERVER_IN_DOCKER else ""
+    return Launch(engine, reason, command, url, grpc_url, is_open, hint)
 
 
 def served_source(path: Path) -> Source:
@@ -114,7 +124,7 @@ def choose_engine(engine: Engine) -> tuple[str, str, str]:
     """Returns (engine, its program, why it is taken).
 
     Raises:
-        ValueError: the engine that is asked for is not to be had.
+        ValueError: the engine that is asked for is not available.
     """
     if engine == "development":
         return DEVELOPMENT, _development_program(), "it was asked for"
@@ -126,7 +136,7 @@ def choose_engine(engine: Engine) -> tuple[str, str, str]:
         return SERVER_IN_DOCKER, docker, f"{PROGRAM} is not on PATH, a Docker engine is"
     if engine == "tensorflow-serving":
         raise ValueError(
-            f"TensorFlow Serving is not to be had: {PROGRAM} is not on PATH and no "
+            f"TensorFlow Serving was not found: {PROGRAM} is not on PATH and no "
             f"Docker engine answers. Install one, set {PROGRAM_VARIABLE} to the "
             "program, or take the engine development."
         )
@@ -175,7 +185,7 @@ def _check_packages(*packages: str) -> None:
     if missing:
         raise ValueError(
             f"Serving needs {' and '.join(missing)} here; install it with "
-            'pip install "keras-unet-pipelines[serve]".'
+            'pip install ".[serve]" in a checkout of keras-unet.'
         )
 
 
@@ -202,7 +212,7 @@ def _checked_port(setting: str, host: str, port: int) -> int:
             probe.bind((host, port))
         except OSError as error:
             raise ValueError(
-                f"{setting} {port} on {host} cannot be had ({error.strerror}); name "
+                f"{setting} {port} on {host} is not available ({error.strerror}); name "
                 "another port, or end the server that has it."
             ) from error
         return probe.getsockname()[1]

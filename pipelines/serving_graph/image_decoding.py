@@ -8,11 +8,15 @@ import tensorflow as tf
 
 from pipelines.serving_graph.request_checks import check_size
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# The signature and the head of the first chunk, IHDR of 13 bytes (ISO/IEC 15948, 5.6).
+# The decoder takes files with another chunk before it, whose size would go unseen.
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
-# Where a PNG's header (ISO/IEC 15948, 11.2.2) has width and height, four bytes each,
-# and the bits of a sample.
-PNG_SIZE_BYTE, PNG_BIT_DEPTH_BYTE = 16, 24
+# Where IHDR (11.2.2) has width and height, four bytes each, the bits of a sample and
+# the type of the colours.
+PNG_SIZE_BYTE, PNG_BIT_DEPTH_BYTE, PNG_COLOUR_BYTE = 16, 24, 25
+# Channels by the type of the colours, without those of a chunk tRNS; 0 for none such.
+PNG_CHANNELS = (1, 0, 3, 3, 2, 0, 4)
 
 
 def decode_image(data: tf.Tensor, channels: int, pixel_limit: int) -> tf.Tensor:
@@ -32,20 +36,36 @@ def decode_image(data: tf.Tensor, channels: int, pixel_limit: int) -> tf.Tensor:
         ["Expected a PNG or JPEG file, got other bytes:", tf.strings.length(data)],
     )
     with tf.control_dependencies([known]):
-        height, width = tf.cond(
-            is_png, lambda: _png_size(data), lambda: _jpeg_size(data)
+        height, width, found = tf.cond(
+            is_png, lambda: _png_shape(data), lambda: _jpeg_shape(data)
         )
-    with tf.control_dependencies([check_size(height, width, pixel_limit)]):
+    right_size = check_size(height, width, pixel_limit)
+    # A palette or colours with transparency get their alpha when they are decoded.
+    right_channels = _check_channels(found, channels, also=channels - 1)
+    with tf.control_dependencies([right_size, right_channels]):
         image = tf.cond(is_png, lambda: _decode_png(data), lambda: _decode_jpeg(data))
-    found = tf.shape(image)[2]
+    with tf.control_dependencies([_check_channels(tf.shape(image)[2], channels)]):
+        return tf.ensure_shape(image[..., :channels], (None, None, channels))
+
+
+def _check_channels(
+    found: tf.Tensor, channels: int, also: int | None = None
+) -> tf.Operation:
+    """Returns what fails for an image of other channels than the model takes.
+
+    Args:
+        found: channels of the image.
+        channels: of the model; one and three also take alpha besides.
+        also: may be found too.
+    """
     fits = tf.equal(found, channels)
     if channels in (1, 3):
         fits |= tf.equal(found, channels + 1)
-    right = tf.debugging.Assert(
+    if also is not None:
+        fits |= tf.equal(found, also)
+    return tf.debugging.Assert(
         fits, [f"The model takes images of {channels} channels, got", found]
     )
-    with tf.control_dependencies([right]):
-        return tf.ensure_shape(image[..., :channels], (None, None, channels))
 
 
 def largest_value(data: tf.Tensor) -> tf.Tensor:
@@ -54,7 +74,8 @@ def largest_value(data: tf.Tensor) -> tf.Tensor:
 
 
 def _is_png(data: tf.Tensor) -> tf.Tensor:
-    return tf.equal(tf.strings.substr(data, 0, 8), PNG_SIGNATURE)
+    start = tf.strings.substr(data, 0, len(PNG_SIGNATURE))
+    return tf.equal(start, PNG_SIGNATURE)
 
 
 def _is_jpeg(data: tf.Tensor) -> tf.Tensor:
@@ -64,20 +85,24 @@ def _is_jpeg(data: tf.Tensor) -> tf.Tensor:
 def _png_header(data: tf.Tensor) -> tf.Tensor:
     """Returns the numbers of a PNG's first bytes, int64."""
     # Padded: a file cut off in its header must fail with words of the image.
-    length = PNG_BIT_DEPTH_BYTE + 1
+    length = PNG_COLOUR_BYTE + 1
     header = tf.strings.substr(data, 0, length)
     header = tf.strings.substr(tf.strings.join([header, "\0" * length]), 0, length)
     return tf.cast(tf.io.decode_raw(header, tf.uint8), tf.int64)
 
 
-def _png_size(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    size = tf.reshape(_png_header(data)[PNG_SIZE_BYTE : PNG_SIZE_BYTE + 8], [2, 4])
+def _png_shape(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns height and width, int64, and channels, int32."""
+    header = _png_header(data)
+    size = tf.reshape(header[PNG_SIZE_BYTE : PNG_SIZE_BYTE + 8], [2, 4])
     places = tf.constant([2**24, 2**16, 2**8, 1], tf.int64)
     width, height = tf.unstack(tf.reduce_sum(size * places, axis=1))
-    return height, width
+    colour = tf.minimum(header[PNG_COLOUR_BYTE], len(PNG_CHANNELS))
+    return height, width, tf.gather(tf.constant([*PNG_CHANNELS, 0]), colour)
 
 
-def _jpeg_size(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _jpeg_shape(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns height and width, int64, and channels, int32."""
     shape = tf.image.extract_jpeg_shape(data)
     # The decoder would make some RGB of the inks of a CMYK file.
     known = tf.debugging.Assert(
@@ -85,7 +110,8 @@ def _jpeg_size(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         ["A JPEG must be grey or RGB, got channels:", shape[2]],
     )
     with tf.control_dependencies([known]):
-        return tf.cast(shape[0], tf.int64), tf.cast(shape[1], tf.int64)
+        height, width = tf.unstack(tf.cast(shape[:2], tf.int64))
+        return height, width, tf.identity(shape[2])
 
 
 def _has_16_bits(data: tf.Tensor) -> tf.Tensor:

@@ -17,7 +17,7 @@ class ServedNet:
         depth: number of poolings.
         variant: "paper" or "padded".
         channels: of the images.
-        num_channels: of the logits.
+        output_channels: of the logits.
         threshold: on P(foreground), for one or two channels.
         pixel_limit: the most pixels of an image.
         pixel_type: None to scale each image by its own statistics; or, to scale by the
@@ -30,7 +30,7 @@ class ServedNet:
     depth: int
     variant: str
     channels: int
-    num_channels: int
+    output_channels: int
     threshold: float | None
     pixel_limit: int
     pixel_type: str | None = None

@@ -48,7 +48,7 @@ class ServingGraph:
             variant=net.variant,
             largest_core=net.largest_core,
         )
-        self._probability = Decision(tf.identity, tf.float32, net.num_channels)
+        self._probability = Decision(tf.identity, tf.float32, net.output_channels)
         self._mask = Decision(self._decide_mask, tf.uint8, 1)
         self._levels = Decision(_foreground_levels, tf.uint16, 1)
 
@@ -59,7 +59,7 @@ class ServingGraph:
             image: float32 (batch, height, width, channels), values as in the file.
 
         Returns:
-            `probability`, float32 (batch, height, width, num_channels).
+            `probability`, float32 (batch, height, width, output_channels).
         """
         return {"probability": self._of_arrays(image, self._probability)}
 
@@ -117,7 +117,7 @@ class ServingGraph:
                 scaling "dtype" the largest value of the pixels' type.
 
         Returns:
-            `probability`, float32 (batch, height, width, num_channels).
+            `probability`, float32 (batch, height, width, output_channels).
         """
         channels = self._net.channels
         image = tf.ensure_shape(image, (None, None, None, channels))

@@ -40,7 +40,7 @@ class Decision:
     """What is kept of the net's outputs.
 
     Attributes:
-        function: from outputs (rows, columns, num_channels) to (rows, columns,
+        function: from outputs (rows, columns, output_channels) to (rows, columns,
             channels) of `dtype`.
         dtype: of what is kept.
         channels: of what is kept.
@@ -57,7 +57,7 @@ class TiledGraph:
     Args:
         tile_outputs: from a window (rows, columns, channels) as it came, and the
             image's mean and s.d., float32 (channels,), to what the net puts out of
-            it, (rows, columns, num_channels).
+            it, (rows, columns, output_channels).
         depth: number of poolings.
         variant: "paper" or "padded".
         largest_core: the most pixels of a side that one tile keeps.

@@ -7,6 +7,7 @@ from pipelines.dataset import Dataset, mask_values
 from pipelines.dataset.mask_values import MaskCoding
 from pipelines.images import ArrayCache, ArrayImage, WindowedImage, file_key
 from pipelines.images.cache import Fill
+from pipelines.images.cache_folder import release_pages
 from pipelines.images.components import label_components
 from pipelines.images.derived import DerivedImage
 
@@ -42,6 +43,7 @@ def open_closeness(
             for left in range(0, windows.width, PART):
                 part = array[top : top + PART, left : left + PART]
                 part[...] = windows.window(top, left, *part.shape[:2])
+            release_pages(array)
 
     kept = _kept(dataset, index, ("closeness", sigma), np.float32, fill, cache)
     return windows if kept is None else kept

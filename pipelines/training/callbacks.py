@@ -17,10 +17,11 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from pipelines import scores
+from pipelines import run_folder, scores
 from pipelines.images.writing import write_bytes_atomically
 from pipelines.report.pictures import comparison
 from pipelines.training.budget import Budget
+from pipelines.training.disk import written
 from pipelines.validation import Validation
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ COLUMNS = (
     "val_mean_iou",
     "val_pixel_error",
 )
+
+LOGGED = ("step", "minutes", "loss", "val_loss", "val_mean_iou")
 
 
 class Validator(keras.callbacks.Callback):
@@ -71,8 +74,9 @@ class Validator(keras.callbacks.Callback):
         self._shares_done = 0
         self._validate = validate
         self._on_best = on_best
-        self._path = run_dir / "history.csv"
-        self._writer = tf.summary.create_file_writer(str(run_dir / "logs"))
+        self._path = run_dir / run_folder.HISTORY
+        self._events = run_dir / run_folder.LOGS
+        self._writer = tf.summary.create_file_writer(str(self._events))
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Validates if it is time."""
@@ -138,24 +142,19 @@ class Validator(keras.callbacks.Callback):
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.history)
-        try:
+        with written(str(self._path)):
             write_bytes_atomically(self._path, text.getvalue().encode())
-        except OSError as error:
-            raise ValueError(
-                f"{self._path} cannot be written ({error.strerror or error}). Free "
-                "some space and go on with --resume."
-            ) from error
 
     def _log(self, row: dict[str, float], result: Validation) -> None:
         self._write_history()
         step = int(row["step"])
-        with self._writer.as_default():
+        with written(str(self._events)), self._writer.as_default():
             for name in COLUMNS[2:]:
                 tf.summary.scalar(name, row[name], step)
             for picture in result.pictures:
                 image = comparison(picture, len(result.confusion))
                 tf.summary.image(picture.name, image[np.newaxis], step)
-        self._writer.flush()
+            self._writer.flush()
 
 
 class Progress(keras.callbacks.Callback):
@@ -201,11 +200,10 @@ class Progress(keras.callbacks.Callback):
     def _log_validation(self) -> None:
         rows = self._validator.history
         if len(rows) > self._logged:
-            self._logged = len(rows)
+            self._logged, row = len(rows), rows[-1]
             logger.info(
                 "%3.0f %%, step %d, %.1f minutes: loss %.4f, validation loss %.4f, "
                 "mean IoU %.4f",
                 100 * self._budget.used,
-                *(rows[-1][name] for name in ("step", "minutes", "loss")),
-                *(rows[-1][name] for name in ("val_loss", "val_mean_iou")),
+                *(row[name] for name in LOGGED),
             )

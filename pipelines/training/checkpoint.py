@@ -62,6 +62,11 @@ def write(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
             other.unlink(missing_ok=True)
 
 
+def exists(folder: pathlib.Path) -> bool:
+    """Tells whether there is a checkpoint, whole or not."""
+    return bool(_paths(folder))
+
+
 def read_latest(folder: pathlib.Path) -> Checkpoint | None:
     """Reads the newest checkpoint that is whole; None if there is none."""
     for path in _paths(folder):

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_unet import geometry
+from keras_unet.unet import DEFAULTS
 from pipelines.config import DEFAULT_MINUTES, FitConfig
 from pipelines.config.fields import value_in_words
 from pipelines.dataset import Dataset
@@ -117,8 +118,8 @@ def _depth(dataset: Dataset, tile_size: int) -> Choice:
     return Choice(
         "depth",
         depth,
-        f"the net sees {geometry.context(depth)} pixels around each; objects reach "
-        f"{reach:.0f} from within to their border",
+        f"the net sees {geometry.context(depth)} pixels around each; 95 % of the "
+        f"pixels of objects are within {reach:.0f} of their border",
     )
 
 
@@ -147,7 +148,9 @@ def _tiles(
         side = int(np.median([min(f.height, f.width) for f in dataset.facts]))
         yield Choice("tile_size", size, f"images are {side} pixels along a side")
     else:
-        yield Choice("tile_size", size, "much context, and several places a step")
+        yield Choice(
+            "tile_size", size, "enough context, and several places in each step"
+        )
     size = config.tile_size or size
     batch = min(LARGEST_BATCH, max(1, round(BATCH_PIXELS / size**2)))
     # Each device has as many.
@@ -161,7 +164,7 @@ def _weights(config: FitConfig, dataset: Dataset) -> Iterable[Choice]:
     percent = 100 * present.min() / present.sum()
     share = default_rare_share(dataset)
     said = f"the rarest class has {percent:.2g} % of the pixels"
-    more = "any place shows it" if share == 0 else "tiles centred on it show it more"
+    more = "any place shows it" if share == 0 else "more tiles are centred on it"
     yield Choice("rare_share", share, f"{said}: {more}")
     if config.weight_map == "none":
         reason = "the threshold is chosen on the held-out images instead"
@@ -175,7 +178,7 @@ def _course(config: FitConfig) -> Iterable[Choice]:
         yield Choice("minutes", DEFAULT_MINUTES, "the steps follow from the speed")
     batch_norm = config.batch_norm
     if batch_norm is None:
-        batch_norm = config.variant == "padded"
+        batch_norm = DEFAULTS[config.variant]["batch_norm"]
     rate, kind = (2e-3, "with") if batch_norm else (2e-4, "without")
     yield Choice("learning_rate", rate, f"{kind} batch normalisation")
     computed = precision.resolve("auto")

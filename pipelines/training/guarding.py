@@ -16,6 +16,11 @@ class ValidationGuard(TrainingGuard):
         class_names: in the order of their ids.
     """
 
+    missed_advice = (
+        "Weigh it more in the loss (--class-weights balanced), show it more often "
+        "(--rare-share), or train longer."
+    )
+
     def __init__(self, class_names: Sequence[str]) -> None:
         super().__init__()
         self._class_names = class_names

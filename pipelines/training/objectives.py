@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipelines.config import FitConfig, import_path
 
 
-def make_loss(config: FitConfig, num_channels: int) -> Any:
+def make_loss(config: FitConfig, output_channels: int) -> Any:
     """Returns the loss on logits, a `keras.losses.Loss` that takes sample weights.
 
     By default binary cross-entropy for one channel and softmax cross-entropy for more
@@ -18,14 +18,14 @@ def make_loss(config: FitConfig, num_channels: int) -> Any:
 
     Args:
         config: names the loss by `loss`, or None for the default.
-        num_channels: channels of the logits.
+        output_channels: channels of the logits.
 
     Raises:
         ValueError: the path names nothing, the object cannot take logits, or it does
             not fall when the logits become right.
     """
     if config.loss is None:
-        if num_channels == 1:
+        if output_channels == 1:
             return keras.losses.BinaryCrossentropy(from_logits=True)
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     target, arguments = import_path.parse(config.loss)
@@ -33,7 +33,7 @@ def make_loss(config: FitConfig, num_channels: int) -> Any:
     if "from_logits" not in parameters:
         raise ValueError(
             f"loss {config.loss!r} takes no from_logits, but the net ends in logits: "
-            "it would be trained on wrong numbers. Choose a loss with that argument, "
+            "it would take logits for probabilities. Choose a loss with that argument, "
             "for example keras.losses:BinaryFocalCrossentropy."
         )
     if arguments.setdefault("from_logits", True) is not True:
@@ -50,22 +50,22 @@ def make_loss(config: FitConfig, num_channels: int) -> Any:
         loss = _FunctionLoss(target, arguments)
     if not isinstance(loss, keras.losses.Loss):
         loss = _FunctionLoss(loss, {})
-    _try(loss, config.loss, num_channels)
+    _try(loss, config.loss, output_channels)
     return loss
 
 
-def check_weighted(loss: Any, path: str | None, num_channels: int) -> None:
+def check_weighted(loss: Any, path: str | None, output_channels: int) -> None:
     """Checks that a loss can be weighed pixel by pixel.
 
     Args:
         loss: from `make_loss`.
         path: of the loss, as in the settings; None for the default.
-        num_channels: channels of the logits.
+        output_channels: channels of the logits.
 
     Raises:
         ValueError: pixels of weight 0 change the loss, or heavy ones do not count more.
     """
-    y_true, right = _example(num_channels)
+    y_true, right = _example(output_channels)
     # The left half of each image is right, the other wrong.
     is_left = np.arange(4).reshape(1, 1, 4, 1) < 2
     logits = np.where(is_left, right, -right)
@@ -136,7 +136,7 @@ def _construct(target: Any, arguments: dict[str, Any], path: str) -> Any:
         return target(**arguments)
     # Constructors of other people raise errors of many kinds.
     except Exception as error:
-        raise ValueError(f"{path!r} cannot be made: {error}") from error
+        raise ValueError(f"{path!r} could not be constructed: {error}") from error
 
 
 class _FunctionLoss(keras.losses.Loss):
@@ -187,20 +187,20 @@ def _plain_numbers(optimizer: Any) -> dict[str, float]:
     }
 
 
-def _example(num_channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns two masks (2, 4, 4, 1) and right logits (2, 4, 4, num_channels)."""
-    y_true = np.arange(32).reshape(2, 4, 4, 1) % max(2, num_channels)
-    if num_channels == 1:
+def _example(output_channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns two masks (2, 4, 4, 1) and right logits (2, 4, 4, output_channels)."""
+    y_true = np.arange(32).reshape(2, 4, 4, 1) % max(2, output_channels)
+    if output_channels == 1:
         right = (y_true * 2 - 1) * 3.0
     else:
-        right = np.eye(num_channels)[y_true[..., 0]] * 6.0 - 3.0
-    dtype = "float32" if num_channels <= 2 else "int32"
+        right = np.eye(output_channels)[y_true[..., 0]] * 6.0 - 3.0
+    dtype = "float32" if output_channels <= 2 else "int32"
     return y_true.astype(dtype), right.astype("float32")
 
 
-def _try(loss: Any, path: str, num_channels: int) -> None:
+def _try(loss: Any, path: str, output_channels: int) -> None:
     """Raises ValueError unless right logits give a lower loss than wrong ones."""
-    y_true, right = _example(num_channels)
+    y_true, right = _example(output_channels)
     try:
         low, middle, high = (
             float(np.mean(loss(y_true, right * np.float32(sign))))
@@ -209,11 +209,11 @@ def _try(loss: Any, path: str, num_channels: int) -> None:
     except Exception as error:
         raise ValueError(
             f"loss {path!r} does not take masks (batch, height, width, 1) and logits "
-            f"(batch, height, width, {num_channels}): {error}"
+            f"(batch, height, width, {output_channels}): {error}"
         ) from error
     if not low < middle < high:
         raise ValueError(
             f"loss {path!r} is {low:.4g} for right, {middle:.4g} for undecided and "
-            f"{high:.4g} for wrong logits of {num_channels} channels; it must rise. "
+            f"{high:.4g} for wrong logits of {output_channels} channels; it must rise. "
             "Choose a loss for this number of channels, or set num_classes."
         )

@@ -1,24 +1,24 @@
 """The best model of a training and what is known of it, kept in the run folder."""
 
-import contextlib
 import dataclasses
 import logging
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 import keras_unet
 from pipelines import report, run_folder, scores
-from pipelines.config import FitConfig
 from pipelines.inference import policy
 from pipelines.overlap_tile import Net
 from pipelines.scores.image_scores import extremes
+from pipelines.training import checkpoint
 from pipelines.training.callbacks import Validator
-from pipelines.training.run_plan import RunPlan, decoded_images
+from pipelines.training.disk import written
+from pipelines.training.run_plan import RunPlan
 from pipelines.validation import (
     ObjectThresholds,
     Parts,
@@ -43,29 +43,26 @@ class Recorder:
     checkpoint finds the one that belongs to it.
 
     Args:
-        path: the run folder.
-        config: of the run.
-        plan: of the run.
+        plan: of the run, whose folder is there.
     """
 
-    def __init__(self, path: pathlib.Path, config: FitConfig, plan: RunPlan) -> None:
-        self.path = path
+    def __init__(self, plan: RunPlan) -> None:
+        self.path = plan.path
         self._plan = plan
-        self._separate_objects = config.separate_objects
         # Validated, saved and served in float32: the same numbers on every machine,
         # and nothing that a machine without bfloat16 instructions computes slowly.
         with policy("float32"):
             self._model = keras_unet.build_unet(**plan.network)
         self._net = Net(self._model)
-        self._parts = Parts(LARGEST_PART, decoded_images(config))
+        self._parts = Parts(LARGEST_PART, plan.image_cache())
         self.record = run_folder.RunRecord(
-            settings=dataclasses.asdict(plan.settled(config)),
+            settings=dataclasses.asdict(plan.config),
             network=plan.network,
             classes=plan.class_names,
             mask_coding=dataclasses.asdict(plan.training_set.coding),
             scaling=plan.training_set.scaling,
             threshold=None,
-            precision={"training": plan.precision, "model": "float32"},
+            precision={"training": plan.config.precision, "model": "float32"},
             data={
                 "training": plan.training_set.describe(),
                 "validation": plan.validation_set.describe(),
@@ -96,7 +93,7 @@ class Recorder:
         self.record = dataclasses.replace(
             self.record, threshold=result.threshold, best=best
         )
-        with self._written():
+        with written(f"{self.path}: the best model, of step {self._best_step},"):
             run_folder.save_model(self._best_model(), self._model)
             run_folder.publish(self.path, self._best_model(), self.record)
 
@@ -136,7 +133,7 @@ class Recorder:
         self.record = dataclasses.replace(
             self.record, object_threshold=objects.own(threshold)
         )
-        with self._written():
+        with written(f"{self.path}: the best model, of step {self._best_step},"):
             run_folder.publish(self.path, self._best_model(), self.record)
 
     def go_on(self, progress: dict[str, Any]) -> None:
@@ -165,7 +162,7 @@ class Recorder:
             was_stopped: from without; what it has done so far was right.
         """
         folder = self.path / run_folder.CHECKPOINT
-        if any(folder.glob("step_*")) or self.record.best:
+        if checkpoint.exists(folder) or self.record.best:
             step = self.record.best.get("step")
             best = "no model yet" if step is None else f"the best model, of step {step}"
             more = "Go on with --resume." if can_go_on else "It cannot go on."
@@ -186,32 +183,17 @@ class Recorder:
         # The best may have been validated before the run was interrupted.
         found = validator.best or self._validation(None, threshold)
         notes = extremes(found.images, NUM_EXTREMES)
-        report.write_report(
-            self.path / run_folder.REPORT,
-            title=f"Run {self.path.name}",
-            record=self.record,
-            history=validator.history,
-            pictures=list(
-                pictures_of(self._net, held_out, notes, threshold, self._parts)
-            ),
-            validation=found,
-        )
-
-    @contextlib.contextmanager
-    def _written(self) -> Iterator[None]:
-        """Says what is not there when the disk is full.
-
-        Raises:
-            ValueError: an OSError was raised inside.
-        """
-        try:
-            yield
-        except OSError as error:
-            step = self.record.best["step"]
-            raise ValueError(
-                f"{self.path}: the best model, of step {step}, cannot be written "
-                f"({error.strerror or error}). Free some space and go on with --resume."
-            ) from error
+        pictures = list(pictures_of(self._net, held_out, notes, threshold, self._parts))
+        path = self.path / run_folder.REPORT
+        with written(str(path)):
+            report.write_report(
+                path,
+                title=f"Run {self.path.name}",
+                record=self.record,
+                history=validator.history,
+                pictures=pictures,
+                validation=found,
+            )
 
     def _validation(self, loss: Any, threshold: float | None) -> Validation:
         return validate(
@@ -221,11 +203,15 @@ class Recorder:
             threshold=threshold,
             num_pictures=NUM_PICTURES,
             parts=self._parts,
-            separate_objects=self._separate_objects,
+            separate_objects=self._plan.config.separate_objects,
         )
 
+    @property
+    def _best_step(self) -> int:
+        return int(self.record.best["step"])
+
     def _best_model(self) -> pathlib.Path:
-        name = f"best_{self.record.best['step']:09}.keras"
+        name = f"best_{self._best_step:09}.keras"
         return self.path / run_folder.CHECKPOINT / name
 
 

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from keras_unet.unet import DEFAULTS
 from pipelines import tiles
-from pipelines.config import FitConfig, Precision
-from pipelines.dataset import Dataset, load_dataset, split, warn_of_leaks
+from pipelines.config import FitConfig
+from pipelines.dataset import Dataset, heed, load_dataset, part_findings, split
 from pipelines.images import ArrayCache
 from pipelines.images.cache import cache_of_gigabytes
 from pipelines.training import choices, devices, objectives
@@ -24,42 +24,46 @@ class RunPlan:
     """What `fit` is about to do.
 
     Attributes:
+        config: every setting, those that were left open as they were decided; kept
+            with the run, for what a default was may change.
         training_set: checked pairs.
         validation_set: checked pairs, held out.
         network: the arguments of `keras_unet.build_unet`.
         tile_shape: sizes of the training tiles.
-        batch_size: tiles of a step.
-        steps: how many, or None.
-        minutes: how long, or None.
-        learning_rate: at the start, unless the optimizer's path sets another.
-        precision: "float32", "bfloat16" or "float16"; never "auto".
         loss: on (mask, logits).
         choices: the settings that were left open, with reasons.
     """
 
+    config: FitConfig
     training_set: Dataset
     validation_set: Dataset
     network: dict[str, Any]
     tile_shape: tiles.TileShape
-    batch_size: int
-    steps: int | None
-    minutes: float | None
-    learning_rate: float
-    precision: Precision
     loss: Any
     choices: tuple[Choice, ...] = ()
 
-    def settled(self, config: FitConfig) -> FitConfig:
-        """Returns the settings with those that were left open as they were decided.
+    @property
+    def path(self) -> pathlib.Path:
+        """The run folder."""
+        return pathlib.Path(self.config.run_dir)
 
-        Kept with the run: what a default was may change.
+    @property
+    def batch_size(self) -> int:
+        """Tiles of a step."""
+        return _decided(self.config.batch_size)
+
+    @property
+    def learning_rate(self) -> float:
+        """At the start, unless the optimizer's path sets another."""
+        return _decided(self.config.learning_rate)
+
+    def image_cache(self) -> ArrayCache | None:
+        """Returns the cache of images beside the run; None if it is switched off.
+
+        Runs of one folder share it. Nothing is written before an array is.
         """
-        return dataclasses.replace(
-            choices.chosen(config, self.choices),
-            num_classes=self.network["num_classes"],
-            batch_norm=self.network["batch_norm"],
-            dropout=self.network["dropout"],
-        )
+        folder = self.path.parent / CACHE
+        return cache_of_gigabytes(folder, self.config.cache_gigabytes)
 
     def headline(self) -> str:
         """Returns what data the plan is for."""
@@ -88,8 +92,6 @@ def plan_run(config: FitConfig) -> RunPlan:
     """
     _check_settings(config)
     training_set, validation_set = _load(config)
-    _check_parts(training_set, validation_set)
-    warn_of_leaks(training_set, validation_set)
     made = tuple(choices.choose(config, training_set))
     config = choices.chosen(config, made)
     network = _network_arguments(config, training_set)
@@ -101,29 +103,21 @@ def plan_run(config: FitConfig) -> RunPlan:
     ):
         objectives.check_weighted(loss, config.loss, network["num_classes"])
     return RunPlan(
+        config=dataclasses.replace(
+            config,
+            num_classes=network["num_classes"],
+            batch_norm=network["batch_norm"],
+            dropout=network["dropout"],
+        ),
         training_set=training_set,
         validation_set=validation_set,
         network=network,
         tile_shape=tiles.tile_shape(
             _decided(config.tile_size), _decided(config.depth), config.variant
         ),
-        batch_size=_decided(config.batch_size),
-        steps=config.steps,
-        minutes=config.minutes,
-        learning_rate=_decided(config.learning_rate),
-        precision=config.precision,
         loss=loss,
         choices=made,
     )
-
-
-def decoded_images(config: FitConfig) -> ArrayCache | None:
-    """Returns the cache of decoded images beside the run; None if it is switched off.
-
-    Runs of one folder share it. Nothing is written before an array is.
-    """
-    folder = pathlib.Path(config.run_dir).parent / CACHE
-    return cache_of_gigabytes(folder, config.cache_gigabytes)
 
 
 def _decided(value: Value | None) -> Value:
@@ -134,31 +128,21 @@ def _decided(value: Value | None) -> Value:
 
 
 def _load(config: FitConfig) -> tuple[Dataset, Dataset]:
+    """Returns the pairs to train on and those to validate on, all of them checked."""
     dataset = load_dataset(config)
-    if len(dataset.classes_found) < 2:
-        raise ValueError(
-            f"{config.masks}: all mask pixels have one value; there is nothing to "
-            "learn. Name masks that mark the objects."
-        )
+    heed(part_findings.of_whole(dataset, config.masks))
     if config.validation_images is None or config.validation_masks is None:
-        return split(dataset, config.validation_stems)
-    held_out = load_dataset(
-        dataclasses.replace(config, mask_kind=dataset.coding.kind),
-        images=config.validation_images,
-        masks=config.validation_masks,
-        known=dataset.coding,
-    )
-    if held_out.channels != dataset.channels:
-        raise ValueError(
-            f"{config.validation_images}: {held_out.channels} channels, but the "
-            f"training images have {dataset.channels}. Use images of one kind."
+        parts = split(dataset, config.validation_stems)
+    else:
+        held_out = load_dataset(
+            config,
+            images=config.validation_images,
+            masks=config.validation_masks,
+            known=dataset.coding,
         )
-    if held_out.coding.num_classes > dataset.coding.num_classes:
-        raise ValueError(
-            f"{config.validation_masks}: {held_out.coding.num_classes} classes, but "
-            f"the training masks have {dataset.coding.num_classes}. Train on all."
-        )
-    return dataset, held_out
+        parts = dataset, held_out
+    heed(part_findings.of_parts(*parts))
+    return parts
 
 
 def _check_settings(config: FitConfig) -> None:
@@ -168,22 +152,6 @@ def _check_settings(config: FitConfig) -> None:
         devices.check_devices(config.devices, config.batch_size)
     if config.tile_size is not None and config.depth is not None:
         tiles.tile_shape(config.tile_size, config.depth, config.variant)
-
-
-def _check_parts(training_set: Dataset, held_out: Dataset) -> None:
-    """Raises ValueError where there is nothing to learn, or nothing to validate on."""
-    if len(training_set.classes_found) < 2:
-        raise ValueError(
-            f"{training_set.pairs[0].mask.name}: of the {len(training_set.pairs)} "
-            "masks to train on all pixels are of one class; there is nothing to "
-            "learn. Add masks that mark objects, or hold out other images."
-        )
-    if not held_out.classes_found:
-        raise ValueError(
-            f"{held_out.pairs[0].mask.name}: of the {len(held_out.pairs)} masks that "
-            "are held out all pixels are ignored; there is nothing to validate on. "
-            "Hold out other images."
-        )
 
 
 def _network_arguments(config: FitConfig, dataset: Dataset) -> dict[str, Any]:

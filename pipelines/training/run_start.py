@@ -49,7 +49,8 @@ def check_place(config: FitConfig) -> RunState | None:
     """Checks the run folder before the data are read.
 
     Returns:
-        The state of the run that is to go on; None for a new one.
+        The state of the run that is to go on; None for a new one, also where
+        `resume` finds no folder yet.
 
     Raises:
         ValueError: a new run would overwrite something, or there is no run to go on
@@ -66,23 +67,27 @@ def check_place(config: FitConfig) -> RunState | None:
                 f"{more}: a run is never overwritten."
             )
         return None
+    if state is None and not path.exists() and not path.is_symlink():
+        # Perhaps killed while the images were checked, before there was a folder.
+        logger.info("%s does not exist yet: it starts at step 0.", path)
+        return None
     if state is None:
-        missing = "holds no run" if path.exists() else "does not exist"
         raise ValueError(
-            f"{config.run_dir} {missing}, so there is nothing to resume. Leave out "
-            "--resume to begin a run there."
+            f"{config.run_dir} holds no run, so there is nothing to resume. Name "
+            "another run_dir, or the folder of a run."
         )
     _check_same(config, state, open_ones=False)
     return state
 
 
-def check_same_plan(config: FitConfig, plan: RunPlan, state: RunState) -> None:
+def check_same_plan(plan: RunPlan, state: RunState) -> None:
     """Raises ValueError if a run would go on with other settings or other data."""
-    _check_same(plan.settled(config), state, open_ones=True)
+    run_dir = plan.config.run_dir
+    _check_same(plan.config, state, open_ones=True)
     for name, fingerprint in fingerprints(plan).items():
         if fingerprint != state.data.get(name):
             raise ValueError(
-                f"The {name} images or masks are not those that {config.run_dir} was "
+                f"The {name} images or masks are not those that {run_dir} was "
                 "begun with (their fingerprints differ). Restore them, or fit into "
                 "another run_dir."
             )
@@ -90,21 +95,21 @@ def check_same_plan(config: FitConfig, plan: RunPlan, state: RunState) -> None:
         if version != state.versions.get(package):
             logger.warning(
                 "%s was begun with %s %s, this is %s: numbers may differ a little.",
-                config.run_dir,
+                run_dir,
                 package,
                 state.versions.get(package),
                 version,
             )
 
 
-def begin(config: FitConfig, plan: RunPlan) -> pathlib.Path:
+def begin(plan: RunPlan) -> pathlib.Path:
     """Makes the folder of a new run, which appears with its state in it.
 
     Raises:
         ValueError: it cannot be made there.
     """
-    path = pathlib.Path(config.run_dir)
-    settings = dataclasses.asdict(plan.settled(config))
+    path = plan.path
+    settings = dataclasses.asdict(plan.config)
     state = RunState(settings, fingerprints(plan), run_folder.versions())
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -113,7 +118,7 @@ def begin(config: FitConfig, plan: RunPlan) -> pathlib.Path:
         os.rename(partial, path)
     except OSError as error:
         raise ValueError(
-            f"{config.run_dir}: the folder cannot be made ({error.strerror}). Name a "
+            f"{path}: the folder cannot be made ({error.strerror}). Name a "
             "run_dir in a folder that you may write to."
         ) from error
     finally:
@@ -121,12 +126,11 @@ def begin(config: FitConfig, plan: RunPlan) -> pathlib.Path:
     return path
 
 
-def newest_checkpoint(config: FitConfig) -> checkpoint.Checkpoint | None:
+def newest_checkpoint(path: pathlib.Path) -> checkpoint.Checkpoint | None:
     """Returns where an interrupted run goes on, and says so; None for its start.
 
     Removes what a kill has left half-written.
     """
-    path = pathlib.Path(config.run_dir)
     run_folder.remove_halves(path)
     found = checkpoint.read_latest(path / run_folder.CHECKPOINT)
     if found is None:

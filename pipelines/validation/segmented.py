@@ -42,7 +42,7 @@ class Segmented:
         name: of the image.
         image: values as in the file, (height, width, channels).
         y_true: class ids, uint8 (height, width); IGNORED where nothing is scored.
-        logits: float32 (height, width, num_channels).
+        logits: float32 (height, width, output_channels).
         probability: float32, of that shape.
         scored: bool (height, width), False where pixels are ignored.
         top: first row in the image.

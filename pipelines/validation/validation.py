@@ -82,7 +82,7 @@ def validate(
         separate_objects: of the loss, whose target is then that of training; scores are
             of the masks as they are. See `open_target`.
     """
-    tally = Tally(max(2, net.num_channels), threshold)
+    tally = Tally(max(2, net.output_channels), threshold)
     losses, pixels, kept = [], [], []
     indices = range(len(dataset.pairs))
     for index in tqdm.tqdm(indices, progress, disable=None if progress else True):

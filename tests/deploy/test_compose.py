@@ -94,3 +94,39 @@ def test_braces_of_the_front_are_balanced(front):
         depth += 1 if brace == "{" else -1
         assert depth >= 0
     assert depth == 0
+
+
+def flag(compose, name):
+    words = compose["services"]["serving"]["command"]
+    (value,) = (w.split("=")[1] for w in words if w.startswith(f"--{name}="))
+    return int(value)
+
+
+def test_probes_find_a_free_thread_while_the_front_is_busy(compose, front):
+    (most,) = re.findall(r"limit_conn rest (\d+);", front)
+    assert int(most) < flag(compose, "rest_api_num_threads")
+    # The status that clients try again after.
+    assert "limit_conn_status 503;" in front
+
+
+def test_the_front_waits_as_long_as_a_request_may_take(compose, front):
+    milliseconds = flag(compose, "rest_api_timeout_in_ms")
+    for name in ("proxy_read_timeout", "grpc_read_timeout"):
+        (seconds,) = re.findall(rf"{name} (\d+)s;", front)
+        assert 1000 * int(seconds) >= milliseconds
+
+
+def test_the_front_leads_to_the_ports_that_there_are(compose, front):
+    upstreams = re.findall(r"server \$\{SERVING_HOST\}:(\d+);", front)
+    assert sorted(upstreams) == sorted(compose["services"]["serving"]["expose"])
+    listening = re.findall(r"listen (\d+) ssl;", front)
+    published = [p.split(":")[1] for p in compose["services"]["front"]["ports"]]
+    assert sorted(listening) == sorted(published)
+
+
+def test_the_front_is_filled_in_and_nothing_else(compose, front):
+    environment = compose["services"]["front"]["environment"]
+    names = set(re.findall(r"\$\{(\w+)\}", front))
+    assert names == set(environment) - {"NGINX_ENVSUBST_FILTER"}
+    pattern = environment["NGINX_ENVSUBST_FILTER"].replace("$$", "$")
+    assert all(re.fullmatch(pattern, name) for name in names)

@@ -1,6 +1,7 @@
 """The Kubernetes manifests: valid by their schemas, and they mean what they say."""
 
 import pathlib
+import re
 
 import kubernetes_validate
 import pytest
@@ -123,3 +124,23 @@ def test_selectors_find_their_pods():
                 for port in container["ports"]
             }
             assert {port["targetPort"] for port in resource["spec"]["ports"]} <= ports
+
+
+def test_the_front_leads_to_the_services_ports():
+    front = (DEPLOY / "nginx" / "front.conf.template").read_text()
+    upstreams = set(re.findall(r"server \$\{SERVING_HOST\}:(\d+);", front))
+    service = RESOURCES["Service", "cells"]["spec"]
+    assert upstreams == {str(port["port"]) for port in service["ports"]}
+    listening = set(re.findall(r"listen (\d+) ssl;", front))
+    (container,) = RESOURCES["Deployment", "cells-front"]["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert listening == {str(port["containerPort"]) for port in container["ports"]}
+
+
+def test_compose_and_kubernetes_serve_the_same(tmp_path):
+    told = RESOURCES["ConfigMap", "cells-config"]["data"]["models.config"]
+    (tmp_path / "models.config").write_text(told)
+    assert read_config_file(tmp_path / "models.config") == read_config_file(
+        DEPLOY / "config" / "models.config"
+    )

@@ -4,12 +4,16 @@ import json
 import pathlib
 import re
 import shlex
+import urllib.parse
 
 import numpy as np
 import pytest
+import tifffile
 
 from pipelines import cli
+from pipelines.config import ServeConfig
 from pipelines.images.writing import write_image
+from pipelines.serving.serving import running_launch
 
 GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "serving.md"
 TINY = "--depth 1 --base-filters 2 --tile-size 32 --batch-size 1 --steps 2"
@@ -47,6 +51,36 @@ def test_the_commands_run_and_then_the_python(folder, monkeypatch, capsys):
     assert (folder / "saved_models/cells/2/saved_model.pb").exists()
     for code in blocks("python served"):
         exec(compile(code, GUIDE.name, "exec"), {})
+
+
+def test_the_requests_run_against_a_server_of_two_versions(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    for _ in range(2):
+        words = ["export", "--model", "runs/cells", "--to", "saved_models/asked/cells"]
+        assert cli.main(words) == 0
+    # Of the guide's file only the folder is another.
+    (text,) = (block for block in blocks("text") if "model_config_list" in block)
+    base_path = folder / "saved_models/asked/cells"
+    config = folder / "models.config"
+    config.write_text(text.replace("/models/cells", str(base_path)))
+    settings = ServeConfig(
+        saved_model=str(config), engine="development", rest_port=0, grpc_port=0
+    )
+    tifffile.imwrite("huge.tif", np.zeros((90, 40), np.float32))
+    with running_launch(settings) as launch:
+        rest, grpc = (
+            urllib.parse.urlsplit(url).netloc for url in (launch.url, launch.grpc_url)
+        )
+        lines = "".join(blocks("sh served"))
+        for named, address in (("localhost:8501", rest), ("localhost:8500", grpc)):
+            lines = lines.replace(named, address)
+        lines = re.sub(r"\b[ab]:8500", grpc, lines)
+        lines = lines.replace("saved_models/cells", "saved_models/asked/cells")
+        for line in lines.splitlines():
+            assert cli.main(shlex.split(line)[1:]) == 0, capsys.readouterr().err
+    for name in ("stable", "canary"):
+        assert len(list((folder / name).glob("*.png"))) == 6
+    assert tifffile.imread("masks/huge.tif").shape == (90, 40)
 
 
 def test_commands_that_are_not_run_name_settings_that_there_are():

@@ -171,7 +171,7 @@ def _app_in_thread(app):
 
 
 @contextlib.contextmanager
-def _serve(manager, **settings):
+def _serve(manager, rest_timeout=600.0, **settings):
     """Yields the addresses of both transports over a manager, in this process."""
     from pipelines.dev_server.grpc_api import make_server
     from pipelines.dev_server.rest import RestApp
@@ -181,7 +181,7 @@ def _serve(manager, **settings):
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        with _app_in_thread(RestApp(manager)) as url:
+        with _app_in_thread(RestApp(manager, rest_timeout)) as url:
             yield Addresses(url, f"127.0.0.1:{port}")
     finally:
         server.stop(None).wait()

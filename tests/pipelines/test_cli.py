@@ -395,7 +395,7 @@ def test_asked_to_end_a_verb_stops_as_by_ctrl_c(monkeypatch, capsys):
     monkeypatch.setitem(vars(pipelines), "check", check)
     assert cli.main(["check", "--images", "i", "--masks", "m"]) == 143
     assert capsys.readouterr().err == (
-        "keras-unet check: stopped, as it was asked to end.\n"
+        "keras-unet check: stopped by SIGTERM.\n"
     )
     assert signal.getsignal(signal.SIGTERM) == before
 

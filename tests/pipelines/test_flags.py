@@ -11,7 +11,7 @@ from pipelines.config import FitConfig, setting
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
     folder: str = setting(..., "where", positional=True)
-    images: str = setting(..., "which")
+    images: str = setting(..., "which", "PATTERN")
     tile_size: int | None = setting(None, "how large")
     rate: float = setting(0.5, "how fast")
     flips: bool = setting(True, "whether")

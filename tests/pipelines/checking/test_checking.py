@@ -59,6 +59,49 @@ def test_classes_that_are_nowhere_have_a_share_of_0_and_a_warning(write, config)
     assert codes(report) == ["absent-class"]
 
 
+def test_what_fit_refuses_of_the_parts_is_found(write, config, tmp_path):
+    """Held-out images of other channels; masks of one class to train on."""
+    for number in range(2):
+        write(f"{number}.png", HALF)
+    write("a.png", HALF, np.zeros((1, 12, 3), "uint8"), folder="other_")
+    with pytest.raises(ValueError, match="3 channels, but the training images have 1"):
+        check(
+            config(
+                validation_images=str(tmp_path / "other_images"),
+                validation_masks=str(tmp_path / "other_masks"),
+            )
+        )
+    write("0.png", [[0] * 12])
+    with pytest.raises(ValueError, match="to train on all pixels are of one class"):
+        check(config(validation_stems=("1",)))
+
+
+def test_held_out_masks_are_read_as_those_of_the_training(write, config, tmp_path):
+    for number in range(1, 5):
+        ids = np.repeat(np.arange(10 + number * 5), 3)
+        write(f"{number}.png", [[0] * 399, np.resize(ids, 399)])
+    write("a.png", [[0, 0, 0, 1, 1, 1, 2, 2, 2]], folder="other_")
+    report = check(
+        config(
+            validation_images=str(tmp_path / "other_images"),
+            validation_masks=str(tmp_path / "other_masks"),
+        )
+    )
+    assert report.mask_kind == "instances"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"json": "."}, "is a folder"), ({"preview": "tiles.jpg"}, "is a PNG")],
+)
+def test_files_that_cannot_be_written_are_told_before_the_reading(
+    config, settings, words
+):
+    # There are no images: that would be said first.
+    with pytest.raises(ValueError, match=words):
+        check(config(**settings))
+
+
 def test_a_set_that_cannot_be_trained_on_is_refused_with_its_report(write, config):
     write("a.png", [[0, 0, 0, 0]])
     write("b.png", [[0, 0, 0, 0]])

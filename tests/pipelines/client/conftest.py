@@ -2,8 +2,10 @@
 
 import base64
 import contextlib
+import dataclasses
 import http.server
 import json
+import socket
 import threading
 import time
 
@@ -12,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines import scaling
+from pipelines.client.about import About
 from pipelines.dev_server.models import ModelManager
 
 LIMIT = 64 * 64
@@ -146,6 +149,22 @@ def limit():
     return LIMIT
 
 
+@pytest.fixture(scope="session")
+def about_of():
+    """What the model says of itself, but for what is named."""
+    about = About(
+        pixel_limit=LIMIT,
+        channels=1,
+        num_classes=2,
+        threshold=THRESHOLD,
+        scaling="per_image",
+        step=2,
+        before=REACH,
+        after=REACH,
+    )
+    return lambda **changes: dataclasses.replace(about, **changes)
+
+
 @pytest.fixture(scope="session", name="mask_of")
 def _mask_of():
     return mask_of
@@ -201,15 +220,62 @@ def _stub():
     return stub
 
 
+@contextlib.contextmanager
+def cutting_proxy(port, most_bytes):
+    """Yields the port of a proxy that answers with so many bytes, then is gone."""
+    left, gone = [most_bytes], threading.Event()
+    open_ones = []
+
+    def forward(source, target, counted):
+        with contextlib.suppress(OSError):
+            while data := source.recv(4096):
+                if counted:
+                    data, left[0] = data[: left[0]], left[0] - len(data)
+                target.sendall(data)
+                if left[0] <= 0:
+                    break
+        if left[0] <= 0:
+            gone.set()
+            listener.close()
+        for one in open_ones if gone.is_set() else (source, target):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.create_connection(("127.0.0.1", port))
+                open_ones.extend((client, server))
+                for pair in ((client, server, False), (server, client, True)):
+                    threading.Thread(target=forward, args=pair, daemon=True).start()
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1], gone
+    finally:
+        listener.close()
+        for one in open_ones:
+            one.close()
+
+
+@pytest.fixture(name="cutting_proxy", scope="session")
+def _cutting_proxy():
+    return cutting_proxy
+
+
 class FakeServer:
     """A server that answers as it is told to; for the pool."""
 
-    def __init__(self, answers=(), name="fake"):
+    def __init__(self, answers=(), name="fake", version=1):
         from pipelines.client.addresses import parse_addresses
 
         (self.address,) = parse_addresses(f"http://{name}/v1/models/toy")
         self.answers = list(answers)
         self.asked = 0
+        self.version = version
 
     def states(self):
         self.predict("", {})
@@ -218,7 +284,12 @@ class FakeServer:
         return [VersionState(1, "AVAILABLE", "")]
 
     def answering_version(self):
-        return 1
+        if isinstance(self.version, Exception):
+            raise self.version
+        return self.version
+
+    def pinned(self, version):
+        return FakeServer(self.answers, f"pinned{version}", version)
 
     def predict(self, signature, inputs):
         self.asked += 1

@@ -24,6 +24,16 @@ def test_address_is_taken_apart(text, address):
     assert parse_addresses(text) == [Address(text.rstrip("/"), *address)]
 
 
+@pytest.mark.parametrize(
+    "text", ["http://h:1/v1/models/my%20net", "grpcs://h:1/x/labels/a", "grpc://h:1/x"]
+)
+def test_address_of_a_version_names_it(text):
+    (address,) = parse_addresses(text)
+    of_it = address.of_version(7)
+    assert parse_addresses(of_it.text) == [of_it]
+    assert (of_it.version, of_it.label, of_it.name) == (7, None, address.name)
+
+
 def test_several_addresses_are_separated_by_commas():
     found = parse_addresses("grpc://a:1/x, http://b:2/v1/models/x")
     assert [address.base for address in found] == ["a:1", "http://b:2"]

@@ -2,7 +2,7 @@ from pipelines.client.failures import WORTH_A_RETRY, Kind, ServerFailure
 
 
 def test_late_and_refused_requests_are_not_sent_again():
-    assert WORTH_A_RETRY == set(Kind) - {Kind.LATE, Kind.REFUSED}
+    assert WORTH_A_RETRY == set(Kind) - {Kind.LATE, Kind.UNABLE, Kind.REFUSED}
 
 
 def test_failure_is_an_error_of_the_user_s_input():

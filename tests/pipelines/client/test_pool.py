@@ -18,7 +18,7 @@ def no_waits(monkeypatch):
 
 
 def test_next_server_takes_over_what_one_does_not_answer(fake_server):
-    for kind in (Kind.UNREACHABLE, Kind.BUSY, Kind.BROKEN, Kind.LATE):
+    for kind in set(Kind) - {Kind.REFUSED}:
         one, two = fake_server([failure(kind)] * 9, "one"), fake_server(name="two")
         pool = ServerPool([one, two], 3)
         assert pool.predict("s", {})[""] == 1
@@ -89,6 +89,25 @@ def test_idle_server_is_taken_before_a_busy_one(fake_server):
     assert two.asked == 3
     released.set()
     thread.join()
+
+
+def test_check_waits_for_a_server_that_is_on_its_way(fake_server):
+    ServerPool([fake_server([failure(Kind.UNREACHABLE)] * 2)], 2).check()
+
+
+def test_pinned_servers_answer_with_the_version_of_now(fake_server):
+    lost = fake_server(version=failure(Kind.UNREACHABLE))
+    pool = ServerPool([lost, fake_server(version=7), fake_server(version=7)], 0)
+    assert [server.version for server in pool.pinned().servers] == [7, 7, 7]
+
+
+def test_servers_of_different_versions_put_nothing_together(fake_server):
+    pool = ServerPool([fake_server(version=7), fake_server(version=8)], 0)
+    with pytest.raises(ServerFailure, match=r"different versions \(7 at .*, 8 at "):
+        pool.pinned()
+    none = ServerPool([fake_server(version=failure(Kind.BUSY))], 0)
+    with pytest.raises(ServerFailure, match="try later"):
+        none.pinned()
 
 
 def test_closing_closes_each(fake_server):

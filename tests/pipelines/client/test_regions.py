@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.client.about import About
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
@@ -13,12 +12,8 @@ from pipelines.client.pool import ServerPool
 from pipelines.client.regions import Region, mask_windows, plan_regions
 from pipelines.images import ArrayImage
 
-ABOUT = About(
-    pixel_limit=64 * 64, threshold=0.5, scaling="per_image", step=2, before=8, after=8
-)
 
-
-def stitched(pool, image, about=ABOUT):
+def stitched(pool, image, about):
     regions = plan_regions(*image.shape, about)
     mask = np.full(image.shape, 7, np.uint8)
     with ThreadPoolExecutor(pool.num_requests) as executor:
@@ -39,11 +34,11 @@ def stitched(pool, image, about=ABOUT):
 )
 @settings(max_examples=200, deadline=None)
 def test_regions_cover_the_image_once_and_fit_the_limit(
-    height, width, depth, before, after, spare
+    about_of, height, width, depth, before, after, spare
 ):
     step = 2**depth
     limit = (step + spare + before + after) ** 2
-    about = About(pixel_limit=limit, step=step, before=before, after=after)
+    about = about_of(pixel_limit=limit, step=step, before=before, after=after)
     count = np.zeros((height, width), int)
     for region in plan_regions(height, width, about):
         assert region.top % step == region.left % step == 0
@@ -59,13 +54,15 @@ def test_regions_cover_the_image_once_and_fit_the_limit(
     assert (count == 1).all()
 
 
-def test_limit_that_no_region_fits_is_told():
+def test_limit_that_no_region_fits_is_told(about_of):
     with pytest.raises(ValueError, match="takes images of 300 pixels"):
-        plan_regions(9, 9, About(pixel_limit=300, step=2, before=8, after=8))
+        plan_regions(9, 9, about_of(pixel_limit=300))
 
 
-def test_without_a_limit_the_side_is_limited():
-    regions = plan_regions(100, 5000, About(step=16), largest_side=1024)
+def test_without_a_limit_the_side_is_limited(about_of):
+    regions = plan_regions(
+        100, 5000, about_of(pixel_limit=None, step=16), largest_side=1024
+    )
     assert len(regions) == 5
     assert regions[0] == Region(0, 0, 100, 1008)
     assert regions[4] == Region(0, 4032, 100, 968)
@@ -74,7 +71,7 @@ def test_without_a_limit_the_side_is_limited():
 @pytest.mark.parametrize("size", [(101, 97), (1, 1), (3, 200), (64, 130)])
 @pytest.mark.parametrize("transport", ["rest", "grpc"])
 def test_stitched_mask_equals_that_of_the_whole(
-    rest_url, grpc_url, mask_of, random, size, transport
+    rest_url, grpc_url, mask_of, random, size, transport, about_of
 ):
     if min(size) < 9:
         # The stand-in mirrors once only; the true graph mirrors at any distance.
@@ -82,11 +79,13 @@ def test_stitched_mask_equals_that_of_the_whole(
     image = random.integers(0, 256, size).astype(np.uint8)
     url = rest_url if transport == "rest" else grpc_url
     pool = ServerPool([connect(*parse_addresses(url), 30.0)], 0)
-    np.testing.assert_array_equal(stitched(pool, image), mask_of(image))
+    np.testing.assert_array_equal(stitched(pool, image, about_of()), mask_of(image))
     pool.close()
 
 
-def test_server_that_is_lost_in_the_middle_is_survived(grpc_url, mask_of, random):
+def test_server_that_is_lost_in_the_middle_is_survived(
+    grpc_url, mask_of, random, about_of
+):
     lost = connect(*parse_addresses(grpc_url), 30.0)
     kept = connect(*parse_addresses(grpc_url), 30.0)
     answered = []
@@ -101,17 +100,17 @@ def test_server_that_is_lost_in_the_middle_is_survived(grpc_url, mask_of, random
     lost.predict = dying
     image = random.integers(0, 256, (250, 210)).astype(np.uint8)
     pool = ServerPool([lost, kept], 0)
-    assert len(plan_regions(*image.shape, ABOUT)) > 20
-    np.testing.assert_array_equal(stitched(pool, image), mask_of(image))
+    assert len(plan_regions(*image.shape, about_of())) > 20
+    np.testing.assert_array_equal(stitched(pool, image, about_of()), mask_of(image))
     assert len(answered) == 3
     pool.close()
 
 
-def test_class_ids_come_from_three_classes_on(fake_server):
+def test_class_ids_come_from_three_classes_on(fake_server, about_of):
     probability = np.zeros((1, 16, 18, 3), np.float32)
     probability[..., 2] = 1
     answers = [{"probability": probability}]
-    about = About(num_classes=3, step=2)
+    about = about_of(num_classes=3, threshold=None)
     mask = stitched(
         ServerPool([fake_server(answers)], 0), np.zeros((16, 18), np.uint8), about
     )
@@ -121,7 +120,7 @@ def test_class_ids_come_from_three_classes_on(fake_server):
 @pytest.mark.parametrize(
     "answer", [{}, {"probability": np.zeros((1, 2, 2, 1), np.float32)}]
 )
-def test_answer_of_another_size_is_refused(fake_server, answer):
+def test_answer_of_another_size_is_refused(fake_server, answer, about_of):
     pool = ServerPool([fake_server([answer])], 0)
     with pytest.raises(ServerFailure, match="no probability of the region's size"):
-        stitched(pool, np.zeros((16, 18), np.uint8))
+        stitched(pool, np.zeros((16, 18), np.uint8), about_of())

@@ -1,5 +1,6 @@
 import json
 import socket
+import threading
 
 import numpy as np
 import pytest
@@ -76,10 +77,10 @@ def test_answer_without_predictions_has_no_outputs(stub, answer):
     [
         (400, Kind.REFUSED, "Convert or remove the image"),
         (401, Kind.REFUSED, "Set KERAS_UNET_TOKEN"),
-        (404, Kind.REFUSED, "Correct the model's name"),
+        (404, Kind.UNABLE, "Correct the model's name"),
         (413, Kind.REFUSED, "Send smaller images"),
         (429, Kind.BUSY, "Look at the server's messages"),
-        (500, Kind.REFUSED, "Look at the server's messages"),
+        (500, Kind.UNABLE, "Look at the server's messages"),
         (502, Kind.UNREACHABLE, "Look at the server's messages"),
         (504, Kind.LATE, "Look at the server's messages"),
         (503, Kind.BUSY, "Look at the server's messages"),
@@ -100,22 +101,38 @@ def test_server_that_is_not_there_is_unreachable():
     assert raised.value.kind is Kind.UNREACHABLE
 
 
-def test_connection_that_ends_before_the_answer_is_broken():
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "waits", "kind"),
+    [
+        (b"", False, Kind.BROKEN),
+        (HEAD + b"Content-Length: 100\r\n\r\n{", False, Kind.BROKEN),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\n{", False, Kind.BROKEN),
+        (HEAD + b"Content-Length: 100\r\n\r\n{", True, Kind.LATE),
+    ],
+)
+def test_answer_that_ends_or_stops_in_the_middle_is_told(sent, waits, kind):
+    done = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        import threading
 
-        def cut():
+        def answer():
             connection, _ = listener.accept()
-            connection.recv(1000)
-            connection.close()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(sent)
+                if waits:
+                    done.wait(10)
 
-        thread = threading.Thread(target=cut)
+        thread = threading.Thread(target=answer)
         thread.start()
         port = listener.getsockname()[1]
         with pytest.raises(ServerFailure) as raised:
-            server(f"http://127.0.0.1:{port}/v1/models/x").states()
+            server(f"http://127.0.0.1:{port}/v1/models/x", 0.3).states()
+        done.set()
         thread.join()
-    assert raised.value.kind is Kind.BROKEN
+    assert raised.value.kind is kind
 
 
 def test_silent_server_is_late(stub):

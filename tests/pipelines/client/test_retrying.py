@@ -23,7 +23,7 @@ def test_failure_that_may_pass_is_tried_again(kind):
     assert len(waits) == 2
 
 
-@pytest.mark.parametrize("kind", [Kind.LATE, Kind.REFUSED])
+@pytest.mark.parametrize("kind", [Kind.LATE, Kind.UNABLE, Kind.REFUSED])
 def test_other_failures_are_not(kind):
     with pytest.raises(ServerFailure):
         with_retries(asking(kind), 5, lambda _: pytest.fail("waited"))

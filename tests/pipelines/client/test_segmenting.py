@@ -3,14 +3,15 @@ import json
 import socket
 import subprocess
 import sys
+import urllib.parse
 
 import numpy as np
 import PIL.Image
 import pytest
 import tifffile
 
-from pipelines.client import segment, segment_image, segmenting
-from pipelines.client.about import About
+from pipelines.client import segment, segment_image
+from pipelines.client.service import Service
 from pipelines.config import SegmentConfig
 from pipelines.images import ArrayImage
 
@@ -75,6 +76,16 @@ def test_pages_of_a_tiff_come_back_as_a_tiff(url, image, tmp_path, mask_of):
     np.testing.assert_array_equal(masks, [mask_of(page) for page in pages])
 
 
+def test_pages_of_other_stacks_come_back_as_a_tiff(url, image, tmp_path, mask_of):
+    pages = np.stack([image, image[::-1]])
+    np.save(tmp_path / "stack.npy", pages)
+    out = tmp_path / "masks"
+    assert run(url, tmp_path / "stack.npy", out) == [out / "stack.tif"]
+    with tifffile.TiffFile(out / "stack.tif") as file:
+        masks = [page.asarray() for page in file.pages]
+    np.testing.assert_array_equal(masks, [mask_of(page) for page in pages])
+
+
 def test_image_beyond_the_limit_is_cut_and_stitched(
     url, images, random, tmp_path, mask_of, limit
 ):
@@ -97,11 +108,13 @@ def test_alpha_of_a_large_image_is_left_out_as_of_a_small_one(
     np.testing.assert_array_equal(found, mask_of(np.ascontiguousarray(grey[..., 0])))
 
 
-def test_a_model_of_two_channels_gets_regions(random):
+def test_a_model_of_two_channels_gets_regions(random, about_of):
     pixels = random.integers(0, 256, (4, 5, 2)).astype(np.uint8)
     image = ArrayImage(pixels, "a")
-    assert not segmenting._goes_whole(image, About(channels=2))
-    assert segmenting._goes_whole(image, About(channels=1))
+    about = about_of(pixel_limit=20)
+    assert Service(None, None, about).takes_whole(image)
+    of_two = about_of(pixel_limit=20, channels=2)
+    assert not Service(None, None, of_two).takes_whole(image)
 
 
 def test_image_that_png_cannot_hold_goes_as_regions(grpc_url, image, tmp_path, mask_of):
@@ -129,6 +142,20 @@ def test_servers_share_the_work_and_one_may_be_missing(
     urls = f"http://127.0.0.1:{port}/v1/models/cells,{rest_url},{grpc_url}"
     run(urls, images, tmp_path / "masks")
     np.testing.assert_array_equal(read(tmp_path / "masks/a.png"), mask_of(image))
+
+
+def test_a_server_that_dies_in_the_middle_of_an_answer_is_survived(
+    rest_url, grpc_url, random, tmp_path, mask_of, cutting_proxy
+):
+    large = random.integers(0, 256, (300, 260)).astype(np.uint8)
+    PIL.Image.fromarray(large).save(tmp_path / "a.png")
+    port = urllib.parse.urlsplit(rest_url).port
+    # Some answers of regions are longer than that together.
+    with cutting_proxy(port, most_bytes=60_000) as (dying, gone):
+        urls = f"http://127.0.0.1:{dying}/v1/models/cells,{grpc_url}"
+        run(urls, tmp_path / "a.png", tmp_path / "masks")
+        assert gone.is_set()
+    np.testing.assert_array_equal(read(tmp_path / "masks/a.png"), mask_of(large))
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])

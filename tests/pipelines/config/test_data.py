@@ -2,8 +2,7 @@ import pathlib
 
 import pytest
 
-from pipelines.config import DataConfig, FitConfig, HoldOutConfig
-from pipelines.config.data import data_settings
+from pipelines.config import DataConfig, HoldOutConfig
 
 DATA = {"images": "images", "masks": "masks"}
 
@@ -51,10 +50,3 @@ def test_paths_become_text():
 def test_settings_of_the_hold_out_that_clash_are_refused(settings, named):
     with pytest.raises(ValueError, match=named):
         HoldOutConfig(**settings)
-
-
-def test_the_data_part_of_a_verbs_settings_stands_alone():
-    config = FitConfig(**DATA, run_dir="run", mask_kind="classes", ignore_value=9)
-    assert data_settings(config) == DataConfig(
-        **DATA, mask_kind="classes", ignore_value=9
-    )

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from pipelines.config import DataConfig
-from pipelines.dataset import dataset
+from pipelines.dataset import dataset, part_findings
 from pipelines.dataset.mask_values import IGNORED
 from pipelines.images import writing
 
@@ -177,7 +177,7 @@ def test_warnings_are_logged_a_few_of_a_kind(write, load, caplog):
 
 def test_images_on_both_sides_of_the_split_are_logged(twelve, caplog):
     kept, held_out = dataset.split(twelve, ())
-    dataset.warn_of_leaks(kept, held_out)
+    dataset.heed(part_findings.of_parts(kept, held_out))
     assert caplog.text.count("is held out for validation and has the same") == 2
 
 

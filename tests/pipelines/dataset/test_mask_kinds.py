@@ -141,6 +141,30 @@ def test_instances_that_look_smoothed_are_taken_with_a_warning():
     assert [finding.severity for finding in findings] == ["warning"]
 
 
+def test_instances_of_one_id_are_taken_with_a_warning():
+    settings = MaskSettings("instances")
+    found, findings = recognise(masks({0}, {0, 255}, {0, 255}), settings)
+    assert found.kind == "instances"
+    assert [(one.code, one.severity, one.file) for one in findings] == [
+        ("one-id", "warning", "b")
+    ]
+    assert "all objects of the set have the one id 255" in str(findings[0])
+    assert not recognise(masks({0, 1, 2}, {0, 1}), settings)[1]
+
+
+def test_many_classes_of_hardly_any_pixels_are_grey_levels():
+    # Three classes, and what resizing made of their borders.
+    counts = {0: 90_000, 85: 9_000, 170: 9_000, **dict.fromkeys(range(100, 130), 20)}
+    settings = MaskSettings("classes")
+    found, findings = recognise([MaskValues("a", counts)], settings)
+    assert found is None
+    assert str(findings[0]).startswith(
+        "a: the masks have 33 class ids, of which 30 have less than 0.1% of the pixels"
+    )
+    many = {0: 90_000, **dict.fromkeys(range(1, 60), 1_000)}
+    assert recognise([MaskValues("a", many)], settings)[0].num_classes == 60
+
+
 def test_only_the_first_values_are_listed():
     assert "(0, 7, 14, 21, 28, 35, ...)" in refusal("auto", set(range(0, 256, 7)))
 

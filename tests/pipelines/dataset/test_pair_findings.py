@@ -1,9 +1,13 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from pipelines.dataset import pair_findings
+from pipelines.dataset.pair_findings import Place
 from pipelines.dataset.pairing import Pair
 from pipelines.images import ArrayImage, ImageEntry
+from pipelines.images.windowed import Georeference, PixelSize
 
 IMAGE = ArrayImage(np.zeros((2, 3, 2)), "a.png")
 
@@ -33,3 +37,34 @@ def test_sizes_are_height_by_width(tmp_path):
     text = str(pair_findings.other_size(pair, (2, 3), (5, 7)))
     assert text.startswith(f"{tmp_path / 'm.png'}: the mask is 5x7 (height x width)")
     assert "a.png is 2x3. Give a mask" in text
+
+
+ROME = Georeference("EPSG:32633", (10.0, 0.0, 290_000.0, 0.0, -10.0, 4_640_000.0))
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "told"),
+    [
+        (Place(PixelSize(0.5, 0.5, "µm")), Place(PixelSize(0.5, 0.50001, "µm")), []),
+        (Place(PixelSize(0.5, 0.5, "µm")), Place(PixelSize(1, 1, "µm")), ["a pixel"]),
+        (Place(PixelSize(0.5, 0.5, "µm")), Place(), []),
+        (Place(None, ROME), Place(None, ROME), []),
+        (
+            Place(None, ROME),
+            Place(None, dataclasses.replace(ROME, transform=(10, 0, 0, 0, -10, 0))),
+            ["place on the Earth"],
+        ),
+        (
+            Place(None, ROME),
+            Place(None, dataclasses.replace(ROME, crs="EPSG:4326")),
+            ["reference system"],
+        ),
+    ],
+)
+def test_a_mask_of_another_place_is_told(tmp_path, image, mask, told):
+    pair = Pair(ImageEntry(tmp_path / "a.tif"), ImageEntry(tmp_path / "m.tif"))
+    found = pair_findings.other_place(pair, image, mask)
+    assert len(found) == len(told)
+    for finding, words in zip(found, told, strict=True):
+        assert (finding.code, finding.severity) == ("place", "warning")
+        assert words in str(finding)

@@ -65,3 +65,10 @@ def test_half_of_a_character_is_a_parse_error(text):
 def test_both_halves_are_a_character_and_an_escaped_backslash_is_none():
     text = rb'{"a": "\ud83d\ude00", "b": "\\ud800"}'
     assert parse_document(text) == {"a": "\N{GRINNING FACE}", "b": "\\ud800"}
+
+
+def test_a_string_without_an_end_is_looked_at_once():
+    # As many escaped quotes took minutes, and all other requests with them.
+    body = b'{"a": Inf, "' + b'\\"' * 500_000
+    with pytest.raises(ServingError, match="Missing a closing quotation mark"):
+        parse_document(body)

@@ -66,3 +66,12 @@ def test_object_with_other_keys_holds_no_bytes():
     assert not is_base64({"b64": "QUI=", "more": 1})
     with pytest.raises(ServingError, match="not formatted correctly for base64 data"):
         array_of([{"b64": 1}], "string")
+
+
+@pytest.mark.parametrize("depth", [33, 900, 2000])
+def test_lists_deeper_than_tensors_are_refused(depth):
+    value = 1.0
+    for _ in range(depth):
+        value = [value]
+    with pytest.raises(ServingError, match=f"at most 32 dimensions, got {depth}"):
+        flattened(value, "float")

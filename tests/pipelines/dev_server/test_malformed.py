@@ -20,6 +20,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
+from pipelines.client.grpc_server import CHANNEL_OPTIONS
+
 ROOT = pathlib.Path(__file__).parents[3]
 NUM_REST, NUM_GRPC = 1200, 800
 # Of TensorFlow Serving: the request is wrong, names nothing, or asks for too much.
@@ -103,7 +105,8 @@ MESSAGES = [
 
 def test_grpc_answers_every_malformed_request(malformed, development):
     requests = malformed.grpc_requests(MESSAGES, random.Random(2))
-    with grpc.insecure_channel(development.grpc) as channel:
+    # A few bytes may ask for a hundred thousand masks.
+    with grpc.insecure_channel(development.grpc, CHANNEL_OPTIONS) as channel:
         call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
         found = set()
         for _, request in zip(range(NUM_GRPC), requests, strict=False):

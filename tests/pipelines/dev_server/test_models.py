@@ -73,6 +73,20 @@ def test_model_that_is_named_no_more_is_unloaded(base, tmp_path):
     assert manager.names == ["others"]
     with pytest.raises(ServingError, match=r"Latest\(cells\)"):
         manager.model("cells")
+    # TensorFlow Serving's monitor keeps the states of what was served.
+    assert [status.state for status in manager.statuses("cells")] == ["END"]
+    write(file, base, [1], {})
+    manager.poll()
+    assert manager.model("cells")[0] == 1
+
+
+def test_a_folder_that_is_away_for_a_moment_unloads_nothing(base):
+    manager = ModelManager(base)
+    manager.poll()
+    away = base.rename(base.with_name("away"))
+    manager.poll()
+    assert manager.model(base.name)[0]
+    away.rename(base)
 
 
 def test_start_fails_if_one_of_the_models_has_no_version(base, tmp_path):

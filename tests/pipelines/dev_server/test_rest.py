@@ -5,6 +5,8 @@ import threading
 import pytest
 import requests
 
+from pipelines.dev_server.models import ModelManager
+
 TOY = "/v1/models/toy"
 PREDICT = f"{TOY}:predict"
 
@@ -133,6 +135,26 @@ def test_gzip_body_is_unpacked_and_a_damaged_one_is_empty(server, send):
     status, body = send(server, "POST", PREDICT, b"no gzip", headers)
     assert status == 400
     assert json.loads(body) == {"error": "JSON Parse error: The document is empty"}
+
+
+def test_a_gzip_body_that_unpacks_to_too_much_is_empty(
+    development_server, send, monkeypatch
+):
+    monkeypatch.setattr("pipelines.dev_server.rest._LARGEST_UNPACKED", 1000)
+    packed = gzip.compress(b" " * 1001)
+    headers = {"Content-Encoding": "gzip"}
+    status, body = send(development_server, "POST", PREDICT, packed, headers)
+    assert status == 400
+    assert json.loads(body) == {"error": "JSON Parse error: The document is empty"}
+
+
+def test_a_request_that_takes_too_long_ends_and_is_told(toy_folder, serving, predict):
+    with serving(ModelManager(toy_folder), rest_timeout=0.3) as addresses:
+        body = b'{"signature_name": "count", "inputs": {"steps": 2000000000}}'
+        status, answer = predict(addresses.rest, body)
+        assert status == 504
+        assert "Timed out waiting for notification" in json.loads(answer)["error"]
+        assert predict(addresses.rest, b'{"instances": [[1, 2]]}')[0] == 200
 
 
 def test_status_is_answered_while_predictions_wait(

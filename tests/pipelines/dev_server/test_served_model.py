@@ -127,7 +127,7 @@ def test_withdrawn_version_gives_way_to_the_one_before(base, tripling):
 def test_removed_model_is_unloaded_and_still_listed(base):
     manager = ModelManager(base)
     manager.poll()
-    shutil.rmtree(base)
+    shutil.rmtree(base / "1")
     manager.poll()
     assert states(manager) == {1: ("END", "OK")}
     with pytest.raises(ServingError, match=r"Latest\(toy\)") as raised:

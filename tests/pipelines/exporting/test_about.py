@@ -22,13 +22,13 @@ def record(classes, scaling="per_image"):
     )
 
 
-def net(variant="padded", num_channels=1, pixel_type=None):
+def net(variant="padded", output_channels=1, pixel_type=None):
     return ServedNet(
         tile_logits=lambda tiles: tiles,
         depth=4,
         variant=variant,
         channels=3,
-        num_channels=num_channels,
+        output_channels=output_channels,
         threshold=0.25,
         pixel_limit=1000,
         pixel_type=pixel_type,

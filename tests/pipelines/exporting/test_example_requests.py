@@ -19,7 +19,7 @@ def net(channels=1, **changes):
         "depth": 2,
         "variant": "padded",
         "channels": channels,
-        "num_channels": 1,
+        "output_channels": 1,
         "threshold": 0.5,
         "pixel_limit": 10_000,
         "largest_core": 16,

@@ -8,13 +8,13 @@ from pipelines.serving_graph.served_net import ServedNet
 ALWAYS = ["serving_default", "pixels", "pixels_uint16", "region", "about"]
 
 
-def table(channels=1, num_channels=1):
+def table(channels=1, output_channels=1):
     net = ServedNet(
         tile_logits=lambda tiles: tiles,
         depth=1,
         variant="padded",
         channels=channels,
-        num_channels=num_channels,
+        output_channels=output_channels,
         threshold=0.5,
         pixel_limit=100,
     )
@@ -22,7 +22,7 @@ def table(channels=1, num_channels=1):
 
 
 @pytest.mark.parametrize(
-    ("channels", "num_channels", "more"),
+    ("channels", "output_channels", "more"),
     [
         (1, 1, ["image_bytes", "probability_bytes"]),
         (3, 2, ["image_bytes", "probability_bytes"]),
@@ -32,9 +32,9 @@ def table(channels=1, num_channels=1):
     ],
 )
 def test_files_are_served_for_the_channels_that_files_have(
-    channels, num_channels, more
+    channels, output_channels, more
 ):
-    assert list(table(channels, num_channels)) == ALWAYS + more
+    assert list(table(channels, output_channels)) == ALWAYS + more
 
 
 @pytest.mark.parametrize(

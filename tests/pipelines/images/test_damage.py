@@ -30,7 +30,7 @@ def test_errors_of_other_kinds_have_their_own_way_out(tmp_path):
 
 def test_what_the_system_refuses_is_not_called_damaged(tmp_path):
     text = said(tmp_path / "a", OSError(errno.EACCES, os.strerror(errno.EACCES)))
-    assert "the system does not give it to be read (Permission denied)" in text
+    assert "the system refused to read it (Permission denied)" in text
     assert "remove" not in text
 
 

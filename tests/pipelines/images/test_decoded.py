@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pipelines.images import ArrayCache
-from pipelines.images.decoded import decoded_image
+from pipelines.images import ArrayCache, ArrayImage, decoded
+from pipelines.images.decoded import decoded_image, fill_by_rows, windows_or_whole
 
 
 @pytest.fixture
@@ -63,3 +63,41 @@ def test_damage_found_when_decoding_names_the_image(tmp_path, path, cached):
     )
     with pytest.raises(ValueError, match="^a page: cannot be read as PNG .bad block"):
         image.whole()
+
+
+class Windows(ArrayImage):
+    """An image that is read by windows, and counts the rows of the highest."""
+
+    highest = 0
+
+    def window(self, top, left, height, width):
+        self.highest = max(self.highest, height)
+        return super().window(top, left, height, width)
+
+
+@pytest.fixture
+def windows(random):
+    return Windows(random.integers(0, 255, (40, 30, 2), "uint8"), "a")
+
+
+def test_an_array_is_filled_row_of_segments_by_row(windows):
+    array = np.empty((40, 30, 2), "uint8")
+    fill_by_rows(windows, array, 16)
+    np.testing.assert_array_equal(array, windows.whole())
+    windows.highest = 0
+    fill_by_rows(windows, array, 16)
+    assert windows.highest == 16
+
+
+def test_a_large_image_of_large_segments_is_not_decoded_into_memory(
+    path, tmp_path, windows, monkeypatch
+):
+    monkeypatch.setattr(decoded, "_MOST_IN_MEMORY", 2000)
+    in_memory = opened(path, None, [])
+    assert windows_or_whole(windows, in_memory, segment_bytes=2000) is windows
+    # Segments that are not kept would be decoded for every window.
+    assert windows_or_whole(windows, in_memory, segment_bytes=2001) is in_memory
+    cached = opened(path, ArrayCache(tmp_path / "cache", 10**6), [])
+    assert windows_or_whole(windows, cached, segment_bytes=2000) is cached
+    monkeypatch.setattr(decoded, "_MOST_IN_MEMORY", 2400)
+    assert windows_or_whole(windows, in_memory, segment_bytes=2000) is in_memory

@@ -68,5 +68,5 @@ def test_of_a_camera_s_jpeg_the_photograph_is_read(tmp_path, colour):
 def test_a_film_is_refused(tmp_path, colour):
     first, second = PIL.Image.fromarray(colour), PIL.Image.fromarray(255 - colour)
     first.save(tmp_path / "a.webp", save_all=True, append_images=[second])
-    with pytest.raises(ValueError, match="it is a film of 2 images"):
+    with pytest.raises(ValueError, match="it is an animation of 2 frames"):
         open_by_pillow(tmp_path / "a.webp", "a", None, as_mask=False)

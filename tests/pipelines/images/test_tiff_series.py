@@ -64,7 +64,7 @@ def test_channels_in_several_files_are_one_image(tmp_path, write_set):
     assert entry.path.name == "c0_t0.ome.tif"
     expected = np.stack([planes[0, 0], planes[1, 0]], -1)
     np.testing.assert_array_equal(read_image(entry), expected)
-    with pytest.raises(ValueError, match="but further channels of images that begin"):
+    with pytest.raises(ValueError, match="only further channels of images whose first"):
         find_images(str(tmp_path / "c1_t0.ome.tif"))
 
 

@@ -161,7 +161,7 @@ def test_geometry_is_read_from_the_model(random_net):
     assert net_geometry(random_net("paper", 3)) == (3, "paper")
     net = Net(random_net("padded", 2, channels=4, num_classes=5))
     assert (net.depth, net.variant) == (2, "padded")
-    assert (net.channels, net.num_channels) == (4, 5)
+    assert (net.channels, net.output_channels) == (4, 5)
 
 
 def test_a_foreign_model_is_refused_by_name():

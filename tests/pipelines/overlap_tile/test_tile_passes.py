@@ -21,7 +21,7 @@ def stitched(net, image, largest_core, flips=False):
     height, width = image.shape[:2]
     plan = plan_tiles(height, width, largest_core, net.depth, net.variant)
     tile_pass = TilePass(net, plan, height, width, flips)
-    result = np.full((height, width, net.num_channels), np.nan, np.float32)
+    result = np.full((height, width, net.output_channels), np.nan, np.float32)
     source = ArrayImage(image, "image")
     statistics = scaling.statistics_of(source)
     for top, left, pixels in probability_windows(source, tile_pass, plan, *statistics):

@@ -17,7 +17,7 @@ def net(random_net):
 
 @pytest.fixture(scope="module")
 def model():
-    return MemoryModel(500 * MEGABYTE, base_filters=64, channels=1, num_channels=2)
+    return MemoryModel(500 * MEGABYTE, base_filters=64, channels=1, output_channels=2)
 
 
 def layout(height, width):
@@ -96,7 +96,7 @@ def test_the_process_holds_what_it_makes():
 def test_the_warm_net_is_measured(net):
     model = MemoryModel.of_warm(net)
     assert model.resident > 100 * MEGABYTE
-    assert (model.base_filters, model.channels, model.num_channels) == (2, 1, 1)
+    assert (model.base_filters, model.channels, model.output_channels) == (2, 1, 1)
 
 
 def test_the_default_is_1500_mb_or_a_little_beyond_what_the_process_holds():

@@ -354,7 +354,7 @@ def test_tiles_give_the_same_file_as_one_piece(nets, random, tmp_path, monkeypat
 
 
 def fixed(net, resident):
-    return MemoryModel(resident, net.base_filters, net.channels, net.num_channels)
+    return MemoryModel(resident, net.base_filters, net.channels, net.output_channels)
 
 
 def test_too_little_memory_says_what_would_do(nets, random, tmp_path):

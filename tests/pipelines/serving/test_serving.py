@@ -69,7 +69,7 @@ def test_running_server_answers_and_ends(exported):
 
 def test_running_server_tells_what_a_server_that_ended_wrote(exported, stand_in):
     stand_in(seconds=0)
-    with pytest.raises(RuntimeError, match="exit status 3.*wrote: my last words$"):
+    with pytest.raises(ChildProcessError, match="exit status 3.*wrote: my last words$"):
         with running_server(config(exported)):
             pass
 
@@ -77,7 +77,9 @@ def test_running_server_tells_what_a_server_that_ended_wrote(exported, stand_in)
 def test_running_server_waits_no_longer_than_it_is_told(exported, stand_in):
     stand_in(seconds=60)
     started = time.monotonic()
-    with pytest.raises(RuntimeError, match=r"had not loaded the model after 0\.5 s"):
+    with pytest.raises(
+        ChildProcessError, match=r"had not loaded the model after 0\.5 s"
+    ):
         with running_server(config(exported), timeout=0.5):
             pass
     assert time.monotonic() - started < 10
@@ -122,7 +124,7 @@ def test_serve_runs_the_program_until_it_is_ended(
 
 def test_serve_tells_of_a_server_that_ends_by_itself(exported, stand_in):
     stand_in(seconds=0)
-    with pytest.raises(RuntimeError, match="ended by itself with exit status 3"):
+    with pytest.raises(ChildProcessError, match="ended by itself with exit status 3"):
         serve(config(exported))
 
 

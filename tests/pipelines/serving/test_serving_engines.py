@@ -88,7 +88,7 @@ def test_docker_is_passed_over_where_its_image_does_not_run(
 
 
 def test_engine_that_is_asked_for_and_missing_is_refused(folder):
-    with pytest.raises(ValueError, match="TensorFlow Serving is not to be had"):
+    with pytest.raises(ValueError, match="TensorFlow Serving was not found"):
         plan_launch(config(folder, engine="tensorflow-serving"))
 
 
@@ -100,7 +100,7 @@ def test_development_engine_is_taken_when_asked_for(folder, programs):
 
 def test_missing_packages_are_told_with_their_extra(folder, monkeypatch):
     monkeypatch.setattr(serving_engines.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(ValueError, match=r'"keras-unet-pipelines\[serve\]"'):
+    with pytest.raises(ValueError, match=r'pip install "\.\[serve\]"'):
         plan_launch(config(folder))
 
 

@@ -33,6 +33,13 @@ def grey_png(width, height, bits, rows):
     return b"\x89PNG\r\n\x1a\n" + data + chunk(b"IEND", b"")
 
 
+def png_with_a_size_before_its_own():
+    """A PNG of 20000x20000 whose first chunk, of no meaning, looks like one of 1x1."""
+    first = chunk(b"teSt", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    large = grey_png(20_000, 20_000, 8, b"\0")
+    return large[:8] + first + large[8:]
+
+
 def grey_png_of_bits(bits):
     """A PNG of 2 rows of 16 bits, whose samples have 1, 2 or 4 of them."""
     return grey_png(16 // bits, 2, bits, b"\0\x1b\xe4\0\x1b\xff")
@@ -118,12 +125,16 @@ def test_alpha_is_dropped_where_the_model_takes_three_channels(decode, name):
     [
         (b"", "Expected a PNG or JPEG file.*0"),
         (b"GIF89a", "Expected a PNG or JPEG file"),
-        (b"\x89PNG\r\n\x1a\n", "Expected an image of 1 to"),
+        (b"\x89PNG\r\n\x1a\n", "Expected a PNG or JPEG file"),
+        (FILES["grey.png"][:16], "Expected an image of 1 to"),
+        (png_with_a_size_before_its_own(), "Expected a PNG or JPEG file"),
         (FILES["grey.png"][:30], "Invalid PNG"),
         (FILES["grey.png"][:60], "Invalid PNG"),
         (b"\xff\xd8\xff", "Invalid JPEG|JPEG"),
         (FILES["grey.jpg"][:300], "Invalid JPEG|JPEG"),
         (FILES["rgb.png"], "images of 1 channels, got.*3"),
+        # Cut: a decoder would say so, and has not been asked.
+        (FILES["rgba_16_bits.png"][:60], "images of 1 channels, got.*4"),
         (FILES["rgb.jpg"], "images of 1 channels, got.*3"),
         (
             encoded(PIL.Image.fromarray(pixels(3)).convert("CMYK"), ".jpg"),

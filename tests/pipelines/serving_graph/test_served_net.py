@@ -8,7 +8,7 @@ def test_tiles_are_those_of_predict_unless_said_otherwise():
         depth=4,
         variant="padded",
         channels=1,
-        num_channels=1,
+        output_channels=1,
         threshold=0.5,
         pixel_limit=1,
     )

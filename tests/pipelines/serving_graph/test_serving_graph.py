@@ -33,7 +33,7 @@ def serve(random_net):
                 depth=depth,
                 variant=variant,
                 channels=channels,
-                num_channels=num_classes,
+                output_channels=num_classes,
                 threshold=THRESHOLD,
                 pixel_limit=LIMIT,
                 pixel_type=pixel_type,

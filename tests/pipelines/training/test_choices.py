@@ -59,7 +59,7 @@ def test_a_net_that_would_not_see_the_border_of_objects_gets_deeper(chosen):
     assert found["depth"].value == 5
     # 188 = 2 (3 * 2 ** 5 - 2).
     assert "sees 188 pixels" in found["depth"].reason
-    assert "objects reach 116 " in found["depth"].reason
+    assert "within 116 of their border" in found["depth"].reason
 
 
 def test_small_images_get_small_tiles_and_more_of_them(chosen):

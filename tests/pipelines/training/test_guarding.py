@@ -26,7 +26,7 @@ def result(confusion, spread=0.5):
 def test_a_class_that_is_never_predicted_is_named_with_what_to_do(said):
     (message,) = said([result(RARE_NEVER)] * 3)
     assert "nucleus is never predicted, though 10 % of the mask pixels" in message
-    assert "class_weights" in message and "rare_share" in message
+    assert "--class-weights" in message and "--rare-share" in message
 
 
 def test_an_output_that_is_the_same_everywhere_is_said_once(said):

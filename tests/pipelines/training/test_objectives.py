@@ -24,19 +24,19 @@ def config(**settings):
     return FitConfig(images="i", masks="m", run_dir="r", **settings)
 
 
-def make_loss(path, num_channels=1):
-    return objectives.make_loss(config(loss=path), num_channels)
+def make_loss(path, output_channels=1):
+    return objectives.make_loss(config(loss=path), output_channels)
 
 
 def make_optimizer(path="keras.optimizers:Adam"):
     return objectives.make_optimizer(config(optimizer=path), 0.01)
 
 
-def batch(num_channels=1):
+def batch(output_channels=1):
     random = np.random.default_rng(seed=0)
-    y_true = random.integers(0, max(2, num_channels), (2, 8, 8, 1))
-    logits = random.normal(size=(2, 8, 8, num_channels)).astype("float32")
-    return y_true.astype("float32" if num_channels <= 2 else "int32"), logits
+    y_true = random.integers(0, max(2, output_channels), (2, 8, 8, 1))
+    logits = random.normal(size=(2, 8, 8, output_channels)).astype("float32")
+    return y_true.astype("float32" if output_channels <= 2 else "int32"), logits
 
 
 def rate_of(optimizer):
@@ -72,12 +72,12 @@ def test_the_default_is_cross_entropy_on_logits():
     assert float(loss(y_true, logits)) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("num_channels", [2, 4])
-def test_the_default_of_several_channels_is_softmax_cross_entropy(num_channels):
-    y_true, logits = batch(num_channels)
+@pytest.mark.parametrize("output_channels", [2, 4])
+def test_the_default_of_several_channels_is_softmax_cross_entropy(output_channels):
+    y_true, logits = batch(output_channels)
     share = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
     truth = np.take_along_axis(share, y_true.astype(int), axis=-1)
-    loss = objectives.make_loss(config(), num_channels)
+    loss = objectives.make_loss(config(), output_channels)
     assert float(loss(y_true, logits)) == pytest.approx(-np.log(truth).mean(), rel=1e-5)
 
 
@@ -158,7 +158,7 @@ def test_the_users_own_loss_is_found_in_the_working_folder(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("path", "num_channels", "words"),
+    ("path", "output_channels", "words"),
     [
         ("keras.losses:MeanSquaredError", 1, "takes no from_logits"),
         ("keras.losses:Poisson", 1, "takes no from_logits"),
@@ -169,21 +169,21 @@ def test_the_users_own_loss_is_found_in_the_working_folder(tmp_path, monkeypatch
         ("keras.losses:BinaryCrossentropy", 3, "3 channels|, 3\\)"),
         ("keras.losses:SparseCategoricalCrossentropy", 1, "1 channels|, 1\\)"),
         ("keras_unet.losses:Focal", 2, "num_classes"),
-        ("keras_unet.losses:Focal:alpha=2", 1, "cannot be made: alpha must"),
-        ("keras.losses:BinaryCrossentropy:colour=1", 1, "cannot be made.*colour"),
+        ("keras_unet.losses:Focal:alpha=2", 1, "could not be constructed: alpha must"),
+        ("keras.losses:BinaryCrossentropy:colour=1", 1, "could not be constructed.*colour"),
         ("keras.losses:__name__", 1, "not a class or a function"),
         ("keras.losses:Nothing", 1, "has no Nothing"),
         ("no_such_package:Loss", 1, "cannot be imported"),
     ],
 )
-def test_a_loss_that_would_train_wrong_is_refused_by_name(path, num_channels, words):
+def test_a_loss_that_would_train_wrong_is_refused_by_name(path, output_channels, words):
     with pytest.raises(ValueError, match=words) as error:
-        make_loss(path, num_channels)
+        make_loss(path, output_channels)
     assert path.partition(":")[2].partition(":")[0] in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("path", "num_channels"),
+    ("path", "output_channels"),
     [
         ("keras.losses:SparseCategoricalCrossentropy", 2),
         ("keras.losses:SparseCategoricalCrossentropy", 5),
@@ -194,8 +194,8 @@ def test_a_loss_that_would_train_wrong_is_refused_by_name(path, num_channels, wo
         ("keras_unet.losses:WeightedBinaryCrossentropy:positive_weight=20", 1),
     ],
 )
-def test_a_loss_that_fits_the_channels_passes(path, num_channels):
-    assert make_loss(path, num_channels) is not None
+def test_a_loss_that_fits_the_channels_passes(path, output_channels):
+    assert make_loss(path, output_channels) is not None
 
 
 # Weights.
@@ -217,11 +217,11 @@ WEIGHABLE = [
 ]
 
 
-@pytest.mark.parametrize(("path", "num_channels"), WEIGHABLE)
-def test_these_losses_are_weighed_pixel_by_pixel(path, num_channels):
-    loss = make_loss(path, num_channels)
+@pytest.mark.parametrize(("path", "output_channels"), WEIGHABLE)
+def test_these_losses_are_weighed_pixel_by_pixel(path, output_channels):
+    loss = make_loss(path, output_channels)
     assert isinstance(loss, keras.losses.Loss)
-    objectives.check_weighted(loss, path, num_channels)
+    objectives.check_weighted(loss, path, output_channels)
 
 
 @pytest.mark.parametrize("channel", [(), (1,)])
@@ -307,7 +307,7 @@ def test_an_optimizer_takes_arguments_and_may_set_its_own_rate():
     [
         ("keras.optimizers:Nothing", "has no Nothing"),
         ("keras.losses:BinaryCrossentropy", "takes no learning_rate"),
-        ("keras.optimizers:Adam:momentum=0.9", "cannot be made.*momentum"),
+        ("keras.optimizers:Adam:momentum=0.9", "could not be constructed.*momentum"),
         ("Adam", "MODULE:NAME"),
     ],
 )

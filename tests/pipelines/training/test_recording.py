@@ -17,7 +17,7 @@ def recorder(fit_config, tmp_path):
     config = fit_config(tmp_path / "run", base_filters=2, depth=1)
     plan = plan_run(config)
     (tmp_path / "run" / "checkpoint").mkdir(parents=True)
-    return Recorder(tmp_path / "run", config, plan)
+    return Recorder(plan)
 
 
 def result(loss, threshold=0.4):

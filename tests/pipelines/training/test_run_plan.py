@@ -83,7 +83,7 @@ def test_the_budget_is_steps_or_minutes_and_ten_minutes_by_default(
     plan, given, expected
 ):
     found = plan(**given)
-    assert (found.steps, found.minutes) == expected
+    assert (found.config.steps, found.config.minutes) == expected
 
 
 def test_classes_give_the_channels_and_their_names(plan, tmp_path):

@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import logging
+import pathlib
 
 import pytest
 
@@ -22,7 +24,7 @@ def resumed(config):
 def begun(config):
     """The folder of a run that has begun, and its plan."""
     plan = plan_run(config)
-    return run_start.begin(config, plan), plan
+    return run_start.begin(plan), plan
 
 
 def test_a_new_run_needs_a_new_folder(config, tmp_path):
@@ -38,9 +40,13 @@ def test_an_interrupted_run_is_offered_to_be_resumed(config, begun):
         run_start.check_place(config)
 
 
+def test_a_run_that_was_killed_before_it_had_a_folder_starts(resumed, caplog):
+    caplog.set_level(logging.INFO)
+    assert run_start.check_place(resumed) is None
+    assert "run does not exist yet: it starts at step 0" in caplog.text
+
+
 def test_what_is_no_run_cannot_be_resumed(resumed, tmp_path):
-    with pytest.raises(ValueError, match="run does not exist, so there is nothing"):
-        run_start.check_place(resumed)
     (tmp_path / "run").mkdir()
     with pytest.raises(ValueError, match="run holds no run, so there is nothing"):
         run_start.check_place(resumed)
@@ -78,11 +84,11 @@ def test_settings_left_open_match_what_was_decided(resumed, begun):
 
 def test_a_setting_that_is_left_out_now_is_refused(fit_config, tmp_path):
     config = fit_config(tmp_path / "run", loss="keras.losses:BinaryFocalCrossentropy")
-    run_start.begin(config, plan_run(config))
+    run_start.begin(plan_run(config))
     without = dataclasses.replace(config, loss=None, resume=True)
     state = run_start.check_place(without)
     with pytest.raises(ValueError, match="loss is None, but .*BinaryFocal"):
-        run_start.check_same_plan(without, plan_run(without), state)
+        run_start.check_same_plan(plan_run(without), state)
 
 
 def test_what_a_kill_left_half_written_is_removed(resumed, begun):
@@ -90,7 +96,7 @@ def test_what_a_kill_left_half_written_is_removed(resumed, begun):
     halves = [".7.part.model.keras", ".history.csv.7.part", "checkpoint/.7.part.keras"]
     for name in halves:
         (path / name).write_bytes(b"half")
-    run_start.newest_checkpoint(resumed)
+    run_start.newest_checkpoint(pathlib.Path(resumed.run_dir))
     left = [file.name for file in path.rglob("*") if file.is_file()]
     assert left == ["run.json"]
 
@@ -98,10 +104,10 @@ def test_what_a_kill_left_half_written_is_removed(resumed, begun):
 def test_other_images_are_refused(resumed, begun):
     path, plan = begun
     state = run_start.check_place(resumed)
-    run_start.check_same_plan(resumed, plan, state)
+    run_start.check_same_plan(plan, state)
     fewer = dataclasses.replace(plan, training_set=plan.training_set.subset([0]))
     with pytest.raises(ValueError, match="The training images or masks are not those"):
-        run_start.check_same_plan(resumed, fewer, state)
+        run_start.check_same_plan(fewer, state)
 
 
 def test_a_run_of_a_version_with_fewer_settings_is_refused(resumed, begun):
@@ -120,7 +126,7 @@ def test_other_versions_are_told(resumed, begun, caplog):
     state = json.loads(file.read_text())
     state["versions"]["tensorflow"] = "1.0"
     file.write_text(json.dumps(state))
-    run_start.check_same_plan(resumed, plan, run_start.check_place(resumed))
+    run_start.check_same_plan(plan, run_start.check_place(resumed))
     assert "was begun with tensorflow 1.0" in caplog.text
 
 
@@ -128,14 +134,14 @@ def test_without_a_checkpoint_a_run_starts_at_step_0_and_says_so(
     resumed, begun, caplog
 ):
     caplog.set_level("INFO")
-    assert run_start.newest_checkpoint(resumed) is None
+    assert run_start.newest_checkpoint(pathlib.Path(resumed.run_dir)) is None
     assert "starts at step 0" in caplog.text
 
 
 def test_the_newest_checkpoint_is_taken(resumed, begun):
     path, _ = begun
     checkpoint.write(path / "checkpoint", Checkpoint(3, {}, {}))
-    assert run_start.newest_checkpoint(resumed).step == 3
+    assert run_start.newest_checkpoint(pathlib.Path(resumed.run_dir)).step == 3
 
 
 def test_a_finished_run_keeps_only_its_mark(resumed, config, begun):
@@ -161,5 +167,5 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(config, tmp_path):
     (tmp_path / "file").write_text("no folder")
     inside = dataclasses.replace(config, run_dir=str(tmp_path / "file" / "run"))
     with pytest.raises(ValueError, match="file/run: the folder cannot be made"):
-        run_start.begin(inside, plan)
+        run_start.begin(dataclasses.replace(plan, config=inside))
     assert (tmp_path / "file").read_text() == "no folder"

@@ -210,7 +210,7 @@ def test_the_loss_is_lowest_for_what_is_trained_on(tmp_path):
     class Answers:
         """A net that answers with the line between the objects."""
 
-        num_channels = 1
+        output_channels = 1
 
         def logits(self, image):
             return np.where(apart, 4, -4).astype(np.float32)[..., np.newaxis]

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from pipelines.overlap_tile.background import ahead
+from pipelines.overlap_tile.read_ahead import ahead
 
 
 def threads():

@@ -1,0 +1,100 @@
+"""Servers at work on images: whole ones as files, others cut into regions."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+from pipelines.client.about import About, ask_about, string_array
+from pipelines.client.pool import ServerPool
+from pipelines.client.regions import mask_windows, plan_regions
+from pipelines.client.server import only
+from pipelines.images import WindowedImage
+from pipelines.images.derived import MatchedChannels
+from pipelines.images.layout import ImageLayout, Window
+from pipelines.images.png_writing import png_holds
+from pipelines.images.reading import CHANNELS_OF_FILES
+
+SIGNATURE = "image_bytes"
+OUTPUT = "mask_bytes"
+# What files begin with; their names may err.
+PNG = b"\x89PNG\r\n\x1a\n"
+JPEG = b"\xff\xd8\xff"
+
+
+def mask_of_file(pool: ServerPool, data: bytes) -> bytes:
+    """Sends a PNG or JPEG file.
+
+    Args:
+        pool: the servers.
+        data: the file.
+
+    Returns:
+        The mask: a PNG file of the image's height and width.
+
+    Raises:
+        ValueError: no server answers, or with no mask.
+    """
+    masks = only(pool.predict(SIGNATURE, {"image_bytes": string_array([data])}), OUTPUT)
+    mask = None if masks is None or not len(masks) else masks[0]
+    if not isinstance(mask, bytes) or not mask.startswith(PNG):
+        raise ValueError(
+            f"{pool.servers[0].address.text}: expected a PNG as {OUTPUT} from the "
+            f"signature {SIGNATURE}, got another answer. Serve a model that "
+            "`keras-unet export` wrote."
+        )
+    return mask
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """Servers of one model, and what it says of itself.
+
+    Attributes:
+        pool: the servers.
+        executor: runs requests.
+        about: the model; None for one that says nothing.
+    """
+
+    pool: ServerPool
+    executor: Executor
+    about: About | None
+
+    def takes_whole(self, image: WindowedImage) -> bool:
+        """Tells whether an image goes as one PNG."""
+        # Other models have no signature for files.
+        if self.about is not None and self.about.channels not in CHANNELS_OF_FILES:
+            return False
+        limit = None if self.about is None else self.about.pixel_limit
+        small = limit is None or image.height * image.width <= limit
+        return small and png_holds(ImageLayout.of(image, image.channels, image.dtype))
+
+    def mask_windows(self, image: WindowedImage) -> Iterator[Window]:
+        """Sends an image of any size as regions, all of them to one version.
+
+        Yields:
+            (top, left, mask): uint8 (height, width, 1), region by region.
+
+        Raises:
+            ValueError: no server answers, the image does not fit the model, or the
+                model says nothing of itself.
+        """
+        with contextlib.closing(self.pool.pinned()) as pool:
+            # Of the very version that answers for the regions.
+            about = ask_about(pool)
+            if about is None:
+                raise ValueError(
+                    f"{pool.servers[0].address.text}: the model has no signature "
+                    "about, without which no image can be cut into regions. Export "
+                    "it again."
+                )
+            matched = MatchedChannels(image, about.channels)
+            regions = plan_regions(image.height, image.width, about)
+            yield from mask_windows(pool, self.executor, matched, about, regions)
+
+
+@contextlib.contextmanager
+def at_work(pool: ServerPool) -> Iterator[Service]:
+    """Lends a service, whose threads end with it."""
+    with ThreadPoolExecutor(pool.num_requests) as executor:
+        yield Service(pool, executor, ask_about(pool))

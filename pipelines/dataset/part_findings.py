@@ -1,0 +1,64 @@
+"""What shows only when the parts to train on and to validate on are known."""
+
+from collections.abc import Iterator
+
+from pipelines.dataset import findings, set_findings
+from pipelines.dataset.dataset import Dataset
+from pipelines.dataset.findings import Finding
+from pipelines.dataset.set_findings import ONE_CLASS
+
+
+def of_whole(dataset: Dataset, masks: str) -> list[Finding]:
+    """Returns findings on the classes of all pairs.
+
+    Args:
+        dataset: all pairs of the patterns of a run.
+        masks: the pattern of the masks.
+    """
+    return set_findings.of_classes(
+        dataset.pairs, dataset.class_counts(), dataset.class_names, masks
+    )
+
+
+def of_parts(training: Dataset, held_out: Dataset) -> list[Finding]:
+    """Returns what keeps two parts from being trained and validated on, and leaks."""
+    leaks = set_findings.leaks(
+        (training.pairs, training.facts), (held_out.pairs, held_out.facts)
+    )
+    return [*_errors(training, held_out), *leaks]
+
+
+def _errors(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
+    image, mask = held_out.pairs[0].image.name, held_out.pairs[0].mask.name
+    if held_out.channels != training.channels:
+        yield findings.error(
+            "channels",
+            image,
+            f"{held_out.channels} channels, but the training images have "
+            f"{training.channels}.",
+            "Use images of one kind.",
+        )
+    if held_out.coding.num_classes > training.coding.num_classes:
+        yield findings.error(
+            "unknown-class",
+            mask,
+            f"held out are masks of {held_out.coding.num_classes} classes, but the "
+            f"training masks have {training.coding.num_classes}.",
+            "Train on masks that show every class.",
+        )
+    if len(training.classes_found) < 2:
+        yield findings.error(
+            ONE_CLASS,
+            training.pairs[0].mask.name,
+            f"of the {len(training.pairs)} masks to train on all pixels are of one "
+            "class; there is nothing to learn.",
+            "Add masks that mark objects, or hold out other images.",
+        )
+    if not held_out.classes_found:
+        yield findings.error(
+            "all-ignored",
+            mask,
+            f"of the {len(held_out.pairs)} masks that are held out all pixels are "
+            "ignored; there is nothing to validate on.",
+            "Hold out other images.",
+        )

@@ -1,0 +1,66 @@
+import contextlib
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+
+from pipelines.client.addresses import parse_addresses
+from pipelines.client.connecting import connect
+from pipelines.client.failures import ServerFailure
+from pipelines.client.pool import ServerPool
+from pipelines.client.service import Service, at_work, mask_of_file
+from pipelines.dev_server.models import ModelManager
+from pipelines.images import ArrayImage
+
+
+@contextlib.contextmanager
+def service_of(url):
+    servers = [connect(address, 30.0) for address in parse_addresses(url)]
+    with contextlib.closing(ServerPool(servers, 0)) as pool, at_work(pool) as service:
+        yield service
+
+
+@pytest.fixture
+def large(random):
+    return random.integers(0, 256, (400, 300)).astype(np.uint8)
+
+
+def test_a_large_image_is_the_mask_of_the_whole(rest_url, large, mask_of):
+    mask = np.full(large.shape, 7, np.uint8)
+    with service_of(rest_url) as service:
+        for top, left, part in service.mask_windows(ArrayImage(large[..., None], "a")):
+            height, width = part.shape[:2]
+            mask[top : top + height, left : left + width] = part[..., 0]
+    np.testing.assert_array_equal(mask, mask_of(large))
+
+
+def test_an_image_is_not_put_together_of_two_versions(
+    segmenter, serving, tmp_path, large
+):
+    base = tmp_path / "cells"
+    shutil.copytree(segmenter, base)
+    manager = ModelManager(base)
+    with serving(manager) as addresses:
+        with service_of(f"{addresses.rest}/v1/models/cells") as service:
+            windows = service.mask_windows(ArrayImage(large[..., None], "a"))
+            next(windows)
+            shutil.copytree(base / "1", tmp_path / "2")
+            (tmp_path / "2").rename(base / "2")
+            manager.poll()
+            with pytest.raises(ServerFailure, match=r"versions/1:predict answered 404"):
+                list(windows)
+
+
+def test_a_model_that_says_nothing_of_itself_gets_no_regions(rest_url, large):
+    with service_of(rest_url) as service:
+        silent = dataclasses.replace(service, about=None)
+        assert silent.takes_whole(ArrayImage(large[..., None], "a"))
+        assert not service.takes_whole(ArrayImage(large[..., None], "a"))
+
+
+def test_an_answer_that_is_no_png_is_refused(fake_server):
+    pool = ServerPool([fake_server([{"": np.array([b"text"], object)}])], 0)
+    with pytest.raises(ValueError, match="expected a PNG as mask_bytes"):
+        mask_of_file(pool, b"")
+    assert Service(pool, None, None).about is None

@@ -1,0 +1,57 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pipelines.dataset import Dataset, part_findings
+from pipelines.dataset.inspection import ImageFacts
+from pipelines.dataset.mask_values import MaskCoding
+from pipelines.dataset.pairing import Pair
+from pipelines.images import ImageEntry
+
+BINARY = MaskCoding("binary", 1, 2)
+
+
+@pytest.fixture
+def part(tmp_path):
+    """Makes a set of one pair, whose mask has so many pixels of each value."""
+
+    def part(name, counts, channels=1, coding=BINARY):
+        entry = ImageEntry(tmp_path / f"{name}.png")
+        values = {field.name: None for field in dataclasses.fields(ImageFacts)}
+        facts = ImageFacts(
+            **values
+            | {
+                "channels": channels,
+                "mask_counts": counts,
+                "image_digest": name,
+            }
+        )
+        return Dataset((Pair(entry, entry),), (facts,), coding)
+
+    return part
+
+
+def codes(*parts):
+    return [finding.code for finding in part_findings.of_parts(*parts)]
+
+
+def test_parts_that_fit_have_no_findings(part):
+    assert codes(part("a", {0: 5, 1: 5}), part("b", {0: 5})) == []
+
+
+def test_what_keeps_two_parts_from_use_is_told_of_both(part):
+    sound = part("a", {0: 5, 1: 5})
+    assert codes(part("a", {0: 5}), sound)[0] == "one-class"
+    assert codes(sound, part("b", {0: 5}, channels=3)) == ["channels"]
+    ignored = MaskCoding("binary", 1, 2, ignore_value=9)
+    assert codes(sound, part("b", {9: 5}, coding=ignored)) == ["all-ignored"]
+    more = MaskCoding("classes", None, 3)
+    assert codes(sound, part("b", {0: 5, 2: 1}, coding=more)) == ["unknown-class"]
+    assert codes(sound, sound) == ["leak"]
+
+
+def test_the_whole_is_looked_at_for_what_there_is_to_learn(part):
+    (found,) = part_findings.of_whole(part("a", {0: 5}), "masks")
+    assert (found.code, found.file) == ("one-class", "masks")
+    assert np.all(part("a", {0: 5, 1: 3}).class_counts() == [[5, 3]])
