@@ -9,6 +9,7 @@ from typing import Any
 import wrapt
 
 __all__ = [
+    "arguments_of",
     "blocks",
     "border_weights",
     "build_unet",
@@ -24,6 +25,8 @@ __all__ = [
 
 __version__ = "0.2.0"
 
+# Functions among the names, and the modules that they are in.
+_FUNCTIONS = {"arguments_of": "arguments", "build_unet": "unet"}
 _WITH_REGISTERED_OBJECTS = ("gradient_checkpointing", "layers", "losses", "metrics")
 
 
@@ -39,8 +42,8 @@ wrapt.register_post_import_hook(_register_objects, "keras")
 
 
 def __getattr__(name: str) -> Any:
-    if name == "build_unet":
-        return importlib.import_module("keras_unet.unet").build_unet
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"keras_unet.{_FUNCTIONS[name]}"), name)
     if name in __all__:
         return importlib.import_module(f"keras_unet.{name}")
     raise AttributeError(f"module 'keras_unet' has no attribute {name!r}")

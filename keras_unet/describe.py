@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from keras_unet import geometry
+from keras_unet.arguments import arguments_of
 
 # The layers that put out a feature map of the drawing, in the order of a stage;
 # ReLU, normalisation and dropout leave the size as it is. `crop` comes apart: it is
@@ -82,12 +83,8 @@ def feature_table(
             fit the model.
     """
     layers = {layer.name: layer for layer in model.layers}
-    if not {"size_check", "encoder_0_conv_0", "logits"} <= layers.keys():
-        raise ValueError(
-            "describe expects a model made by keras_unet.build_unet, got "
-            f"{model.name!r} without its layer names (size_check, encoder_0_conv_0, "
-            "..., logits)."
-        )
+    # Raises for another model.
+    arguments_of(model)
     shapes = _output_shapes(model, _input_size(model, height, width))
     image = FeatureMap("input", *shapes["size_check"])
     return [StageRow("input", (image,))] + [

@@ -14,10 +14,8 @@ from pipelines.client.about import string_array
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
 from pipelines.client.server import Server, only
-from pipelines.dev_server.versions import published_versions
+from pipelines.export_layout import GOLDEN, GOLDEN_FORMAT, published_versions
 
-FILE = Path("assets.extra") / "golden.json"
-FORMAT = 1
 # TensorFlow Serving's REST API takes no number of these types.
 NOT_OVER_REST = ("uint16", "float16", "bfloat16")
 
@@ -114,7 +112,7 @@ def _read(server: Server, saved_model: Path) -> tuple[int, list[dict[str, Any]]]
             f"{server.address.text}: version {version} answers, but {saved_model} "
             f"holds {held}. Name the folder that it was served from."
         )
-    file = versions[version] / FILE
+    file = versions[version] / GOLDEN
     try:
         document = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
@@ -122,10 +120,10 @@ def _read(server: Server, saved_model: Path) -> tuple[int, list[dict[str, Any]]]
             f"{file} cannot be read ({error}). Export the model again, which adds a "
             "version that has it."
         ) from error
-    if document.get("format") != FORMAT:
+    if document.get("format") != GOLDEN_FORMAT:
         raise ValueError(
-            f"{file} has the format {document.get('format')!r}, expected {FORMAT}; it "
-            "was written by another version of this package."
+            f"{file} has the format {document.get('format')!r}, expected "
+            f"{GOLDEN_FORMAT}; it was written by another version of this package."
         )
     return version, document["requests"]
 

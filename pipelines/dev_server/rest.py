@@ -20,7 +20,7 @@ from pipelines.dev_server.errors import Code, ServingError
 from pipelines.dev_server.json_document import parse_document
 from pipelines.dev_server.json_request import request_arrays, signature_name
 from pipelines.dev_server.models import ModelManager
-from pipelines.dev_server.versions import is_int64
+from pipelines.export_layout import is_int64
 
 _LOGGER = logging.getLogger(__name__)
 HTTP_STATUS = {

@@ -13,8 +13,8 @@ from pathlib import Path
 from pipelines.dev_server.errors import Code, ServingError
 from pipelines.dev_server.model_config import ModelConfig
 from pipelines.dev_server.saved_model import LoadedModel
-from pipelines.dev_server.versions import published_versions
 from pipelines.dev_server.warm_up import warm_up
+from pipelines.export_layout import published_versions
 
 _LOGGER = logging.getLogger(__name__)
 

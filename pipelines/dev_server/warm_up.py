@@ -13,8 +13,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 from pipelines.dev_server.errors import Code, ServingError
 from pipelines.dev_server.messages import run_request
 from pipelines.dev_server.saved_model import LoadedModel
+from pipelines.export_layout import WARM_UP
 
-FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_RECORDS = 1000
 
 
@@ -28,7 +28,7 @@ def warm_up(model: LoadedModel, folder: Path) -> None:
     Raises:
         ServingError: the file is none, has too many records, or a request fails.
     """
-    file = folder / FILE
+    file = folder / WARM_UP
     if not file.is_file():
         return
     for number, record in enumerate(_records(file)):

@@ -124,9 +124,10 @@ def _evaluation(
         }
         for index, name in enumerate(run.record.classes)
     ]
+    means = scores.mean_scores(result.confusion)
     return Evaluation(
         classes=classes,
-        mean_iou=defined(scores.mean_iou(result.confusion)),
+        **{f"mean_{name}": defined(value) for name, value in means.items()},
         pixel_error=defined(scores.pixel_error(result.confusion)),
         threshold=threshold.value,
         images=len(result.images),

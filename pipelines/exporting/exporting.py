@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+import keras_unet
 from pipelines import decision, run_folder
 from pipelines.config import ExportConfig
 from pipelines.exporting import about, publishing
@@ -27,7 +28,6 @@ from pipelines.exporting.saved_version import SavedVersion
 from pipelines.exporting.serving_signatures import Signature, make_signatures
 from pipelines.exporting.warm_up import write_warm_up
 from pipelines.inference import fold_batch_norm
-from pipelines.overlap_tile import net_geometry
 from pipelines.serving_graph import ServingGraph
 from pipelines.serving_graph.served_net import ServedNet
 
@@ -126,13 +126,13 @@ def _write(
 def _served_net(
     run: run_folder.Run, model: keras.Model, config: ExportConfig
 ) -> ServedNet:
-    depth, variant = net_geometry(model)
+    made = keras_unet.arguments_of(model)
     net = ServedNet(
         tile_logits=functools.partial(model, training=False),
-        depth=depth,
-        variant=variant,
-        channels=model.input_shape[-1],
-        output_channels=model.output_shape[-1],
+        depth=made["depth"],
+        variant=made["variant"],
+        channels=made["input_shape"][-1],
+        output_channels=made["num_classes"],
         threshold=run.record.threshold,
         pixel_limit=round(config.pixel_limit * 1e6),
         pixel_type=_pixel_type(run.record),

@@ -21,10 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.export_layout import GOLDEN, GOLDEN_FORMAT
 from pipelines.exporting.example_requests import ExampleRequest
 
-FILE = pathlib.Path("assets.extra") / "golden.json"
-FORMAT = 1
 # Other processors round otherwise. Levels of 16 bits are 1/65535.
 TOLERANCES = {"probability": 1e-5, "probability_bytes": 1}
 
@@ -42,7 +41,7 @@ def write_golden(
         run: from a signature's name and inputs to its outputs.
     """
     document = {
-        "format": FORMAT,
+        "format": GOLDEN_FORMAT,
         "requests": [
             {
                 "name": request.name,
@@ -59,7 +58,7 @@ def write_golden(
             if request.is_golden
         ],
     }
-    file = version / FILE
+    file = version / GOLDEN
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(document))
 

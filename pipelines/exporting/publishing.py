@@ -13,11 +13,15 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 
+from pipelines.export_layout import (
+    LARGEST_VERSION,
+    is_version_name,
+    published_versions,
+)
 from pipelines.images.file_locks import wait_for_lock
 
 HIGHEST = ".highest-version"
 # TensorFlow Serving reads the names as int64.
-LARGEST_VERSION = 2**63 - 1
 _PARTIAL, _REMOVED = ".part-", ".removed-"
 
 
@@ -59,7 +63,8 @@ def publish(
 def _rename_to_next(partial: pathlib.Path, target: pathlib.Path) -> int:
     with _highest_version(target) as (highest, keep_highest):
         while True:
-            taken = [int(child.name) for child in target.iterdir() if _is_taken(child)]
+            names = [child.name for child in target.iterdir()]
+            taken = [int(name) for name in names if is_version_name(name)]
             version = max([highest, *taken]) + 1
             if version > LARGEST_VERSION:
                 raise ValueError(
@@ -103,26 +108,14 @@ def _highest_version(
         os.close(file)
 
 
-def _is_taken(path: pathlib.Path) -> bool:
-    """Tells whether TensorFlow Serving would take the name for a version."""
-    return path.name.isdecimal() and int(path.name) <= LARGEST_VERSION
-
-
 def _remove_oldest(target: pathlib.Path, keep: int) -> None:
-    versions = sorted(
-        (child for child in target.iterdir() if _is_version(child)),
-        key=lambda path: int(path.name),
-    )
-    for path in versions[:-keep]:
+    versions = published_versions(target)
+    for _, path in sorted(versions.items())[:-keep]:
         # A server must not see it half removed either. Another export may be faster.
         with contextlib.suppress(FileNotFoundError):
             os.rename(path, target / f"{_REMOVED}{uuid.uuid4().hex}")
     for path in target.glob(f"{_REMOVED}*"):
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_version(path: pathlib.Path) -> bool:
-    return _is_taken(path) and (path / "saved_model.pb").is_file()
 
 
 def _flush(folder: pathlib.Path) -> None:

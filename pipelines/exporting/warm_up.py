@@ -10,10 +10,10 @@ from collections.abc import Iterable
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from pipelines.export_layout import WARM_UP
 from pipelines.exporting.example_requests import ExampleRequest
 
 # The place where TensorFlow Serving looks.
-FILE = pathlib.Path("assets.extra") / "tf_serving_warmup_requests"
 
 
 def write_warm_up(version: pathlib.Path, requests: Iterable[ExampleRequest]) -> None:
@@ -23,7 +23,7 @@ def write_warm_up(version: pathlib.Path, requests: Iterable[ExampleRequest]) -> 
         version: its folder.
         requests: at most 1000, TensorFlow Serving's limit.
     """
-    file = version / FILE
+    file = version / WARM_UP
     file.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(file)) as writer:
         for request in requests:

@@ -11,7 +11,6 @@ import numpy as np
 
 import keras_unet
 from pipelines.inference.keras_policy import policy
-from pipelines.overlap_tile import net_geometry
 
 
 def fold_batch_norm(model: keras.Model) -> tuple[keras.Model, bool]:
@@ -30,18 +29,11 @@ def fold_batch_norm(model: keras.Model) -> tuple[keras.Model, bool]:
     norms = [layer for layer in model.layers if _is_norm(layer)]
     if any(_convolution_name(norm) is None for norm in norms):
         return model, False
-    depth, variant = net_geometry(model)
+    made = keras_unet.arguments_of(model)
+    any_size = (None, None, made["input_shape"][-1])
+    changes = {"input_shape": any_size, "batch_norm": False, "dropout": 0.0}
     with policy("float32"):
-        folded = keras_unet.build_unet(
-            variant,
-            (None, None, model.input_shape[-1]),
-            model.output_shape[-1],
-            base_filters=model.get_layer("encoder_0_conv_0").filters,
-            depth=depth,
-            batch_norm=False,
-            dropout=0.0,
-            activation=None,
-        )
+        folded = keras_unet.build_unet(**made | changes)
     names = {_convolution_name(norm): norm for norm in norms}
     for layer in folded.layers:
         weights = layer.get_weights()

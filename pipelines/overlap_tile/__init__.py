@@ -1,6 +1,6 @@
 """Overlap-tile prediction of images of any size."""
 
-from pipelines.overlap_tile.overlap_tile import Net, net_geometry
+from pipelines.overlap_tile.overlap_tile import Net
 from pipelines.overlap_tile.tile_plan import (
     LARGEST_CORE,
     Region,
@@ -8,4 +8,4 @@ from pipelines.overlap_tile.tile_plan import (
     plan_tiles,
 )
 
-__all__ = ["LARGEST_CORE", "Net", "Region", "TilePlan", "net_geometry", "plan_tiles"]
+__all__ = ["LARGEST_CORE", "Net", "Region", "TilePlan", "plan_tiles"]

@@ -12,28 +12,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_unet import arguments_of
 from pipelines import decision, scaling
 from pipelines.images import ArrayImage, WindowedImage
 from pipelines.mirroring import mirrored_window
 from pipelines.overlap_tile.tile_plan import LARGEST_CORE, Region, plan_tiles
 
 TileFunction = Callable[[Any], Any]
-
-
-def net_geometry(model: Any) -> tuple[int, str]:
-    """Returns (depth, variant) of a model made by `keras_unet.build_unet`.
-
-    Raises:
-        ValueError: the model is another one.
-    """
-    names = {layer.name for layer in model.layers}
-    if "size_check" not in names:
-        raise ValueError(
-            f"The model {model.name} was not made by keras_unet.build_unet: it has no "
-            "layer size_check, which knows depth and variant."
-        )
-    check = model.get_layer("size_check")
-    return check.depth, check.variant
 
 
 class Net:
@@ -57,18 +42,20 @@ class Net:
     """
 
     def __init__(self, model: Any) -> None:
-        self.depth, self.variant = net_geometry(model)
-        if "probability" in {layer.name for layer in model.layers}:
+        made = arguments_of(model)
+        if made["activation"] is not None:
             raise ValueError(
                 f"The model {model.name} ends in probabilities, expected logits. Take "
                 'keras.Model(model.input, model.get_layer("logits").output), or build '
                 "it with activation=None."
             )
+        self.depth: int = made["depth"]
+        self.variant: str = made["variant"]
+        self.base_filters: int = made["base_filters"]
+        self.channels: int = made["input_shape"][-1]
+        self.output_channels: int = made["num_classes"]
         first = model.get_layer("encoder_0_conv_0")
-        self.base_filters: int = first.filters
         self.feature_bytes: int = tf.as_dtype(first.compute_dtype).size
-        self.channels: int = model.input_shape[-1]
-        self.output_channels: int = model.output_shape[-1]
         tiles = tf.TensorSpec((None, None, None, self.channels), tf.float32)
         statistic = tf.TensorSpec((self.channels,), tf.float32)
 

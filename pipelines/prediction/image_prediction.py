@@ -59,14 +59,9 @@ class ImagePredictor:
             ValueError: the net takes other channels.
         """
         check_channels(image.channels, self.net.channels, image.name)
-        return ImageLayout(
-            image.height,
-            image.width,
-            self.values.channels,
-            self.values.dtype,
-            self.values.averaged,
-            image.pixel_size,
-            image.georeference,
+        layout = ImageLayout.of(image, self.values.channels, self.values.dtype)
+        return dataclasses.replace(
+            layout, averaged=self.values.averaged, georeference=image.georeference
         )
 
     def images(

@@ -9,6 +9,7 @@ import dataclasses
 import pathlib
 import resource
 import sys
+from typing import NamedTuple
 
 import numpy as np
 
@@ -128,33 +129,43 @@ def largest_plan(
     """
     step = 2**net.depth
 
-    def planned(steps: int) -> tuple[TilePlan, TilePass, int]:
+    def candidate(steps: int) -> _Candidate:
         height, width = output.height, output.width
         plan = plan_tiles(height, width, steps * step, net.depth, net.variant)
         tile_pass = TilePass(net, plan, height, width, flips)
-        return plan, tile_pass, held + model.peak(tile_pass, plan, output)
+        return _Candidate(plan, tile_pass, held + model.peak(tile_pass, plan, output))
 
     if begun is not None and begun % step == 0 and begun > 0:
-        again = planned(begun // step)
-        if again[2] <= budget * RESUME_SLACK:
-            return again[:2]
-    whole = -(-max(output.height, output.width) // step)
-    if planned(whole)[2] <= budget:
-        return planned(whole)[:2]
-    fits, too_large = 0, whole
+        again = candidate(begun // step)
+        if again.peak <= budget * RESUME_SLACK:
+            return again.plan, again.tile_pass
+    most = -(-max(output.height, output.width) // step)
+    whole = candidate(most)
+    if whole.peak <= budget:
+        return whole.plan, whole.tile_pass
+    fits, too_large = 0, most
     while too_large - fits > 1:
         middle = (fits + too_large) // 2
-        if planned(middle)[2] <= budget:
+        if candidate(middle).peak <= budget:
             fits = middle
         else:
             too_large = middle
     if fits == 0:
         raise ValueError(
             f"memory is {in_megabytes(budget)}, but this net takes at least "
-            f"{in_megabytes(planned(1)[2])} for the smallest tiles of this image. "
+            f"{in_megabytes(candidate(1).peak)} for the smallest tiles of this image. "
             "Give it that, or better half as much again: small tiles are slow."
         )
-    return planned(fits)[:2]
+    largest = candidate(fits)
+    return largest.plan, largest.tile_pass
+
+
+class _Candidate(NamedTuple):
+    """A plan that may fit into the memory, and the peak that it would have."""
+
+    plan: TilePlan
+    tile_pass: TilePass
+    peak: int
 
 
 def resident_bytes() -> int:

@@ -28,6 +28,7 @@ from pipelines.scores.pixels import (
     class_scores,
     confusion_matrix,
     mean_iou,
+    mean_scores,
     pixel_error,
 )
 from pipelines.scores.reliability import ReliabilityCounts
@@ -53,6 +54,7 @@ __all__ = [
     "information_score",
     "match_objects",
     "mean_iou",
+    "mean_scores",
     "objects",
     "overlap_table",
     "pixel_error",

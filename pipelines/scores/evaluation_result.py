@@ -23,6 +23,9 @@ class Evaluation:
     Attributes:
         classes: for each class its name and scores.
         mean_iou: mean of the IoU over the classes that occur.
+        mean_dice: likewise.
+        mean_precision: likewise.
+        mean_recall: likewise.
         pixel_error: share of the pixels whose class is wrong; None if all are ignored.
         threshold: on P(foreground).
         images: how many there are.
@@ -48,6 +51,9 @@ class Evaluation:
     rand_error: float | None = None
     warping_error: float | None = None
     average_precision: dict[str, float | None] | None = None
+    mean_dice: float | None = None
+    mean_precision: float | None = None
+    mean_recall: float | None = None
     hausdorff_unit: str = "pixels"
     threshold_from: str | None = None
     object_threshold: float | None = None
@@ -61,6 +67,9 @@ class Evaluation:
         """Returns the scores of the whole set that there are, by name."""
         found = {
             "mean IoU": self.mean_iou,
+            "mean Dice": self.mean_dice,
+            "mean precision": self.mean_precision,
+            "mean recall": self.mean_recall,
             "pixel error": self.pixel_error,
             "V_rand": self.v_rand,
             "V_info": self.v_info,

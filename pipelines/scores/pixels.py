@@ -83,8 +83,20 @@ def pixel_error(confusion: np.ndarray) -> float:
 
 def mean_iou(confusion: np.ndarray) -> float:
     """Returns the mean IoU over the classes that occur; NaN without pixels."""
-    iou = class_scores(confusion).iou
-    return float(np.nanmean(iou)) if confusion.any() else float("nan")
+    return mean_scores(confusion)["iou"]
+
+
+def mean_scores(confusion: np.ndarray) -> dict[str, float]:
+    """Returns the mean of each score over the classes that have it.
+
+    Returns:
+        "iou", "dice", "precision" and "recall"; NaN without pixels.
+    """
+    by_class = dataclasses.asdict(class_scores(confusion))
+    return {
+        name: float(np.nanmean(values)) if confusion.any() else float("nan")
+        for name, values in by_class.items()
+    }
 
 
 class ThresholdCounts:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipelines.config import Engine, ServeConfig
 from pipelines.dev_server.model_config import read_config_file
-from pipelines.dev_server.versions import published_versions
+from pipelines.export_layout import published_versions
 from pipelines.serving.serving_commands import (
     IMAGE_VARIABLE,
     Source,

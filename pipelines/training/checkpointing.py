@@ -9,9 +9,9 @@ import keras
 from pipelines.training import checkpoint, training_state
 from pipelines.training.averaging import WeightAverage
 from pipelines.training.budget import Budget
-from pipelines.training.callbacks import Validator
 from pipelines.training.checkpoint import Checkpoint
 from pipelines.training.recording import Recorder
+from pipelines.training.validator import Validator
 
 AVERAGE = "average"
 

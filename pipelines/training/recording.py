@@ -16,9 +16,9 @@ from pipelines.inference import policy
 from pipelines.overlap_tile import Net
 from pipelines.scores.image_scores import extremes
 from pipelines.training import checkpoint
-from pipelines.training.callbacks import Validator
 from pipelines.training.disk import written
 from pipelines.training.run_plan import RunPlan
+from pipelines.training.validator import Validator
 from pipelines.validation import (
     ObjectThresholds,
     Parts,

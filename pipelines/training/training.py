@@ -16,7 +16,6 @@ from pipelines.tiles.stream_errors import readable
 from pipelines.training import devices, objectives, run_lock, run_start
 from pipelines.training.averaging import WeightAverage
 from pipelines.training.budget import Budget, Diverged
-from pipelines.training.callbacks import Progress, Validator
 from pipelines.training.checkpoint import Checkpoint
 from pipelines.training.checkpointing import Checkpointer
 from pipelines.training.choices import in_words
@@ -28,12 +27,14 @@ from pipelines.training.fit_result import (
     result_of_finished_run,
 )
 from pipelines.training.guarding import ValidationGuard
+from pipelines.training.progress import Progress
 from pipelines.training.recording import Recorder, forget
 from pipelines.training.run_plan import RunPlan, plan_run
 from pipelines.training.starting_weights import (
     check_starting_weights,
     load_starting_weights,
 )
+from pipelines.training.validator import Validator
 from pipelines.validation import Validation
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 # A room may import those of the rows above its own, and none of its own row. Names are
 # relative to pipelines.
 ROWS = [
-    ("config", "images", "scores", "tensorflow_start"),
+    ("config", "export_layout", "images", "scores", "tensorflow_start"),
     ("flags", "mirroring", "scaling", "decision", "augment"),
     ("dataset",),
     ("tiles", "overlap_tile"),
@@ -25,7 +25,7 @@ ROWS = [
 # Serving knows files and sizes, but neither the network nor what trains it.
 SERVING = ("serving", "client", "dev_server")
 SERVING_MAY = (
-    *(*SERVING, "config", "images", "tensorflow_start"),
+    *(*SERVING, "config", "export_layout", "images", "tensorflow_start"),
     # Of images that the client cuts itself.
     *("mirroring", "scaling", "decision"),
 )
@@ -49,7 +49,8 @@ NETWORK = {
     "guard": set(),
     "drawing": {"drawing_layout", "describe"},
     "drawing_layout": {"describe"},
-    "describe": {"geometry"},
+    "describe": {"arguments", "geometry"},
+    "arguments": set(),
 }
 
 

@@ -394,9 +394,7 @@ def test_asked_to_end_a_verb_stops_as_by_ctrl_c(monkeypatch, capsys):
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setitem(vars(pipelines), "check", check)
     assert cli.main(["check", "--images", "i", "--masks", "m"]) == 143
-    assert capsys.readouterr().err == (
-        "keras-unet check: stopped by SIGTERM.\n"
-    )
+    assert capsys.readouterr().err == ("keras-unet check: stopped by SIGTERM.\n")
     assert signal.getsignal(signal.SIGTERM) == before
 
 

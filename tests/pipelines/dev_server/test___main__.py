@@ -33,7 +33,7 @@ def test_taken_port_is_told_before_anything_is_loaded(monkeypatch, toy_folder, c
     assert not any("is available." in message for message in caplog.messages)
 
 
-@pytest.mark.parametrize("module", ["pipelines.dev_server.versions"])
+@pytest.mark.parametrize("module", ["pipelines.export_layout"])
 def test_discovery_of_versions_needs_no_tensorflow(module):
     code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -9,6 +9,7 @@ from pipelines.dev_server import warm_up
 from pipelines.dev_server.errors import ServingError
 from pipelines.dev_server.models import ModelManager
 from pipelines.dev_server.saved_model import LoadedModel
+from pipelines.export_layout import WARM_UP
 
 
 def record(signature="", **inputs):
@@ -25,7 +26,7 @@ def version(toy_folder, tmp_path):
 
     def write(*records):
         shutil.copytree(toy_folder / "1", tmp_path / "toy" / "1")
-        file = tmp_path / "toy" / "1" / warm_up.FILE
+        file = tmp_path / "toy" / "1" / WARM_UP
         file.parent.mkdir()
         with tf.io.TFRecordWriter(str(file)) as writer:
             for log in records:
@@ -78,7 +79,7 @@ def test_too_many_records_are_refused(version, monkeypatch):
 
 def test_file_that_is_no_tfrecord_is_refused(version):
     folder = version()
-    (folder / warm_up.FILE).write_bytes(b"no records here, only words")
+    (folder / WARM_UP).write_bytes(b"no records here, only words")
     with pytest.raises(ServingError, match="in TFRecord format"):
         warm_up.warm_up(LoadedModel(folder), folder)
 

@@ -15,6 +15,9 @@ from pipelines.images import ImageEntry, read_mask
 KEYS = {
     "classes",
     "mean_iou",
+    "mean_dice",
+    "mean_precision",
+    "mean_recall",
     "pixel_error",
     "v_rand",
     "v_info",

@@ -2,8 +2,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from pipelines.export_layout import WARM_UP
 from pipelines.exporting.example_requests import ExampleRequest
-from pipelines.exporting.warm_up import FILE, write_warm_up
+from pipelines.exporting.warm_up import write_warm_up
 
 
 def test_requests_are_records_that_tensorflow_serving_reads(tmp_path):
@@ -15,7 +16,7 @@ def test_requests_are_records_that_tensorflow_serving_reads(tmp_path):
         ExampleRequest("image_bytes/one", "image_bytes", {"image_bytes": files}),
     ]
     write_warm_up(tmp_path, requests)
-    records = list(tf.data.TFRecordDataset(str(tmp_path / FILE)).as_numpy_iterator())
+    records = list(tf.data.TFRecordDataset(str(tmp_path / WARM_UP)).as_numpy_iterator())
     logs = [prediction_log_pb2.PredictionLog.FromString(one) for one in records]
     assert [log.WhichOneof("log_type") for log in logs] == ["predict_log"] * 2
     first, second = (log.predict_log.request for log in logs)
@@ -24,4 +25,4 @@ def test_requests_are_records_that_tensorflow_serving_reads(tmp_path):
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, numbers)
     assert tf.make_ndarray(second.inputs["image_bytes"]).tolist() == [b"\x89PNG"]
-    assert FILE.as_posix() == "assets.extra/tf_serving_warmup_requests"
+    assert WARM_UP.as_posix() == "assets.extra/tf_serving_warmup_requests"

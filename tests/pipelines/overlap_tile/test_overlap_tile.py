@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import strategies
 
+import keras_unet
 from keras_unet import geometry
 from pipelines.overlap_tile import tile_plan
-from pipelines.overlap_tile.overlap_tile import Net, net_geometry, segment
+from pipelines.overlap_tile.overlap_tile import Net, segment
 
 SIZES = strategies.integers(1, 100)
 
@@ -158,10 +159,17 @@ def test_a_net_follows_the_training_of_its_model(random_net, random):
 
 
 def test_geometry_is_read_from_the_model(random_net):
-    assert net_geometry(random_net("paper", 3)) == (3, "paper")
     net = Net(random_net("padded", 2, channels=4, num_classes=5))
     assert (net.depth, net.variant) == (2, "padded")
     assert (net.channels, net.output_channels) == (4, 5)
+
+
+def test_a_model_that_ends_in_probabilities_is_refused():
+    model = keras_unet.build_unet(base_filters=2, depth=1, name="whole")
+    with pytest.raises(ValueError, match="whole ends in probabilities, expected log"):
+        Net(model)
+    logits = keras.Model(model.input, model.get_layer("logits").output)
+    assert Net(logits).output_channels == 1
 
 
 def test_a_foreign_model_is_refused_by_name():

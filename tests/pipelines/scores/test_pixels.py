@@ -49,6 +49,14 @@ def test_scores_by_class_are_those_worked_out_by_hand():
     np.testing.assert_allclose(found.precision, [50 / 55, 20 / 23, 0])
     np.testing.assert_allclose(found.recall, [50 / 55, 20 / 24, 0])
     assert scores.mean_iou(CONFUSION) == pytest.approx((50 / 60 + 20 / 27) / 3)
+    assert scores.mean_scores(CONFUSION) == pytest.approx(
+        {
+            "iou": (50 / 60 + 20 / 27) / 3,
+            "dice": (100 / 110 + 40 / 47) / 3,
+            "precision": (50 / 55 + 20 / 23) / 3,
+            "recall": (50 / 55 + 20 / 24) / 3,
+        }
+    )
     assert scores.pixel_error(CONFUSION) == pytest.approx(10 / 80)
 
 

@@ -7,7 +7,7 @@ from pipelines import decision, scaling
 from pipelines.exporting.serving_signatures import make_signatures
 from pipelines.images import ArrayImage, ImageEntry, match_channels, read_image
 from pipelines.mirroring import mirrored_window
-from pipelines.overlap_tile import Net, net_geometry
+from pipelines.overlap_tile import Net
 from pipelines.serving_graph.served_net import ServedNet
 from pipelines.serving_graph.serving_graph import ServingGraph
 from pipelines.serving_graph.tiled_graph import margins
@@ -27,10 +27,9 @@ def serve(random_net):
         key = (variant, channels, num_classes, pixel_type)
         if key not in made:
             model = random_net(variant, 1, channels, num_classes)
-            depth, variant = net_geometry(model)
             net = ServedNet(
                 tile_logits=lambda tiles: model(tiles, training=False),
-                depth=depth,
+                depth=1,
                 variant=variant,
                 channels=channels,
                 output_channels=num_classes,

@@ -5,9 +5,8 @@ import keras
 import numpy as np
 import pytest
 
-from pipelines.training import callbacks
 from pipelines.training.budget import Budget
-from pipelines.training.callbacks import Progress, Validator
+from pipelines.training.validator import COLUMNS, Validator
 from pipelines.validation import Picture, Validation
 
 
@@ -91,7 +90,7 @@ def test_each_validation_is_a_row_of_the_history(
     run_callbacks([budget, validator], 100, loss=0.75)
     with (tmp_path / "history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == callbacks.COLUMNS
+    assert tuple(rows[0]) == COLUMNS
     assert [int(row["step"]) for row in rows] == [2, 4]
     assert float(rows[0]["loss"]) == 0.75
     # Rows of confusion 6 1 and 1 2: IoU 6/8 and 2/4, error 2/10.
@@ -121,38 +120,9 @@ def test_tensorboard_finds_scalars_and_pictures(
     )
     events.Reload()
     tags = events.Tags()["tensors"]
-    assert set(callbacks.COLUMNS[2:]) <= set(tags)
+    assert set(COLUMNS[2:]) <= set(tags)
     assert "a <b> & c:3" in tags
     assert [event.step for event in events.Tensors("val_loss")] == [1, 2]
     width, height, png = events.Tensors("a <b> & c:3")[0].tensor_proto.string_val
     assert (width, height) == (b"28", b"4")
     assert png.startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize(("steps", "minutes"), [(3, None), (None, 1)])
-def test_progress_is_quiet_without_a_terminal(
-    run_callbacks, made_validator, clock, capsys, steps, minutes
-):
-    budget = Budget(0.1, steps, minutes)
-    validator = made_validator(budget, 3)
-
-    def half_a_minute(number):
-        clock.now += 30
-
-    run_callbacks([budget, validator, Progress(budget, validator)], 9, half_a_minute)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_progress_counts_to_its_total_on_a_terminal(
-    run_callbacks, made_validator, monkeypatch, capsys
-):
-    tqdm = callbacks.tqdm.tqdm
-    monkeypatch.setattr(
-        callbacks.tqdm, "tqdm", lambda **settings: tqdm(**settings | {"disable": False})
-    )
-    budget = Budget(0.1, 3, None)
-    validator = made_validator(budget, 1)
-    run_callbacks([budget, validator, Progress(budget, validator)], 9)
-    shown = capsys.readouterr().err
-    assert "3/3" in shown
-    assert "loss=1.0000" in shown

@@ -1,4 +1,4 @@
-from pipelines.dev_server.versions import published_versions
+from pipelines.export_layout import published_versions
 
 
 def test_versions_are_numbered_folders_with_a_saved_model(tmp_path):

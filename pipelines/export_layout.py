@@ -1,15 +1,28 @@
-"""Which versions of a model lie in its folder, without loading any."""
+"""What an export looks like on disk, for those who write, serve and check it.
+
+Nothing is loaded here, and no TensorFlow is needed.
+"""
 
 from pathlib import Path
 
 # TensorFlow Serving takes a name that is an int64.
 LARGEST_VERSION = 2**63 - 1
+SAVED_MODEL = "saved_model.pb"
+# Within a version. TensorFlow Serving knows the first by its name.
+WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
+GOLDEN = Path("assets.extra") / "golden.json"
+GOLDEN_FORMAT = 1
 
 
 def is_int64(digits: str) -> bool:
     """Tells whether decimal digits are an int64; Python reads no endless ones."""
     significant = digits.lstrip("0")
     return len(significant) <= 19 and int(significant or 0) <= LARGEST_VERSION
+
+
+def is_version_name(name: str) -> bool:
+    """Tells whether TensorFlow Serving takes a name for a version's number."""
+    return name.isascii() and name.isdecimal() and is_int64(name)
 
 
 def published_versions(base_path: Path) -> dict[int, Path]:
@@ -24,8 +37,5 @@ def published_versions(base_path: Path) -> dict[int, Path]:
     return {
         int(child.name): child
         for child in sorted(base_path.iterdir())
-        if child.name.isascii()
-        and child.name.isdecimal()
-        and is_int64(child.name)
-        and (child / "saved_model.pb").is_file()
+        if is_version_name(child.name) and (child / SAVED_MODEL).is_file()
     }

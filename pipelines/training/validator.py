@@ -1,4 +1,4 @@
-"""What happens beside the training steps: validation, log, progress.
+"""Validations between training steps, their history and TensorBoard's log.
 
 The whole training is one Keras epoch over the endless tile stream: images are drawn by
 place, so a pass over them marks nothing.
@@ -6,7 +6,6 @@ place, so a pass over them marks nothing.
 
 import csv
 import io
-import logging
 import math
 import pathlib
 from collections.abc import Callable
@@ -15,7 +14,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-import tqdm
 
 from pipelines import run_folder, scores
 from pipelines.images.writing import write_bytes_atomically
@@ -23,8 +21,6 @@ from pipelines.report.pictures import comparison
 from pipelines.training.budget import Budget
 from pipelines.training.disk import written
 from pipelines.validation import Validation
-
-logger = logging.getLogger(__name__)
 
 COLUMNS = (
     "step",
@@ -35,8 +31,6 @@ COLUMNS = (
     "val_mean_iou",
     "val_pixel_error",
 )
-
-LOGGED = ("step", "minutes", "loss", "val_loss", "val_mean_iou")
 
 
 class Validator(keras.callbacks.Callback):
@@ -155,55 +149,3 @@ class Validator(keras.callbacks.Callback):
                 image = comparison(picture, len(result.confusion))
                 tf.summary.image(picture.name, image[np.newaxis], step)
             self._writer.flush()
-
-
-class Progress(keras.callbacks.Callback):
-    """A progress bar over the budget; off a terminal a line for each validation."""
-
-    def __init__(self, budget: Budget, validator: Validator) -> None:
-        super().__init__()
-        self._budget = budget
-        self._validator = validator
-        self._logged = 0
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Shows the bar."""
-        timed = self._budget.total_seconds is not None
-        total = round(self._budget.total_seconds or self._budget.total_steps or 0)
-        self._logged = len(self._validator.history)
-        self._bar = tqdm.tqdm(
-            total=total,
-            initial=math.floor(self._budget.used * total),
-            desc="Training",
-            unit="s" if timed else "step",
-            disable=None,
-        )
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Moves the bar."""
-        total = self._bar.total or 0
-        self._bar.update(math.floor(self._budget.used * total) - self._bar.n)
-        if self._bar.disable:
-            self._log_validation()
-        loss = logs["loss"]
-        shown = {"step": self._budget.step, "loss": f"{loss:.4f}"}
-        if self._validator.history:
-            last = self._validator.history[-1]
-            shown["val_loss"] = f"{last['val_loss']:.4f}"
-            shown["val_iou"] = f"{last['val_mean_iou']:.4f}"
-        self._bar.set_postfix(shown)
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Leaves the bar as it is."""
-        self._bar.close()
-
-    def _log_validation(self) -> None:
-        rows = self._validator.history
-        if len(rows) > self._logged:
-            self._logged, row = len(rows), rows[-1]
-            logger.info(
-                "%3.0f %%, step %d, %.1f minutes: loss %.4f, validation loss %.4f, "
-                "mean IoU %.4f",
-                100 * self._budget.used,
-                *(row[name] for name in LOGGED),
-            )
