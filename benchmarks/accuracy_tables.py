@@ -15,7 +15,11 @@ SETS: dict[str, Columns] = {
         "pixel_error": "pixel error",
         "background_dice": "membrane Dice",
     },
-    "u373": {"foreground_iou": "IoU", "foreground_dice": "Dice"},
+    "u373": {
+        "foreground_iou": "IoU",
+        "foreground_dice": "Dice",
+        "average_precision_50": "AP at IoU 0.5",
+    },
     "dsb2018_fluo": {"foreground_iou": "IoU", "average_precision_50": "AP at IoU 0.5"},
 }
 

@@ -42,6 +42,10 @@ weights, and 0.5 as the threshold. The PyTorch loop changes tiles by flips, turn
 elastic deformation, brightness and contrast: no zoom, no noise, no line between
 touching objects.
 
+The masks of u373 leave out cells at the border: its field of interest ends 50 pixels
+before. Scored as they are, such cells count as found wrongly; where a border of 50
+pixels is ignored, the background of that band is left out of training and scores.
+
 The sets are not part of this repository. KERAS_UNET_TEST_DATA names a folder that has
 them as PNG of equal names: `isbi2012/image` and `label`, `u373/image` and `mask`,
 `dsb2018_fluo/image` and `mask` (object ids).

@@ -54,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
     level = logging.DEBUG if TRACEBACK_VARIABLE in os.environ else logging.INFO
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
-    _logger.setLevel(level)
+    for name in (__name__, "pipelines"):
+        logging.getLogger(name).setLevel(level)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     config_class, _ = VERBS[parsed.verb]
@@ -71,6 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         _print(getattr(error, "report", None), config_class)
         return _refuse(parsed.verb, flags.name_flags(str(error), config_class))
     except OSError as error:
+        _logger.debug("Where it was found:", exc_info=True)
         # A path that the user named cannot be used, or else the machine is at fault.
         return _refuse(parsed.verb, str(error), status=2 if error.filename else 1)
     except _AskedToEnd:

@@ -5,7 +5,13 @@ import pathlib
 from pipelines.checking import preview
 from pipelines.checking.data_report import DataReport, make_report
 from pipelines.config import CheckConfig
-from pipelines.dataset import Dataset, findings, part_findings, split
+from pipelines.dataset import (
+    Dataset,
+    findings,
+    part_findings,
+    set_findings,
+    split,
+)
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.set_findings import ONE_CLASS
 from pipelines.dataset.survey import Survey, survey
@@ -77,7 +83,9 @@ def _held_out(
         # fit would refuse; a set of one image may be there to be scored.
         tell = findings.error if config.validation_stems else findings.warning
         return 0, [tell("split", config.images, str(problem), "")]
-    return len(parts[1].pairs), part_findings.of_parts(*parts)
+    known = {finding.code for finding in findings.errors(found.findings)}
+    of_parts = part_findings.of_parts(*parts)
+    return len(parts[1].pairs), [one for one in of_parts if one.code not in known]
 
 
 def _held_out_of_their_own(
@@ -91,7 +99,12 @@ def _held_out_of_their_own(
         scaling=config.scaling,
     )
     part = _dataset(held_out, config.scaling)
-    others = []
-    if dataset is not None and part is not None:
+    # What is said of all masks of a part holds only if all could be read.
+    complete = all(len(one.pairs) == one.pairs_found for one in (found, held_out))
+    if dataset is not None and part is not None and complete:
         others = part_findings.of_parts(dataset, part)
+    else:
+        others = set_findings.leaks(
+            (found.pairs, found.facts), (held_out.pairs, held_out.facts)
+        )
     return held_out.pairs_found, [*held_out.findings, *others]

@@ -13,6 +13,7 @@ import numpy as np
 from pipelines.client.about import string_array
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
+from pipelines.client.retrying import with_retries
 from pipelines.client.server import Server, only
 from pipelines.export_layout import GOLDEN, GOLDEN_FORMAT, published_versions
 
@@ -64,7 +65,9 @@ def check_golden(
         ValueError: there is no golden file, the folder does not hold the version that
             answers, or an answer differs; names each.
     """
-    reports = [_check(ServerPool([one], retries), saved_model) for one in servers]
+    reports = [
+        _check(ServerPool([one], retries), retries, saved_model) for one in servers
+    ]
     answered = dict.fromkeys(name for report in reports for name in report.answered)
     left_out = dict.fromkeys(name for report in reports for name in report.left_out)
     return GoldenReport(
@@ -74,11 +77,12 @@ def check_golden(
     )
 
 
-def _check(pool: ServerPool, saved_model: Path) -> GoldenReport:
+def _check(pool: ServerPool, retries: int, saved_model: Path) -> GoldenReport:
     """Checks one server."""
     pool.check()
     (server,) = pool.servers
-    version, requests = _read(server, saved_model)
+    version = with_retries(server.answering_version, retries)
+    requests = _read(server, version, saved_model)
     answered, left_out, differences = [], [], []
     over_rest = not server.address.is_grpc
     for request in requests:
@@ -101,11 +105,10 @@ def _check(pool: ServerPool, saved_model: Path) -> GoldenReport:
     return GoldenReport((version,), tuple(answered), tuple(left_out))
 
 
-def _read(server: Server, saved_model: Path) -> tuple[int, list[dict[str, Any]]]:
+def _read(server: Server, version: int, saved_model: Path) -> list[dict[str, Any]]:
     versions = published_versions(saved_model)
     if not versions:
         raise ValueError(f"{saved_model} holds no version; name saved_models/NAME.")
-    version = server.answering_version()
     if version not in versions:
         held = ", ".join(map(str, sorted(versions)))
         raise ValueError(
@@ -125,7 +128,7 @@ def _read(server: Server, saved_model: Path) -> tuple[int, list[dict[str, Any]]]
             f"{file} has the format {document.get('format')!r}, expected "
             f"{GOLDEN_FORMAT}; it was written by another version of this package."
         )
-    return version, document["requests"]
+    return list(document["requests"])
 
 
 def _differences(pool: ServerPool, request: dict[str, Any]) -> list[str]:
@@ -133,7 +136,7 @@ def _differences(pool: ServerPool, request: dict[str, Any]) -> list[str]:
     try:
         outputs = pool.predict(request["signature"], inputs)
     except ServerFailure as failure:
-        if failure.kind is not Kind.REFUSED:
+        if failure.kind not in (Kind.REFUSED, Kind.UNABLE):
             raise
         return [str(failure)]
     differences = []

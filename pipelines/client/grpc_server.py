@@ -23,7 +23,7 @@ _KINDS = {
     "RESOURCE_EXHAUSTED": Kind.BUSY,
     "DEADLINE_EXCEEDED": Kind.LATE,
     "CANCELLED": Kind.BROKEN,
-    # It has lost its model, or is ill.
+    # It has lost its model, or has failed inside.
     "NOT_FOUND": Kind.UNABLE,
     "INTERNAL": Kind.UNABLE,
     "UNKNOWN": Kind.UNABLE,

@@ -28,7 +28,7 @@ def segment_image(
             separated by commas.
         data: a PNG or JPEG file.
         timeout: seconds to wait for the answer.
-        retries: more tries where a server is not there or too busy.
+        retries: more tries where a server is away, too busy, or breaks off.
 
     Returns:
         The mask: a PNG file of the image's height and width.

@@ -1,5 +1,6 @@
 """Several servers of one model as one: each request goes to the least busy of them."""
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +53,8 @@ class ServerPool:
 
         Those that have none are left alone for a while.
         """
-        with_retries(self._check, self._retries)
+        given_up: set[int] = set()
+        with_retries(lambda: self._check(given_up), self._retries)
 
     def pinned(self) -> "ServerPool":
         """Returns the same servers, which answer with one version from now on.
@@ -63,15 +65,47 @@ class ServerPool:
         Raises:
             ServerFailure: none answers, or not all with one version.
         """
+        version = with_retries(self._common_version, self._retries)
+        # Shares lock, loads and rests, for they are the same machines.
+        pool = copy.copy(self)
+        pool.servers = [server.pinned(version) for server in self.servers]
+        return pool
+
+    def _check(self, given_up: set[int]) -> None:
+        """As `check`, once; `given_up` are those that are not worth another try."""
+        failures = []
+        answered = False
+        for index, server in enumerate(self.servers):
+            if index in given_up:
+                continue
+            try:
+                check_available(server)
+            except ServerFailure as failure:
+                failures.append(failure)
+                self._rest(index)
+                if failure.kind not in WORTH_A_RETRY:
+                    given_up.add(index)
+            else:
+                answered = True
+                self._rest(index, 0.0)
+        if not answered:
+            raise _worth_most(failures)
+
+    def _common_version(self) -> int:
+        """Returns the version that those answer with that are awake."""
         answering: dict[int, str] = {}
         failures = []
-        for server in self.servers:
+        for index, is_resting in self._awake_first():
+            if is_resting and answering:
+                break
+            server = self.servers[index]
             try:
                 answering[server.answering_version()] = server.address.text
             except ServerFailure as failure:
                 failures.append(failure)
+                self._rest(index)
         if not answering:
-            raise failures[0]
+            raise _worth_most(failures)
         if len(answering) > 1:
             said = ", ".join(f"{n} at {text}" for n, text in sorted(answering.items()))
             raise ServerFailure(
@@ -81,20 +115,16 @@ class ServerPool:
                 Kind.REFUSED,
             )
         (version,) = answering
-        servers = [server.pinned(version) for server in self.servers]
-        return ServerPool(servers, self._retries, self._clock)
+        return version
 
-    def _check(self) -> None:
-        failures = []
-        for index, server in enumerate(self.servers):
-            try:
-                check_available(server)
-            except ServerFailure as failure:
-                failures.append(failure)
-                self._rest(index)
-        if len(failures) == len(self.servers):
-            may_pass = (one for one in failures if one.kind in WORTH_A_RETRY)
-            raise next(may_pass, failures[0])
+    def _awake_first(self) -> list[tuple[int, bool]]:
+        """Returns the servers, and which of them rest."""
+        with self._lock:
+            now = self._clock()
+            found = [
+                (index, until > now) for index, until in enumerate(self._rests_until)
+            ]
+        return sorted(found, key=lambda pair: pair[1])
 
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray]
@@ -136,6 +166,12 @@ class ServerPool:
             self._busy[index] += 1
             return index
 
-    def _rest(self, index: int) -> None:
+    def _rest(self, index: int, seconds: float = REST_SECONDS) -> None:
         with self._lock:
-            self._rests_until[index] = self._clock() + REST_SECONDS
+            self._rests_until[index] = self._clock() + seconds
+
+
+def _worth_most(failures: list[ServerFailure]) -> ServerFailure:
+    """Returns the first failure that may pass, or else the first."""
+    may_pass = (failure for failure in failures if failure.kind in WORTH_A_RETRY)
+    return next(may_pass, failures[0])

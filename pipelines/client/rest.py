@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import io
+import json
 import threading
 import urllib.parse
 from collections.abc import Mapping
@@ -18,10 +20,11 @@ from pipelines.client.server import Fault, VersionState, way_out
 from pipelines.client.token import authorization
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-# A machine that is away does not even refuse.
+# A machine that is away does not even refuse. For urllib3 it is also the time that
+# each block of a body has to be sent.
 _CONNECT_SECONDS = 10.0
 # 429 and 503 say that the request was not taken up; 502 and 504 are of a front whose
-# server is away or silent; 404 and 500 of a server that has lost its model or is ill.
+# server is away or silent; 404 and 500 of one that has lost its model, or has failed.
 # Any other would come again.
 _KINDS = {
     404: Kind.UNABLE,
@@ -93,7 +96,12 @@ class RestServer:
                 {name: _values(array) for name, array in inputs.items()}
             ),
         }
-        answer = self._ask("POST", f"{self.address.text}:predict", json=request)
+        # A file is sent block by block.
+        body = io.BytesIO(json.dumps(request, allow_nan=False).encode())
+        headers = {"Content-Type": "application/json"}
+        answer = self._ask(
+            "POST", f"{self.address.text}:predict", data=body, headers=headers
+        )
         predictions = answer.get("predictions")
         if not isinstance(predictions, list) or not predictions:
             return {}
@@ -105,8 +113,10 @@ class RestServer:
         return {"": _array(predictions)}
 
     def pinned(self, version: int) -> "RestServer":
-        """Returns the client of one version."""
-        return RestServer(self.address.of_version(version), self._timeout)
+        """Returns the client of one version, over the same connections."""
+        server = RestServer(self.address.of_version(version), self._timeout)
+        server._threads = self._threads
+        return server
 
     def close(self) -> None:
         """Ends this thread's connection; the others end with their threads."""

@@ -27,7 +27,7 @@ from pipelines.config import SegmentConfig
 from pipelines.images import ImageEntry, WindowedImage, find_images, open_image
 from pipelines.images.appearing import appearing
 from pipelines.images.finding import TIFF_SUFFIXES
-from pipelines.images.layout import ImageLayout, ImageToWrite
+from pipelines.images.layout import ImageLayout, ImageToWrite, Window
 from pipelines.images.png_writing import png_holds
 from pipelines.images.windowed_writing import write_windowed
 from pipelines.images.writing import (
@@ -160,7 +160,14 @@ def _image_to_write(service: Service, sent: _Sent) -> Iterator[ImageToWrite]:
             mask = imagecodecs.png_decode(sent.mask)[..., np.newaxis]
             yield ImageToWrite(layout, [(0, 0, mask)])
         else:
-            yield ImageToWrite(layout, service.mask_windows(image))
+            windows = _named_windows(sent.entry, service.mask_windows(image))
+            yield ImageToWrite(layout, windows)
+
+
+def _named_windows(entry: ImageEntry, windows: Iterator[Window]) -> Iterator[Window]:
+    """Yields windows, and names the image where they fail: they are taken elsewhere."""
+    with _named(entry):
+        yield from windows
 
 
 @contextlib.contextmanager

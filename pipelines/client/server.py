@@ -58,7 +58,7 @@ class Server(Protocol):
         """
 
     def pinned(self, version: int) -> "Server":
-        """Returns the client of one version, whatever the address says."""
+        """Returns a client of the same model that asks for one version."""
 
     def close(self) -> None:
         """Ends the connections."""

@@ -14,7 +14,7 @@ class CheckConfig(StreamConfig, HoldOutConfig, DataConfig):
 
     json: str | None = setting(None, "file to write the findings to", FILE)
     preview: str | None = setting(
-        None, "PNG file to draw augmented tiles, mask outlines and weight maps to"
+        None, "PNG file to draw augmented tiles, mask outlines and weight maps to", FILE
     )
     tile_size: int = setting(256, "pixels of a preview tile's side")
     seed: int = setting(0, "seed of the preview's tiles and augmentation")

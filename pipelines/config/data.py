@@ -31,13 +31,13 @@ class DataConfig:
         None, "mask value of pixels that are neither trained on nor scored"
     )
     image_prefix: str = setting(
-        "", "prefix of image file names that is not part of the stem"
+        "", "start of image file names that is not part of the common stem"
     )
     image_suffix: str = setting(
-        "", "suffix of image stems that is not part of the stem"
+        "", "end of image stems that is not part of the common stem"
     )
-    mask_prefix: str = setting("", "prefix of mask file names, likewise")
-    mask_suffix: str = setting("", "suffix of mask stems, likewise")
+    mask_prefix: str = setting("", "the same of mask file names")
+    mask_suffix: str = setting("", "the same of mask stems")
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range or settings that clash."""

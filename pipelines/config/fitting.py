@@ -24,7 +24,9 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     """Settings of `fit`."""
 
     run_dir: str = setting(
-        ..., "folder to write the run to; must not exist yet", FOLDER
+        ...,
+        "folder to write the run to; must not exist yet, except with resume",
+        FOLDER,
     )
     plan_only: bool = setting(
         False, "say what fit would do, from the data and the settings, and stop"
@@ -50,7 +52,9 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     )
     validations: int = setting(10, "validations over the whole training")
     learning_rate: float | None = setting(
-        None, "at the start; by default 0.002 (0.0002 without batch normalisation)"
+        None,
+        "learning rate at the start; by default 0.002 (0.0002 without batch "
+        "normalisation)",
     )
     loss: str | None = setting(
         None,
@@ -66,13 +70,13 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     )
     smallest_object: int | None = setting(
         None,
-        "pixels; smaller ones are no instances in predict and evaluate; by default as "
-        "in the training masks",
+        "pixels of the smallest object that counts in predict and evaluate; by default "
+        "as in the training masks",
     )
     precision: Precision = setting(
         "auto",
-        "of training; auto is bfloat16 or float16 where processor or GPU computes it "
-        "fast",
+        "precision of training; auto is bfloat16 or float16 where processor or GPU "
+        "computes it fast",
     )
     gradient_checkpointing: bool = setting(
         False, "computes features again instead of keeping them: less memory, slower"
@@ -83,10 +87,12 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
         False, "the same weights at every run on one machine; slower"
     )
     init_from: str | None = setting(
-        None, "folder of another run, whose weights are the start"
+        None, "folder of another run, whose weights are the start", FOLDER
     )
     resume: bool = setting(
-        False, "go on with the run in run_dir, after a stop of any kind"
+        False,
+        "go on with the run in run_dir, after a stop of any kind; begin it if there is "
+        "none yet",
     )
     checkpoint_minutes: float = setting(
         2.0, "training time between checkpoints; 0: one after every step"

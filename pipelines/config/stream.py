@@ -17,7 +17,8 @@ class AugmentConfig:
     flips: bool = setting(True, "mirror tiles (not for oblique light or shadows)")
     quarter_turns: bool = setting(True, "turn tiles by quarters")
     elastic: float = setting(
-        10.0, "s.d. in pixels of the displacements on a 3x3 grid; 0: no deformation"
+        10.0,
+        "standard deviation in pixels of the displacements on a 3x3 grid; 0: none",
     )
     rotation: float = setting(0.0, "most degrees that tiles are turned by; 0: none")
     zoom: float = setting(
@@ -27,19 +28,27 @@ class AugmentConfig:
         0.0, "most degrees that tiles are sheared by, along rows or columns; 0: none"
     )
     brightness: float = setting(
-        0.2, "s.d. of the shift of scaled pixel values (s.d. of the image 1); 0: none"
+        0.2,
+        "standard deviation of the shift of pixel values, where that of the image is "
+        "1; 0: none",
     )
     contrast: float = setting(
-        0.2, "s.d. of the logarithm of the factor on pixel values; 0: none"
+        0.2,
+        "standard deviation of the logarithm of the factor on pixel values; 0: none",
     )
     gamma: float = setting(
         0.0,
-        "s.d. of the logarithm of the exponent on the tile's range of values; 0: none",
+        "standard deviation of the logarithm of the exponent on the tile's range of "
+        "values; 0: none",
     )
     noise: float = setting(
-        0.3, "most s.d. of noise added to scaled pixel values; 0: none"
+        0.3,
+        "largest standard deviation of noise added to pixel values, where that of the "
+        "image is 1; 0: none",
     )
-    blur: float = setting(0.0, "most s.d. of a Gaussian blur in pixels; 0: none")
+    blur: float = setting(
+        0.0, "largest standard deviation of a Gaussian blur in pixels; 0: none"
+    )
 
     def __post_init__(self) -> None:
         """Raises ValueError for a strength out of range."""
@@ -98,7 +107,8 @@ class StreamConfig(AugmentConfig, WeightConfig):
 
     scaling: Scaling = setting(
         "per_image",
-        "of pixel values: by each image's mean and s.d., or by the range of its type",
+        "how pixel values are scaled: by each image's mean and standard deviation, or "
+        "by the range of its type",
     )
     separate_objects: bool = setting(
         True,

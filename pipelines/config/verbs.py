@@ -34,8 +34,8 @@ class EvaluateConfig(DataConfig):
     )
     threshold: str | float | None = setting(
         None,
-        "on P(foreground): a number, or auto, which chooses on the run's validation "
-        "images; by default the run's",
+        "threshold on the foreground probability: a number, or auto, which chooses on "
+        "the run's validation images; by default the run's",
     )
     inside: Inside = setting(
         "foreground",
@@ -43,7 +43,7 @@ class EvaluateConfig(DataConfig):
         "such as membranes",
     )
     smallest_object: int | None = setting(
-        None, "pixels; smaller ones are no instances; by default as in the run"
+        None, "pixels of the smallest object that counts; by default as in the run"
     )
     flips: bool = setting(
         False, "average over the 8 flips and quarter turns, as predict --flips does"
@@ -75,10 +75,11 @@ class PredictConfig:
     )
     output: Output = setting("mask", "instances are numbered objects")
     smallest_object: int | None = setting(
-        None, "pixels; smaller ones are no instances; by default as in the run"
+        None, "pixels of the smallest object that counts; by default as in the run"
     )
     probability_dtype: ProbabilityType = setting(
-        "uint16", "of probabilities: 1 is 255 in uint8, 65535 in uint16, 1 in float32"
+        "uint16",
+        "type of probabilities: 1 is 255 in uint8, 65535 in uint16, 1 in float32",
     )
     format: OutputFormat = setting(
         "auto", "auto is that of the input where it is TIFF or Zarr, else PNG if it can"
@@ -176,10 +177,12 @@ class SegmentConfig:
         None, "folder to write masks to, or the file for one", "PATH"
     )
     check: str | None = setting(
-        None, "folder saved_models/NAME: instead, compare its golden answers"
+        None, "folder saved_models/NAME: instead, compare its golden answers", FOLDER
     )
     timeout: float = setting(300.0, "seconds to wait for an answer")
-    retries: int = setting(4, "more tries where a server is not there or too busy")
+    retries: int = setting(
+        4, "more tries where a server is away, too busy, or breaks off"
+    )
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""

@@ -154,7 +154,9 @@ def _classes(
     if not found:
         found += mask_refusals.smoothed_classes(masks)
     highest = max([1, *(max(mask.counts) for mask in masks)])
-    return (None if found else MaskCoding("classes", None, highest + 1)), found
+    if findings.errors(found):
+        return None, found
+    return MaskCoding("classes", None, highest + 1), found
 
 
 def _instances(

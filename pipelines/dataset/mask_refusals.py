@@ -5,13 +5,16 @@ from collections.abc import Sequence
 
 from pipelines.dataset import findings
 from pipelines.dataset.findings import Finding
-from pipelines.dataset.mask_values import FEW_VALUES, MaskValues, colour_name
+from pipelines.dataset.mask_values import (
+    FEW_VALUES,
+    RARE_SHARE,
+    MaskValues,
+    colour_name,
+)
 
 # Colours that a message lists: more are no table of classes.
 LISTED_COLOURS = 24
-# Of a set with more values than a few: so rare, and so large a part of all values, are
-# none that anyone has drawn.
-RARE_SHARE = 0.001
+# Of the ids of a set: if more are rare, few of them were drawn by anyone.
 MOSTLY = 0.75
 ID_FLAGS = "mask_kind classes or mask_kind instances"
 
@@ -116,11 +119,12 @@ def no_instances(mask: MaskValues) -> Finding:
 def one_id(masks: Sequence[MaskValues]) -> Finding:
     """Returns the warning for object ids that are the same in the whole set."""
     mask = next(mask for mask in masks if any(mask.counts))
+    value = next(value for value in mask.counts if value)
     return findings.warning(
         "one-id",
         mask.file,
-        f"all objects of the set have the one id {max(mask.counts)}, so those of an "
-        "image count as one object.",
+        f"all objects of the set have the one id {value}, so those of an image count "
+        "as one object.",
         "If an image shows several, give each its own id, or say mask_kind binary.",
     )
 
@@ -134,13 +138,17 @@ def smoothed_classes(masks: Sequence[MaskValues]) -> list[Finding]:
     if len(pixels) <= FEW_VALUES or len(rare) <= MOSTLY * len(pixels):
         return []
     mask = next(mask for mask in masks if not mask.counts.keys().isdisjoint(rare))
-    problem = findings.error(
+    # Between two classes smoothing makes values between theirs.
+    ends_are_classes = not {min(pixels), max(pixels)} & set(rare)
+    tell = findings.error if ends_are_classes else findings.warning
+    problem = tell(
         "grey-levels",
         mask.file,
         f"the masks have {len(pixels)} class ids, of which {len(rare)} have less than "
         f"{RARE_SHARE:.1%} of the pixels each: rather grey levels from smoothing, "
         "resizing or JPEG than classes.",
-        "Give each pixel the id of one class (resize masks to the nearest pixel).",
+        "Give each pixel the id of one class (resize masks to the nearest pixel, "
+        "without smoothing); leave out classes that hardly occur.",
     )
     return [problem]
 

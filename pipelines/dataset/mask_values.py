@@ -7,6 +7,8 @@ import numpy as np
 
 # Of masks so small or finely patterned that their values change from pixel to pixel.
 FEW_VALUES = 24
+# Of the pixels of a set: less, and a net may never learn a class.
+RARE_SHARE = 0.001
 Kind = Literal["binary", "classes", "instances"]
 MAX_CLASSES = 255
 # Class id, in a mask of class ids, of pixels that are neither trained on nor scored.

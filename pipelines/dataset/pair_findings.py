@@ -11,8 +11,10 @@ from pipelines.dataset.pairing import Pair
 from pipelines.images import WindowedImage
 from pipelines.images.windowed import Georeference, PixelSize
 
-# Programs round what they write of the size of a pixel.
-SAME = 1e-3
+# Programs round what they write of the size of a pixel: by so much of it.
+ROUNDING = 1e-3
+# Of a pixel, that the corners of image and mask may lie apart.
+APART = 0.1
 
 
 def other_size(pair: Pair, image: tuple[int, int], mask: tuple[int, int]) -> Finding:
@@ -41,13 +43,13 @@ def other_place(pair: Pair, image: Place, mask: Place) -> list[Finding]:
     told = []
     if image.georeference and mask.georeference:
         if image.georeference.crs != mask.georeference.crs:
-            told.append("another reference system")
-        elif not _close(image.georeference.transform, mask.georeference.transform):
+            told.append("another reference system, by its words,")
+        elif not _same_place(image.georeference.transform, mask.georeference.transform):
             told.append("another place on the Earth")
     elif image.pixel_size and mask.pixel_size:
         one, other = image.pixel_size, mask.pixel_size
         sizes = (one.height, one.width), (other.height, other.width)
-        if one.unit == other.unit and not _close(*sizes):
+        if one.unit == other.unit and not np.allclose(*sizes, rtol=ROUNDING, atol=0):
             told.append("another size of a pixel")
     return [
         findings.warning(
@@ -60,8 +62,13 @@ def other_place(pair: Pair, image: Place, mask: Place) -> list[Finding]:
     ]
 
 
-def _close(one: Sequence[float], other: Sequence[float]) -> bool:
-    return bool(np.allclose(one, other, rtol=SAME, atol=0))
+def _same_place(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Tells whether two transforms of `Georeference` are one, but for rounding."""
+    steps, others = ([six[0], six[1], six[3], six[4]] for six in (one, other))
+    pixel = max(map(abs, steps))
+    corners = np.abs(np.subtract([one[2], one[5]], [other[2], other[5]]))
+    same_steps = np.allclose(steps, others, rtol=0, atol=ROUNDING * pixel)
+    return bool(same_steps and (corners <= APART * pixel).all())
 
 
 def not_finite(image: WindowedImage, number: int) -> Finding:

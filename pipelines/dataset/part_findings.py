@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from pipelines.dataset import findings, set_findings
 from pipelines.dataset.dataset import Dataset
 from pipelines.dataset.findings import Finding
@@ -30,6 +32,7 @@ def of_parts(training: Dataset, held_out: Dataset) -> list[Finding]:
 
 def _errors(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
     image, mask = held_out.pairs[0].image.name, held_out.pairs[0].mask.name
+    known, found = training.coding.num_classes, held_out.coding.num_classes
     if held_out.channels != training.channels:
         yield findings.error(
             "channels",
@@ -38,19 +41,21 @@ def _errors(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
             f"{training.channels}.",
             "Use images of one kind.",
         )
-    if held_out.coding.num_classes > training.coding.num_classes:
+    if found > known:
+        # The first mask that has the highest.
+        place = int(np.argmax(held_out.class_counts()[:, -1] > 0))
         yield findings.error(
             "unknown-class",
-            mask,
-            f"held out are masks of {held_out.coding.num_classes} classes, but the "
-            f"training masks have {training.coding.num_classes}.",
+            held_out.pairs[place].mask.name,
+            f"is held out and has the class id {found - 1}, but the highest in the "
+            f"training masks is {known - 1}.",
             "Train on masks that show every class.",
         )
     if len(training.classes_found) < 2:
         yield findings.error(
             ONE_CLASS,
             training.pairs[0].mask.name,
-            f"of the {len(training.pairs)} masks to train on all pixels are of one "
+            f"all pixels of the {len(training.pairs)} masks to train on are of one "
             "class; there is nothing to learn.",
             "Add masks that mark objects, or hold out other images.",
         )
@@ -58,7 +63,7 @@ def _errors(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
         yield findings.error(
             "all-ignored",
             mask,
-            f"of the {len(held_out.pairs)} masks that are held out all pixels are "
+            f"all pixels of the {len(held_out.pairs)} masks that are held out are "
             "ignored; there is nothing to validate on.",
             "Hold out other images.",
         )

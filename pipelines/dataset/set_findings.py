@@ -8,11 +8,10 @@ import numpy as np
 from pipelines.dataset import findings
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.inspection import ImageFacts
+from pipelines.dataset.mask_values import RARE_SHARE
 from pipelines.dataset.pairing import Pair
 
 ONE_CLASS = "one-class"
-# Below, a class is so rare that a net may never learn it.
-RARE_SHARE = 0.001
 # Above, most tiles hold nothing to learn from.
 MANY_EMPTY = 0.5
 

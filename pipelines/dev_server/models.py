@@ -36,8 +36,9 @@ class ModelManager:
         self.source = source.resolve()
         self._config_text: bytes | None = None
         self._models: dict[str, ServedModel] = {}
-        # Their states are told, and their numbers stay used, as TensorFlow Serving's.
-        self._removed: dict[str, ServedModel] = {}
+        # Also those that were removed: their states are told, and their numbers stay
+        # used, as TensorFlow Serving's.
+        self._known: dict[str, ServedModel] = {}
         # Of changes: those of the watching thread and those that a request asks for.
         self._changing = threading.Lock()
         self._closed = threading.Event()
@@ -104,7 +105,7 @@ class ModelManager:
         Raises:
             ServingError: there is no such model or version.
         """
-        served = self._models.get(name) or self._removed.get(name)
+        served = self._known.get(name)
         if served is None:
             raise unknown_model(name, version)
         return served.statuses(version)
@@ -126,19 +127,14 @@ class ModelManager:
     def _set_models(self, configs: Iterable[ModelConfig]) -> None:
         models = {}
         for config in configs:
-            served = (
-                self._models.get(config.name)
-                or self._removed.get(config.name)
-                or ServedModel(config)
-            )
+            served = self._known.get(config.name) or ServedModel(config)
             served.config = config
             models[config.name] = served
-        before, self._models = {**self._removed, **self._models}, models
-        self._removed = {
-            name: served for name, served in before.items() if name not in models
-        }
-        for served in self._removed.values():
-            served.unload()
+        removed = set(self._models) - set(models)
+        self._known = {**self._known, **models}
+        self._models = models
+        for name in removed:
+            self._known[name].unload()
 
     def _poll_config_file(self) -> None:
         if self._config_text is None:

@@ -1,9 +1,10 @@
 """Version folders of an exported model: written beside, published by one rename.
 
 TensorFlow Serving takes every child of saved_models/NAME whose name is a number, half
-written or not, and while it runs it never takes a number again that failed to load. So
-a version gets its number when it is whole, and no number is given twice: the highest
-one is kept in a hidden file, which also outlives the removal of versions.
+written or not, and gives up a number that has failed to load (after six tries) until it
+is restarted. So a version gets its number when it is whole, and no number is given
+twice: the highest one is kept in a hidden file, which also outlives the removal of
+versions.
 """
 
 import contextlib
@@ -21,7 +22,6 @@ from pipelines.export_layout import (
 from pipelines.images.file_locks import wait_for_lock
 
 HIGHEST = ".highest-version"
-# TensorFlow Serving reads the names as int64.
 _PARTIAL, _REMOVED = ".part-", ".removed-"
 
 

@@ -13,8 +13,6 @@ from tensorflow_serving.apis import prediction_log_pb2
 from pipelines.export_layout import WARM_UP
 from pipelines.exporting.example_requests import ExampleRequest
 
-# The place where TensorFlow Serving looks.
-
 
 def write_warm_up(version: pathlib.Path, requests: Iterable[ExampleRequest]) -> None:
     """Writes requests into a version, in TensorFlow Serving's form.

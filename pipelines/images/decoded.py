@@ -16,7 +16,7 @@ from pipelines.images.windowed import WindowedImage
 LARGE_SEGMENT = 4 * 2**20
 # Larger segments are not kept from one window to the next, and of larger images
 # windows are decoded again and again rather than the whole into memory.
-_MOST_IN_MEMORY = 64 * 2**20
+_MOST_KEPT = 64 * 2**20
 
 
 class MemoryImage(WindowedImage):
@@ -109,14 +109,14 @@ def windows_or_whole(
         windows.height * windows.width * windows.channels * windows.dtype.itemsize
     )
     in_memory = isinstance(whole, MemoryImage)
-    if in_memory and num_bytes > _MOST_IN_MEMORY >= segment_bytes:
+    if in_memory and num_bytes > _MOST_KEPT >= segment_bytes:
         return windows
     whole.pixel_size = windows.pixel_size
     return whole
 
 
 def fill_by_rows(image: WindowedImage, array: np.ndarray, rows: int) -> None:
-    """Writes an image into an array, mapped or not, without ever holding all of it.
+    """Writes an image into an array, mapped or not, a row of segments at a time.
 
     Args:
         image: is read by windows.

@@ -15,6 +15,7 @@ class DerivedImage(WindowedImage):
         self.height, self.width = source.height, source.width
         self.channels, self.pixel_size = source.channels, source.pixel_size
         self.georeference = source.georeference
+        self.is_georeferenced = source.is_georeferenced
 
     def close(self) -> None:
         """Closes the other."""

@@ -52,6 +52,7 @@ class _Mask(WindowedImage):
         self.dtype = image.dtype if image.dtype.kind in "ui" else np.dtype(np.int64)
         self.pixel_size = image.pixel_size
         self.georeference = image.georeference
+        self.is_georeferenced = image.is_georeferenced
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Returns integers; raises ValueError for other numbers."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from pipelines.images import geo
 from pipelines.images.finding import TIFF_SUFFIXES
 from pipelines.prediction.prediction_files import OutputFile
 
@@ -60,16 +61,17 @@ def summary(failures: list[str], num_files: int) -> str:
 
 def warn_of_unplaced(files: Sequence[OutputFile]) -> None:
     """Says that results of GeoTIFFs are none."""
-    if files:
-        way_out = (
-            "set format tiff"
-            if files[0].suffix not in TIFF_SUFFIXES
-            else 'pip install ".[geo]" in a checkout of keras-unet'
-        )
-        logger.warning(
-            "%s: the georeference of the image is lost, as of %d in all. To get "
-            "GeoTIFFs %s.",
-            files[0].path,
-            len(files),
-            way_out,
-        )
+    if not files:
+        return
+    if files[0].suffix not in TIFF_SUFFIXES:
+        way_out = "Set format tiff to keep it."
+    elif not geo.is_available():
+        way_out = 'pip install ".[geo]" in a checkout of keras-unet to keep it.'
+    else:
+        way_out = "It is kept of single images with a reference system."
+    logger.warning(
+        "%s: the georeference of its image is not kept (%d such files). %s",
+        files[0].path,
+        len(files),
+        way_out,
+    )

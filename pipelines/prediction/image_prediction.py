@@ -94,8 +94,7 @@ class ImagePredictor:
                 self._opened(entry, decoded) as image,
             ):
                 layout = self.layout(image)
-                held = 2 * layout.num_bytes if whole else 0
-                windows = ahead(self._windows(image, layout, page, kept, held))
+                windows = ahead(self._windows(image, layout, page, kept, whole))
                 with contextlib.closing(windows):
                     counted = _counted(windows, advance)
                     yield ImageToWrite(layout, self._numbered(layout, counted, folder))
@@ -115,7 +114,7 @@ class ImagePredictor:
         layout: ImageLayout,
         page: int,
         kept: KeptWindows | None,
-        held: int,
+        whole: bool,
     ) -> Iterator[Window]:
         decoded = image.height * image.width * image.channels * image.dtype.itemsize
         begun = None if kept is None else kept.begun(page, self._encoded_layout(layout))
@@ -125,7 +124,8 @@ class ImagePredictor:
             layout,
             self.budget,
             flips=self.flips,
-            held=held + min(decoded, MOST_DECODED_BYTES),
+            held=min(decoded, MOST_DECODED_BYTES),
+            whole=whole,
             begun=begun,
         )
         source = MatchedChannels(image, self.net.channels)

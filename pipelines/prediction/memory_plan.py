@@ -78,13 +78,20 @@ class MemoryModel:
         """The bytes that the process may take where the user does not say."""
         return max(DEFAULT_BYTES, self.resident + DEFAULT_BEYOND)
 
-    def peak(self, tile_pass: TilePass, plan: TilePlan, output: ImageLayout) -> int:
+    def peak(
+        self,
+        tile_pass: TilePass,
+        plan: TilePlan,
+        output: ImageLayout,
+        whole: bool = False,
+    ) -> int:
         """Foresees the peak of the process in bytes.
 
         Args:
             tile_pass: what is computed of a tile.
             plan: of the tiles.
             output: what is written.
+            whole: it is held whole, as pixels and as a file.
         """
         maps = LIVE_MAPS * self.base_filters
         net = self.feature_bytes * maps + OTHER_BYTES_PER_PIXEL
@@ -96,7 +103,7 @@ class MemoryModel:
         results = core * (WAITING * pixel_bytes + 8 * self.output_channels)
         # Rows of tiles that become rows of tiles of the file, and a smaller level.
         bands = (int(plan.rows.core) + 3 * TILE_SIDE) * output.row_bytes
-        held = min(bands, 2 * output.num_bytes)
+        held = 2 * output.num_bytes if whole else min(bands, 2 * output.num_bytes)
         return int(self.resident + READER_BYTES + tile + reads + results + held)
 
 
@@ -108,6 +115,7 @@ def largest_plan(
     *,
     flips: bool = False,
     held: int = 0,
+    whole: bool = False,
     begun: int | None = None,
 ) -> tuple[TilePlan, TilePass]:
     """Plans the largest tiles of which the peak stays within a bound.
@@ -120,7 +128,8 @@ def largest_plan(
         output: what is written; as high and wide as the image.
         budget: bytes that the process may take.
         flips: averages over flips and turns.
-        held: bytes that the image and its result take whatever the tiles are.
+        held: bytes that the image takes whatever the tiles are.
+        whole: the result is held whole, as pixels and as a file, like a PNG.
         begun: largest core of tiles that are done already: taken again if it fits
             about, for what the process holds is not quite the same each time.
 
@@ -133,7 +142,8 @@ def largest_plan(
         height, width = output.height, output.width
         plan = plan_tiles(height, width, steps * step, net.depth, net.variant)
         tile_pass = TilePass(net, plan, height, width, flips)
-        return _Candidate(plan, tile_pass, held + model.peak(tile_pass, plan, output))
+        peak = held + model.peak(tile_pass, plan, output, whole)
+        return _Candidate(plan, tile_pass, peak)
 
     if begun is not None and begun % step == 0 and begun > 0:
         again = candidate(begun // step)
@@ -151,10 +161,12 @@ def largest_plan(
         else:
             too_large = middle
     if fits == 0:
+        of_png = " and its PNG, which is held whole (a TIFF is not)" if whole else ""
         raise ValueError(
             f"memory is {in_megabytes(budget)}, but this net takes at least "
-            f"{in_megabytes(candidate(1).peak)} for the smallest tiles of this image. "
-            "Give it that, or better half as much again: small tiles are slow."
+            f"{in_megabytes(candidate(1).peak)} for the smallest tiles of this image"
+            f"{of_png}. Give it that, or better half as much again: small tiles are "
+            "slow."
         )
     largest = candidate(fits)
     return largest.plan, largest.tile_pass

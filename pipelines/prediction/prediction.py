@@ -125,13 +125,14 @@ def _write_all(
                     layout = predictor.layout(image)
                     is_placed = image.is_georeferenced
                 fitting = file.fitting(layout, taken)
-                if is_placed and not fitting.is_geotiff:
-                    unplaced.append(fitting)
                 taken.add(fitting.path)
                 _write(fitting, layout, key, predictor, done, config, progress)
                 results[file] = fitting.path
                 done.mark(file, key, results[file])
+                if is_placed and not fitting.keeps_place(layout):
+                    unplaced.append(fitting)
             except (ValueError, OSError, MemoryError, tf.errors.OpError) as error:
+                logger.debug("Where it was found:", exc_info=True)
                 failures.append(sentence(file, error))
                 if len(files) > 1:
                     logger.warning("%s", failures[-1])

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Collection
 from typing import Any
 
-from pipelines.images import ImageEntry, file_key, geo
+from pipelines.images import ImageEntry, file_key
 from pipelines.images.finding import TIFF_SUFFIXES
 from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.layout import ImageLayout
@@ -41,10 +41,14 @@ class OutputFile:
         """The kind of file."""
         return self.path.suffix.lower()
 
-    @property
-    def is_geotiff(self) -> bool:
-        """A georeference would be written."""
-        return self.suffix in TIFF_SUFFIXES and geo.is_available()
+    def keeps_place(self, layout: ImageLayout) -> bool:
+        """Tells whether the georeference of an image is written."""
+        is_alone = len(self.entries) == 1
+        return (
+            self.suffix in TIFF_SUFFIXES
+            and is_alone
+            and layout.georeference is not None
+        )
 
     @property
     def input(self) -> pathlib.Path:

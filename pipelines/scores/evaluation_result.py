@@ -24,8 +24,8 @@ class Evaluation:
         classes: for each class its name and scores.
         mean_iou: mean of the IoU over the classes that occur.
         mean_dice: likewise.
-        mean_precision: likewise.
-        mean_recall: likewise.
+        mean_precision: mean over the classes that are predicted.
+        mean_recall: mean over the classes that are in the truth.
         pixel_error: share of the pixels whose class is wrong; None if all are ignored.
         threshold: on P(foreground).
         images: how many there are.

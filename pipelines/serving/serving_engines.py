@@ -38,8 +38,8 @@ _IMAGE_MACHINES = ("x86_64", "amd64")
 
 
 _DOCKER_HINT = (
-    f"Docker pulls the image anew at each start: without a network, name one that it "
-    f"has in the environment variable {IMAGE_VARIABLE}."
+    "If the image could not be pulled: it is at each start; without a network name one "
+    f"that is there in the environment variable {IMAGE_VARIABLE}."
 )
 
 
@@ -94,7 +94,8 @@ def plan_launch(config: ServeConfig) -> Launch:
     name = urllib.parse.quote(source.name)
     url = f"http://{reachable}:{rest_port}/v1/models/{name}"
     grpc_url = f"grpc://{reachable}:{grpc_port}/{name}"
-    hint = _DOCKER_HINT if engine == SERVER_IN_DOCKER else ""
+    pulls = engine == SERVER_IN_DOCKER and IMAGE_VARIABLE not in os.environ
+    hint = _DOCKER_HINT if pulls else ""
     return Launch(engine, reason, command, url, grpc_url, is_open, hint)
 
 

@@ -40,8 +40,9 @@ def decode_image(data: tf.Tensor, channels: int, pixel_limit: int) -> tf.Tensor:
             is_png, lambda: _png_shape(data), lambda: _jpeg_shape(data)
         )
     right_size = check_size(height, width, pixel_limit)
-    # A palette or colours with transparency get their alpha when they are decoded.
-    right_channels = _check_channels(found, channels, also=channels - 1)
+    # Only a palette may turn out to have alpha, when it is decoded.
+    of_palette = 3 if channels == 4 else None
+    right_channels = _check_channels(found, channels, also=of_palette)
     with tf.control_dependencies([right_size, right_channels]):
         image = tf.cond(is_png, lambda: _decode_png(data), lambda: _decode_jpeg(data))
     with tf.control_dependencies([_check_channels(tf.shape(image)[2], channels)]):

@@ -70,7 +70,8 @@ class Validator(keras.callbacks.Callback):
         self._on_best = on_best
         self._path = run_dir / run_folder.HISTORY
         self._events = run_dir / run_folder.LOGS
-        self._writer = tf.summary.create_file_writer(str(self._events))
+        with written(str(self._events)):
+            self._writer = tf.summary.create_file_writer(str(self._events))
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Validates if it is time."""

@@ -138,6 +138,18 @@ def test_the_front_leads_to_the_services_ports():
     assert listening == {str(port["containerPort"]) for port in container["ports"]}
 
 
+def test_probes_find_a_free_thread_while_all_fronts_are_busy(container):
+    front = (DEPLOY / "nginx" / "front.conf.template").read_text()
+    (most,) = re.findall(r"limit_conn rest (\d+);", front)
+    fronts = RESOURCES["Deployment", "cells-front"]["spec"]["replicas"]
+    (threads,) = (
+        word.split("=")[1]
+        for word in container["args"]
+        if word.startswith("--rest_api_num_threads=")
+    )
+    assert int(most) * fronts < int(threads)
+
+
 def test_compose_and_kubernetes_serve_the_same(tmp_path):
     told = RESOURCES["ConfigMap", "cells-config"]["data"]["models.config"]
     (tmp_path / "models.config").write_text(told)

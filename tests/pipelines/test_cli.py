@@ -386,6 +386,16 @@ def test_the_status_says_whose_fault_it_is(monkeypatch, capsys, error, status):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_wrong_flags_are_told_before_tensorflow_is_loaded(monkeypatch, capsys):
+    def fail(*_):
+        raise AssertionError("TensorFlow was loaded")
+
+    monkeypatch.setattr(cli.tensorflow_start, "import_tensorflow_quietly", fail)
+    words = ["--images", "a", "--masks", "b", "--run-dir", "c", "--depth", "9"]
+    assert cli.main(["fit", *words]) == 2
+    assert "depth" in capsys.readouterr().err
+
+
 def test_asked_to_end_a_verb_stops_as_by_ctrl_c(monkeypatch, capsys):
     def check(_):
         os.kill(os.getpid(), signal.SIGTERM)

@@ -72,7 +72,7 @@ def test_what_fit_refuses_of_the_parts_is_found(write, config, tmp_path):
             )
         )
     write("0.png", [[0] * 12])
-    with pytest.raises(ValueError, match="to train on all pixels are of one class"):
+    with pytest.raises(ValueError, match="masks to train on are of one class"):
         check(config(validation_stems=("1",)))
 
 

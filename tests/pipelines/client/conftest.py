@@ -230,12 +230,14 @@ def cutting_proxy(port, most_bytes):
         with contextlib.suppress(OSError):
             while data := source.recv(4096):
                 if counted:
-                    data, left[0] = data[: left[0]], left[0] - len(data)
+                    data, left[0] = data[: max(0, left[0])], left[0] - len(data)
                 target.sendall(data)
                 if left[0] <= 0:
                     break
         if left[0] <= 0:
             gone.set()
+            # Closing alone does not wake who waits for a client.
+            listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         for one in open_ones if gone.is_set() else (source, target):
             with contextlib.suppress(OSError):

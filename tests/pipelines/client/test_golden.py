@@ -10,7 +10,8 @@ import pytest
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
-from pipelines.client.golden import FILE, check_golden, compare, decoded
+from pipelines.client.golden import check_golden, compare, decoded
+from pipelines.export_layout import GOLDEN
 
 
 def tensor(array, **more):
@@ -61,7 +62,7 @@ def saved_model(segmenter, tmp_path, random, mask_of):
     }
 
     def write(*requests, form=1):
-        target = folder / "1" / FILE
+        target = folder / "1" / GOLDEN
         target.parent.mkdir(exist_ok=True)
         document = {"format": form, "requests": [file, *requests]}
         target.write_text(json.dumps(document))
@@ -112,7 +113,7 @@ def test_server_that_is_gone_ends_the_check(saved_model, fake_server):
 def test_version_that_is_served_is_compared(saved_model, server):
     folder = saved_model(FLOATS)
     shutil.copytree(folder / "1", folder / "2")
-    (folder / "2" / FILE).unlink()
+    (folder / "2" / GOLDEN).unlink()
     assert check_golden([server], 0, folder).versions == (1,)
 
 
@@ -134,7 +135,7 @@ def test_another_export_s_folder_is_told(saved_model, server):
 
 def test_export_without_a_golden_file_is_told(saved_model, server, tmp_path):
     folder = saved_model()
-    (folder / "1" / FILE).unlink()
+    (folder / "1" / GOLDEN).unlink()
     with pytest.raises(ValueError, match=r"golden\.json cannot be read"):
         check_golden([server], 0, folder)
     saved_model(form=9)

@@ -95,6 +95,35 @@ def test_check_waits_for_a_server_that_is_on_its_way(fake_server):
     ServerPool([fake_server([failure(Kind.UNREACHABLE)] * 2)], 2).check()
 
 
+def test_check_asks_no_late_server_again_and_wakes_those_that_came_back(fake_server):
+    late = fake_server([failure(Kind.LATE)] * 9)
+    back = fake_server([failure(Kind.BUSY)])
+    pool = ServerPool([late, back], 3)
+    pool.check()
+    assert late.asked == 1
+    pool.predict("s", {})
+    assert (late.asked, back.asked) == (1, 3)
+
+
+def test_pinning_tries_again_and_leaves_late_servers_alone(fake_server):
+    class Slow(type(fake_server())):
+        tries = 0
+
+        def answering_version(self):
+            self.tries += 1
+            if self.tries <= 2:
+                raise failure(self.version)
+            return 7
+
+    busy = Slow(version=Kind.BUSY)
+    assert ServerPool([busy], 2).pinned().servers[0].version == 7
+    late = Slow(version=Kind.LATE)
+    pool = ServerPool([late, fake_server(version=7)], 0)
+    pool.pinned()
+    pool.pinned()
+    assert late.tries == 1
+
+
 def test_pinned_servers_answer_with_the_version_of_now(fake_server):
     lost = fake_server(version=failure(Kind.UNREACHABLE))
     pool = ServerPool([lost, fake_server(version=7), fake_server(version=7)], 0)

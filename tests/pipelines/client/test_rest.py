@@ -1,6 +1,7 @@
 import json
 import socket
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -133,6 +134,36 @@ def test_answer_that_ends_or_stops_in_the_middle_is_told(sent, waits, kind):
         done.set()
         thread.join()
     assert raised.value.kind is kind
+
+
+def test_a_body_that_takes_longer_to_send_than_to_connect_arrives(monkeypatch):
+    """The system's buffers hold less, and each block of it is sent in time."""
+    monkeypatch.setattr("pipelines.client.rest._CONNECT_SECONDS", 0.5)
+    answer = b'{"predictions": [1.0]}'
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+
+        def read_slowly():
+            connection, _ = listener.accept()
+            with connection:
+                head = connection.recv(2**12)
+                length = int(head.lower().split(b"content-length: ")[1].split(b"\r")[0])
+                left = length - len(head.split(b"\r\n\r\n", 1)[1])
+                pauses = 12
+                while left > 0:
+                    if pauses:
+                        pauses -= 1
+                        time.sleep(0.1)
+                    left -= len(connection.recv(2**16))
+                connection.sendall(HEAD + b"Content-Length: 22\r\n\r\n" + answer)
+
+        thread = threading.Thread(target=read_slowly)
+        thread.start()
+        port = listener.getsockname()[1]
+        client = server(f"http://127.0.0.1:{port}/v1/models/x", 30.0)
+        found = client.predict("s", {"x": strings(b"a" * 20_000_000)})
+        thread.join()
+    assert found[""] == [1.0]
 
 
 def test_silent_server_is_late(stub):

@@ -150,7 +150,7 @@ def test_a_server_that_dies_in_the_middle_of_an_answer_is_survived(
     large = random.integers(0, 256, (300, 260)).astype(np.uint8)
     PIL.Image.fromarray(large).save(tmp_path / "a.png")
     port = urllib.parse.urlsplit(rest_url).port
-    # Some answers of regions are longer than that together.
+    # Less than the answers for two regions.
     with cutting_proxy(port, most_bytes=60_000) as (dying, gone):
         urls = f"http://127.0.0.1:{dying}/v1/models/cells,{grpc_url}"
         run(urls, tmp_path / "a.png", tmp_path / "masks")

@@ -9,7 +9,7 @@ from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import ServerFailure
 from pipelines.client.pool import ServerPool
-from pipelines.client.service import Service, at_work, mask_of_file
+from pipelines.client.service import at_work, mask_of_file
 from pipelines.dev_server.models import ModelManager
 from pipelines.images import ArrayImage
 
@@ -52,15 +52,23 @@ def test_an_image_is_not_put_together_of_two_versions(
                 list(windows)
 
 
-def test_a_model_that_says_nothing_of_itself_gets_no_regions(rest_url, large):
+def test_a_model_that_says_nothing_of_itself_gets_images_of_any_size_whole(
+    rest_url, large
+):
     with service_of(rest_url) as service:
         silent = dataclasses.replace(service, about=None)
         assert silent.takes_whole(ArrayImage(large[..., None], "a"))
         assert not service.takes_whole(ArrayImage(large[..., None], "a"))
 
 
+def test_a_model_that_says_nothing_of_itself_gets_no_regions(stub, large):
+    state = {"model_spec": {"version": "1"}}
+    with stub(b"{}", state=state) as url, service_of(url) as service:
+        with pytest.raises(ValueError, match="no signature about"):
+            list(service.mask_windows(ArrayImage(large[..., None], "a")))
+
+
 def test_an_answer_that_is_no_png_is_refused(fake_server):
     pool = ServerPool([fake_server([{"": np.array([b"text"], object)}])], 0)
     with pytest.raises(ValueError, match="expected a PNG as mask_bytes"):
         mask_of_file(pool, b"")
-    assert Service(pool, None, None).about is None

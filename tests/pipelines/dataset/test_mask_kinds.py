@@ -161,6 +161,10 @@ def test_many_classes_of_hardly_any_pixels_are_grey_levels():
     assert str(findings[0]).startswith(
         "a: the masks have 33 class ids, of which 30 have less than 0.1% of the pixels"
     )
+    # Where the highest is rare itself, they may be rare classes.
+    counts[180] = 20
+    found, findings = recognise([MaskValues("a", counts)], settings)
+    assert (found.num_classes, findings[0].severity) == (181, "warning")
     many = {0: 90_000, **dict.fromkeys(range(1, 60), 1_000)}
     assert recognise([MaskValues("a", many)], settings)[0].num_classes == 60
 

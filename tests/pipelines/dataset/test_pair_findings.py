@@ -42,6 +42,10 @@ def test_sizes_are_height_by_width(tmp_path):
 ROME = Georeference("EPSG:32633", (10.0, 0.0, 290_000.0, 0.0, -10.0, 4_640_000.0))
 
 
+def of_place(*transform):
+    return dataclasses.replace(ROME, transform=transform)
+
+
 @pytest.mark.parametrize(
     ("image", "mask", "told"),
     [
@@ -51,8 +55,19 @@ ROME = Georeference("EPSG:32633", (10.0, 0.0, 290_000.0, 0.0, -10.0, 4_640_000.0
         (Place(None, ROME), Place(None, ROME), []),
         (
             Place(None, ROME),
-            Place(None, dataclasses.replace(ROME, transform=(10, 0, 0, 0, -10, 0))),
+            # The next tile but one pixel.
+            Place(None, of_place(10, 0, 290_010, 0, -10, 4_640_000)),
             ["place on the Earth"],
+        ),
+        (
+            Place(None, ROME),
+            Place(None, of_place(20, 0, 290_000, 0, -20, 4_640_000)),
+            ["place"],
+        ),
+        (
+            Place(None, ROME),
+            Place(None, of_place(10, 1e-17, 290_000.5, 0, -10, 4_640_000)),
+            [],
         ),
         (
             Place(None, ROME),

@@ -3,8 +3,9 @@ import json
 
 import numpy as np
 
+from pipelines.export_layout import GOLDEN
 from pipelines.exporting.example_requests import ExampleRequest
-from pipelines.exporting.golden import FILE, write_golden
+from pipelines.exporting.golden import write_golden
 
 
 def strings(*values):
@@ -24,7 +25,7 @@ def test_requests_and_answers_are_written_as_the_format_says(tmp_path):
         "b": {"mask_bytes": strings(b"png"), "probability_bytes": strings(b"")},
     }
     write_golden(tmp_path, requests, lambda signature, inputs: answers[signature])
-    document = json.loads((tmp_path / FILE).read_text())
+    document = json.loads((tmp_path / GOLDEN).read_text())
     assert document["format"] == 1
     one, two = document["requests"]
     assert one == {

@@ -92,12 +92,12 @@ def test_an_array_is_filled_row_of_segments_by_row(windows):
 def test_a_large_image_of_large_segments_is_not_decoded_into_memory(
     path, tmp_path, windows, monkeypatch
 ):
-    monkeypatch.setattr(decoded, "_MOST_IN_MEMORY", 2000)
+    monkeypatch.setattr(decoded, "_MOST_KEPT", 2000)
     in_memory = opened(path, None, [])
     assert windows_or_whole(windows, in_memory, segment_bytes=2000) is windows
     # Segments that are not kept would be decoded for every window.
     assert windows_or_whole(windows, in_memory, segment_bytes=2001) is in_memory
     cached = opened(path, ArrayCache(tmp_path / "cache", 10**6), [])
     assert windows_or_whole(windows, cached, segment_bytes=2000) is cached
-    monkeypatch.setattr(decoded, "_MOST_IN_MEMORY", 2400)
+    monkeypatch.setattr(decoded, "_MOST_KEPT", 2400)
     assert windows_or_whole(windows, in_memory, segment_bytes=2000) is in_memory

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from pipelines.images import ArrayCache, tiff_image
+from pipelines.images import ArrayCache, decoded, tiff_image
 from pipelines.images.tiff_image import open_tiff
 
 
@@ -41,7 +41,11 @@ def test_segments_that_the_cache_cannot_hold_are_read_by_windows(
     monkeypatch.setattr(tiff_image, "LARGE_SEGMENT", 100)
     pixels = np.arange(70 * 90, dtype="uint16").reshape(70, 90)
     tifffile.imwrite(path, pixels, compression="zlib", rowsperstrip=35)
+    # More than is decoded into memory; a strip has 6,300 bytes.
+    monkeypatch.setattr(decoded, "_MOST_KEPT", 10_000)
     image = opened(path, ArrayCache(tmp_path / "cache", 100))
+    for one in (image, opened(path)):
+        assert isinstance(one, tiff_image._TiffImage)
     np.testing.assert_array_equal(
         image.window(30, 6, 9, 60)[..., 0], pixels[30:39, 6:66]
     )

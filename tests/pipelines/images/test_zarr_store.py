@@ -6,7 +6,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.images import ArrayCache, zarr_store
+from pipelines.images import ArrayCache, decoded, zarr_store
 
 
 @pytest.fixture
@@ -71,10 +71,23 @@ def test_large_chunks_are_decoded_once_into_the_cache(
 ):
     monkeypatch.setattr(zarr_store, "LARGE_SEGMENT", 100)
     pixels = random.integers(0, 200, (40, 50), "uint8")
-    write(path, pixels, chunks=(40, 50))
+    write(path, pixels, chunks=(16, 20))
     image = opened(path, cache=ArrayCache(tmp_path / "cache", 10**6))
     np.testing.assert_array_equal(image.window(5, 6, 7, 8)[..., 0], pixels[5:12, 6:14])
     assert len(list((tmp_path / "cache").glob("*.npy"))) == 1
+    np.testing.assert_array_equal(image.whole()[..., 0], pixels)
+
+
+def test_large_chunks_of_a_large_image_are_not_decoded_into_memory(
+    path, random, monkeypatch
+):
+    monkeypatch.setattr(zarr_store, "LARGE_SEGMENT", 100)
+    monkeypatch.setattr(decoded, "_MOST_KEPT", 1000)
+    pixels = random.integers(0, 200, (40, 50), "uint8")
+    write(path, pixels, chunks=(16, 20))
+    image = opened(path)
+    assert isinstance(image, zarr_store._ZarrImage)
+    np.testing.assert_array_equal(image.whole()[..., 0], pixels)
 
 
 def test_threads_read_the_same_store(path, random):

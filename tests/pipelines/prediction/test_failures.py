@@ -47,12 +47,20 @@ def test_of_many_failures_the_first_are_repeated():
 
 
 @pytest.mark.parametrize(
-    ("name", "way_out"), [("out/a.zarr", "set format tiff"), ("out/a.tif", "pip inst")]
+    ("name", "available", "way_out"),
+    [
+        ("out/a.zarr", True, "Set format tiff"),
+        ("out/a.tif", False, "pip inst"),
+        ("out/a.tif", True, "of single images with a reference system"),
+    ],
 )
-def test_results_without_their_place_are_told_once(file, caplog, name, way_out):
+def test_results_without_their_place_are_told_once(
+    file, caplog, monkeypatch, name, available, way_out
+):
+    monkeypatch.setattr(failures.geo, "is_available", lambda: available)
     lost = OutputFile(pathlib.Path(name), file.entries, chosen=True)
     failures.warn_of_unplaced([lost, lost])
     failures.warn_of_unplaced([])
     (message,) = caplog.messages
-    assert message.startswith(f"{name}: the georeference of the image is lost, as of 2")
+    assert message.startswith(f"{name}: the georeference of its image is not kept (2 ")
     assert way_out in message

@@ -47,6 +47,18 @@ def test_tiles_that_were_begun_go_on_where_a_little_is_missing(net, model):
     assert planned(net, model, 800, begun=begun)[1] <= 800 * MEGABYTE
 
 
+def test_a_result_that_is_held_whole_takes_twice_its_bytes(net, model):
+    output = layout(8000, 8000)
+    plan, tile_pass = largest_plan(net, model, output, 900 * MEGABYTE, whole=True)
+    more = model.peak(tile_pass, plan, output, True) - model.peak(
+        tile_pass, plan, output
+    )
+    bands = (plan.rows.core + 3 * 512) * 8000
+    assert more == 2 * 64 * 10**6 - bands
+    with pytest.raises(ValueError, match="its PNG, which is held whole"):
+        largest_plan(net, model, output, 600 * MEGABYTE, whole=True)
+
+
 def test_an_image_that_fits_is_one_tile(net, model):
     assert planned(net, model, 1500, 600, 500)[0].num_tiles == 1
     assert planned(net, model, 1500, 600, 5000)[0].num_tiles > 1

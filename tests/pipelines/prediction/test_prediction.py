@@ -22,6 +22,7 @@ from pipelines.images.writing import write_image
 from pipelines.overlap_tile import Net, plan_tiles
 from pipelines.overlap_tile.tile_passes import TilePass
 from pipelines.prediction import image_prediction
+from pipelines.prediction.failures import PredictionError
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
 
@@ -186,9 +187,12 @@ def test_the_others_are_done_where_one_is_damaged(nets, random, tmp_path):
     for name in ("a.png", "c.png"):
         PIL.Image.fromarray(grey(random)).save(tmp_path / name)
     (tmp_path / "b.png").write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"b\.png: cannot be read as PNG"):
+    with pytest.raises(
+        PredictionError, match=r"b\.png: cannot be read as PNG"
+    ) as error:
         predicted(run, tmp_path, tmp_path / "out")
     assert visible(tmp_path / "out") == ["a.png", "c.png"]
+    assert [path.name for path in error.value.done] == ["a.png", "c.png"]
 
 
 def test_a_png_that_becomes_a_tiff_does_not_replace_anothers(
@@ -353,6 +357,24 @@ def test_tiles_give_the_same_file_as_one_piece(nets, random, tmp_path, monkeypat
     np.testing.assert_array_equal(tifffile.imread(tiled), tifffile.imread(whole))
 
 
+@pytest.mark.parametrize(("name", "whole"), [("out.png", True), ("out.tif", False)])
+def test_a_png_is_held_whole_and_counted(
+    nets, random, tmp_path, monkeypatch, name, whole
+):
+    run, _ = nets()
+    PIL.Image.fromarray(grey(random)).save(tmp_path / "a.png")
+    planned = []
+    largest_plan = image_prediction.largest_plan
+
+    def spy(*args, **settings):
+        planned.append(settings["whole"])
+        return largest_plan(*args, **settings)
+
+    monkeypatch.setattr(image_prediction, "largest_plan", spy)
+    predicted(run, tmp_path / "a.png", tmp_path / name)
+    assert planned == [whole]
+
+
 def fixed(net, resident):
     return MemoryModel(resident, net.base_filters, net.channels, net.output_channels)
 
@@ -428,7 +450,9 @@ def test_zarr_comes_out_as_zarr_with_its_pixel_size(nets, random, tmp_path):
     )
 
 
-def test_a_geotiff_keeps_its_place(nets, random, tmp_path):
+def test_a_geotiff_keeps_its_place_and_what_does_not_is_told(
+    nets, random, tmp_path, caplog
+):
     rasterio = pytest.importorskip("rasterio")
     run, net = nets()
     image = grey(random, 40, 30)
@@ -449,6 +473,9 @@ def test_a_geotiff_keeps_its_place(nets, random, tmp_path):
     with rasterio.open(path) as dataset:
         assert (dataset.crs.to_epsg(), dataset.transform) == (32633, transform)
         np.testing.assert_array_equal(dataset.read(1), expected_mask(net, image))
+    assert "georeference" not in caplog.text
+    predicted(run, tmp_path / "a.tif", tmp_path / "zarr", format="zarr")
+    assert "the georeference of its image is not kept (1 such files)" in caplog.text
 
 
 def test_bfloat16_is_near_and_is_recorded(nets, random, tmp_path):

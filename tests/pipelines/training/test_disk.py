@@ -3,7 +3,9 @@ import errno
 import pytest
 import tensorflow as tf
 
+from pipelines.training.budget import Budget
 from pipelines.training.disk import written
+from pipelines.training.validator import Validator
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,15 @@ def test_a_full_disk_is_one_sentence_with_the_way_out(error):
     with pytest.raises(ValueError, match=words):
         with written("run/logs"):
             raise error
+
+
+def test_a_disk_that_is_full_from_the_start_is_told(tmp_path, monkeypatch):
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left")
+
+    monkeypatch.setattr(tf.summary, "create_file_writer", full)
+    with pytest.raises(ValueError, match=r"logs cannot be written \(No space left\)"):
+        Validator(Budget(0.1, 3, None), 1, None, None, tmp_path)
 
 
 def test_other_errors_stay_what_they_are():

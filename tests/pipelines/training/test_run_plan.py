@@ -111,15 +111,21 @@ def test_masks_of_one_value_are_refused(plan, tmp_path):
         plan(**paths)
 
 
+def test_classes_that_are_nowhere_are_told_as_by_check(plan, tmp_path, caplog):
+    masks = [np.resize([0, 1, 3], (20, 20)) for _ in range(5)]
+    plan(**write_set(tmp_path, masks), mask_kind="classes")
+    assert "class 2" in caplog.text
+
+
 def test_training_masks_of_one_class_are_refused(plan, tmp_path):
     masks = [np.zeros((70, 70)) for _ in range(4)] + [ids(2, (70, 70))]
-    with pytest.raises(ValueError, match="of the 4 masks to train on all pixels"):
+    with pytest.raises(ValueError, match="all pixels of the 4 masks to train on are"):
         plan(**write_set(tmp_path, masks))
 
 
 def test_held_out_masks_that_are_all_ignored_are_refused(plan, tmp_path):
     masks = [ids(2, (70, 70)) for _ in range(4)] + [np.full((70, 70), 255)]
-    with pytest.raises(ValueError, match="held out all pixels are ignored"):
+    with pytest.raises(ValueError, match="that are held out are ignored"):
         plan(**write_set(tmp_path, masks), ignore_value=255, mask_kind="binary")
 
 
@@ -148,7 +154,9 @@ def test_validation_images_of_other_channels_are_refused(plan, tmp_path):
 def test_classes_that_are_only_in_the_validation_masks_are_refused(plan, tmp_path):
     training = write_set(tmp_path / "training", [ids(2)])
     held_out = write_set(tmp_path / "held_out", [ids(3)])
-    with pytest.raises(ValueError, match="3 classes, but the training masks have 2"):
+    with pytest.raises(
+        ValueError, match="class id 2, but the highest in the training masks is 1"
+    ):
         plan(
             **training,
             mask_kind="classes",

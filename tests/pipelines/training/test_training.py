@@ -14,6 +14,7 @@ from pipelines.config import DataConfig
 from pipelines.dataset import load_dataset
 from pipelines.overlap_tile import Net
 from pipelines.training import devices, recording
+from pipelines.training.fit_result import FitPlan
 from pipelines.validation import ObjectThresholds, validate
 
 BINARY_CROSSENTROPY = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -235,6 +236,13 @@ def test_what_no_data_could_mend_is_refused_before_they_are_read(
     with pytest.raises(ValueError) as error:
         fit(tiny(images="/no_images", plan_only=True, **changes))
     assert "/no_images" not in str(error.value)
+
+
+def test_a_plan_is_returned_and_nothing_is_written(tiny, tmp_path):
+    found = fit(tiny(plan_only=True))
+    assert isinstance(found, FitPlan)
+    assert "smallest_object" in {choice.name for choice in found.choices}
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_training_stopped_before_its_first_checkpoint_can_go_on(
