@@ -150,9 +150,9 @@ def largest_plan(
         if again.peak <= budget * RESUME_SLACK:
             return again.plan, again.tile_pass
     most = -(-max(output.height, output.width) // step)
-    whole = candidate(most)
-    if whole.peak <= budget:
-        return whole.plan, whole.tile_pass
+    in_one_piece = candidate(most)
+    if in_one_piece.peak <= budget:
+        return in_one_piece.plan, in_one_piece.tile_pass
     fits, too_large = 0, most
     while too_large - fits > 1:
         middle = (fits + too_large) // 2

@@ -236,8 +236,10 @@ def cutting_proxy(port, most_bytes):
                     break
         if left[0] <= 0:
             gone.set()
-            # Closing alone does not wake who waits for a client.
-            listener.shutdown(socket.SHUT_RDWR)
+            # Closing alone does not wake who waits for a client; the other side may
+            # have been first.
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         for one in open_ones if gone.is_set() else (source, target):
             with contextlib.suppress(OSError):

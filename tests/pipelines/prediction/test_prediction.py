@@ -267,7 +267,7 @@ def test_a_large_image_goes_on_where_it_was_stopped(
     run, _ = nets()
     tifffile.imwrite(tmp_path / "a.tif", grey(random, 60, 50))
 
-    def small_tiles(net, memory, layout, budget, *, flips, held, begun):
+    def small_tiles(net, memory, layout, budget, *, flips, **_):
         size = layout.height, layout.width
         plan = plan_tiles(*size, 8, net.depth, net.variant)
         return plan, TilePass(net, plan, *size, flips)
