@@ -11,7 +11,10 @@ MINUTES = 10.0
 def table() -> str:
     """Returns the lines between BEGIN and END."""
     lines = ["| what | command | result |", "| --- | --- | --- |"]
-    rows = (*accuracy(), *speed(), *inference(), *tiling(), *prediction(), *memory())
+    rows = (
+        *(*accuracy(), *end_to_end(), *speed(), *inference(), *tiling()),
+        *(*prediction(), *memory()),
+    )
     for row in rows:
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
@@ -54,6 +57,19 @@ def accuracy() -> list[tuple[str, str, str]]:
                 command += f" --ignore-border {border}"
             found.append((what, f"`{command}`", scores))
     return found
+
+
+def end_to_end() -> list[tuple[str, str, str]]:
+    rows = records.load("end_to_end")
+    if not rows:
+        return []
+    ours, theirs = (rows[-1]["trainings"][name][-1] for name in ("ours", "torch"))
+    what = f"from image files to V_rand {rows[-1]['aim']} on ISBI 2012"
+    said = (
+        f"{ours['seconds']:.0f} s; {theirs['seconds'] / ours['seconds']:.1f} times as "
+        "fast as a PyTorch loop with the same net"
+    )
+    return [(what, "`benchmarks/end_to_end.py`", said)]
 
 
 def speed() -> list[tuple[str, str, str]]:

@@ -163,5 +163,5 @@ def test_a_size_that_is_missing_or_does_not_fit_is_named(input_shape, size, mess
 def test_another_model_is_refused():
     image = keras.Input((8, 8, 1))
     other = keras.Model(image, keras.layers.ReLU()(image), name="other")
-    with pytest.raises(ValueError, match="build_unet, got 'other'"):
+    with pytest.raises(ValueError, match="other was not made by keras_unet.build_unet"):
         describe.feature_table(other)
