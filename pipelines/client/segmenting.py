@@ -22,10 +22,11 @@ from pipelines.client.connecting import connect
 from pipelines.client.golden import GoldenReport, check_golden
 from pipelines.client.in_order import in_order
 from pipelines.client.pool import ServerPool
-from pipelines.client.service import JPEG, PNG, Service, at_work, mask_of_file
+from pipelines.client.service import Service, at_work, mask_of_file
 from pipelines.config import SegmentConfig
 from pipelines.images import ImageEntry, WindowedImage, find_images, open_image
 from pipelines.images.appearing import appearing
+from pipelines.images.damage import JPEG_SIGNATURE, PNG_SIGNATURE
 from pipelines.images.finding import TIFF_SUFFIXES
 from pipelines.images.layout import ImageLayout, ImageToWrite, Window
 from pipelines.images.png_writing import png_holds
@@ -104,8 +105,9 @@ def _file_content(entry: ImageEntry, image: WindowedImage) -> bytes:
     """The image as a PNG or JPEG file: its own bytes, where it is one."""
     if entry.path.is_file() and entry.page is None:
         with entry.path.open("rb") as file:
-            start = file.read(len(PNG))
-            if start.startswith((PNG, JPEG)):
+            # By what it begins with, for its name may err.
+            start = file.read(len(PNG_SIGNATURE))
+            if start.startswith((PNG_SIGNATURE, JPEG_SIGNATURE)):
                 return start + file.read()
     pixels = image.whole()
     if not png_holds(ImageLayout.of(image, image.channels, image.dtype)):

@@ -10,6 +10,7 @@ from pipelines.client.pool import ServerPool
 from pipelines.client.regions import mask_windows, plan_regions
 from pipelines.client.server import only
 from pipelines.images import WindowedImage
+from pipelines.images.damage import PNG_SIGNATURE
 from pipelines.images.derived import MatchedChannels
 from pipelines.images.layout import ImageLayout, Window
 from pipelines.images.png_writing import png_holds
@@ -17,9 +18,6 @@ from pipelines.images.reading import CHANNELS_OF_FILES
 
 SIGNATURE = "image_bytes"
 OUTPUT = "mask_bytes"
-# What files begin with; their names may err.
-PNG = b"\x89PNG\r\n\x1a\n"
-JPEG = b"\xff\xd8\xff"
 
 
 def mask_of_file(pool: ServerPool, data: bytes) -> bytes:
@@ -37,7 +35,7 @@ def mask_of_file(pool: ServerPool, data: bytes) -> bytes:
     """
     masks = only(pool.predict(SIGNATURE, {"image_bytes": string_array([data])}), OUTPUT)
     mask = None if masks is None or not len(masks) else masks[0]
-    if not isinstance(mask, bytes) or not mask.startswith(PNG):
+    if not isinstance(mask, bytes) or not mask.startswith(PNG_SIGNATURE):
         raise ValueError(
             f"{pool.servers[0].address.text}: expected a PNG as {OUTPUT} from the "
             f"signature {SIGNATURE}, got another answer. Serve a model that "

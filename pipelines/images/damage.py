@@ -5,10 +5,12 @@ import errno
 import pathlib
 from collections.abc import Iterator
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
 # First bytes, and what files that begin so are; WebP and BigTIFF besides in _true_kind.
 _SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
+    (PNG_SIGNATURE, "PNG"),
+    (JPEG_SIGNATURE, "JPEG"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
     (b"II+\0", "TIFF"),

@@ -105,11 +105,8 @@ def windows_or_whole(
         whole: decodes all of it at its first window.
         segment_bytes: of one tile, strip or chunk.
     """
-    num_bytes = (
-        windows.height * windows.width * windows.channels * windows.dtype.itemsize
-    )
     in_memory = isinstance(whole, MemoryImage)
-    if in_memory and num_bytes > _MOST_KEPT >= segment_bytes:
+    if in_memory and windows.num_bytes > _MOST_KEPT >= segment_bytes:
         return windows
     whole.pixel_size = windows.pixel_size
     return whole

@@ -9,7 +9,7 @@ import imagecodecs
 import numpy as np
 
 from pipelines.images.cache import ArrayCache
-from pipelines.images.damage import check_plausible, reading
+from pipelines.images.damage import PNG_SIGNATURE, check_plausible, reading
 from pipelines.images.decoded import decoded_image
 from pipelines.images.pillow_files import opened_by_pillow
 from pipelines.images.windowed import WindowedImage
@@ -72,7 +72,7 @@ def open_png(
 def _read_header(path: pathlib.Path) -> _Header:
     with open(path, "rb") as file:
         start = file.read(33)
-        if start[:8] != b"\x89PNG\r\n\x1a\n" or start[12:16] != b"IHDR":
+        if start[:8] != PNG_SIGNATURE or start[12:16] != b"IHDR":
             raise ValueError("it does not begin as a PNG")
         width, height, depth, kind = struct.unpack(">IIBB", start[16:26])
         if depth not in _DEPTHS.get(kind, ()):

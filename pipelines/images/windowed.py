@@ -62,6 +62,11 @@ class WindowedImage(abc.ABC):
     georeference: Georeference | None = None
     is_georeferenced: bool = False
 
+    @property
+    def num_bytes(self) -> int:
+        """Of all pixels, decoded."""
+        return self.height * self.width * self.channels * self.dtype.itemsize
+
     @abc.abstractmethod
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Reads pixels: (height, width, channels), values as in the file.

@@ -101,8 +101,7 @@ class ImagePredictor:
 
     def _opened(self, entry: ImageEntry, folder: str) -> WindowedImage:
         image = open_image(entry)
-        size = image.height * image.width * image.channels * image.dtype.itemsize
-        if size <= MOST_DECODED_BYTES:
+        if image.num_bytes <= MOST_DECODED_BYTES:
             return image
         image.close()
         # It serves formats only that are not read in parts.
@@ -116,7 +115,6 @@ class ImagePredictor:
         kept: KeptWindows | None,
         whole: bool,
     ) -> Iterator[Window]:
-        decoded = image.height * image.width * image.channels * image.dtype.itemsize
         begun = None if kept is None else kept.begun(page, self._encoded_layout(layout))
         plan, tile_pass = largest_plan(
             self.net,
@@ -124,7 +122,7 @@ class ImagePredictor:
             layout,
             self.budget,
             flips=self.flips,
-            held=min(decoded, MOST_DECODED_BYTES),
+            held=min(image.num_bytes, MOST_DECODED_BYTES),
             whole=whole,
             begun=begun,
         )

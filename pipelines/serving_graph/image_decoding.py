@@ -6,12 +6,12 @@ decoded, so that a small file that promises a huge image costs no memory.
 
 import tensorflow as tf
 
+from pipelines.images.damage import JPEG_SIGNATURE, PNG_SIGNATURE
 from pipelines.serving_graph.request_checks import check_size
 
 # The signature and the head of the first chunk, IHDR of 13 bytes (ISO/IEC 15948, 5.6).
 # The decoder takes files with another chunk before it, whose size would go unseen.
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
-JPEG_SIGNATURE = b"\xff\xd8\xff"
+PNG_START = PNG_SIGNATURE + b"\0\0\0\rIHDR"
 # Where IHDR (11.2.2) has width and height, four bytes each, the bits of a sample and
 # the type of the colours.
 PNG_SIZE_BYTE, PNG_BIT_DEPTH_BYTE, PNG_COLOUR_BYTE = 16, 24, 25
@@ -75,8 +75,8 @@ def largest_value(data: tf.Tensor) -> tf.Tensor:
 
 
 def _is_png(data: tf.Tensor) -> tf.Tensor:
-    start = tf.strings.substr(data, 0, len(PNG_SIGNATURE))
-    return tf.equal(start, PNG_SIGNATURE)
+    start = tf.strings.substr(data, 0, len(PNG_START))
+    return tf.equal(start, PNG_START)
 
 
 def _is_jpeg(data: tf.Tensor) -> tf.Tensor:
