@@ -3,6 +3,8 @@
 Compiled by XLA, which makes one loop of each: two to three times faster.
 """
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 
@@ -27,9 +29,11 @@ def sample_windows(
         The three tiles, as `sample_bilinear` and `sample_nearest` return them.
     """
     _, height, width = places.shape
-    centre = places[:, margin : height - margin, margin : width - margin]
-    smooth = None if weight is None else sample_bilinear(weight, centre)
-    return sample_bilinear(image, places), sample_nearest(mask, centre), smooth
+    corners = _Corners.of(places, image.shape[0])
+    inner = slice(margin, height - margin), slice(margin, width - margin)
+    centre = _Corners(*(plane[inner] for plane in corners))
+    smooth = None if weight is None else _between(weight, centre)
+    return _between(image, corners), _nearest(mask, centre), smooth
 
 
 @tf.function(jit_compile=True)
@@ -44,22 +48,7 @@ def sample_bilinear(window: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 (height, width, channels); at whole numbers exactly the pixels.
     """
-    size, _, channels = window.shape
-    places = _inside(places, size)
-    low = tf.minimum(tf.floor(places), float(max(0, size - 2)))
-    row, column = tf.unstack((places - low)[..., tf.newaxis])
-    corner = _flat_index(low, size)
-    pixels = tf.reshape(window, [-1, channels])
-    # A window of one pixel is its own neighbour.
-    step = min(1, size - 1)
-
-    def neighbour(down: int, right: int) -> tf.Tensor:
-        shifted = corner + step * (down * size + right)
-        return tf.cast(tf.gather(pixels, shifted), tf.float32)
-
-    top = neighbour(0, 0) * (1 - column) + neighbour(0, 1) * column
-    bottom = neighbour(1, 0) * (1 - column) + neighbour(1, 1) * column
-    return top * (1 - row) + bottom * row
+    return _between(window, _Corners.of(places, window.shape[0]))
 
 
 @tf.function(jit_compile=True)
@@ -70,20 +59,54 @@ def sample_nearest(window: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
         window: (n, n, channels).
         places: as in `sample_bilinear`; half-way the greater row and column count.
     """
+    return _nearest(window, _Corners.of(places, window.shape[0]))
+
+
+class _Corners(NamedTuple):
+    """Where places lie among four pixels: planes (height, width).
+
+    Attributes:
+        pixel: the one before in both directions, in the flattened window; int32.
+        row: how far below it, from 0 to 1; float32.
+        column: how far to the right of it.
+    """
+
+    pixel: tf.Tensor
+    row: tf.Tensor
+    column: tf.Tensor
+
+    @classmethod
+    def of(cls, places: tf.Tensor, size: int) -> "_Corners":
+        """Finds the corners of places in a window of `size` pixels a side."""
+        last = float(size - 1)
+        # Mirrored once.
+        inside = last - tf.abs(last - tf.abs(places))
+        inside = tf.clip_by_value(inside, 0.0, last)
+        before = tf.minimum(tf.floor(inside), float(max(0, size - 2)))
+        # One flat index is several times faster than gather_nd.
+        rows, columns = tf.unstack(tf.cast(before, tf.int32))
+        return cls(rows * size + columns, *tf.unstack(inside - before))
+
+
+def _between(window: tf.Tensor, corners: _Corners) -> tf.Tensor:
     size, _, channels = window.shape
-    nearest = tf.floor(_inside(places, size) + 0.5)
     pixels = tf.reshape(window, [-1, channels])
-    return tf.gather(pixels, _flat_index(nearest, size))
+    row, column = corners.row[..., tf.newaxis], corners.column[..., tf.newaxis]
+    # A window of one pixel is its own neighbour.
+    step = min(1, size - 1)
+
+    def neighbour(down: int, right: int) -> tf.Tensor:
+        shifted = corners.pixel + step * (down * size + right)
+        return tf.cast(tf.gather(pixels, shifted), tf.float32)
+
+    top = neighbour(0, 0) * (1 - column) + neighbour(0, 1) * column
+    bottom = neighbour(1, 0) * (1 - column) + neighbour(1, 1) * column
+    return top * (1 - row) + bottom * row
 
 
-def _inside(places: tf.Tensor, size: int) -> tf.Tensor:
-    """Returns coordinates from 0 to size - 1, mirrored once."""
-    last = float(size - 1)
-    mirrored = last - tf.abs(last - tf.abs(places))
-    return tf.clip_by_value(mirrored, 0.0, last)
-
-
-def _flat_index(places: tf.Tensor, size: int) -> tf.Tensor:
-    # One flat index is several times faster than gather_nd.
-    rows, columns = tf.unstack(tf.cast(places, tf.int32))
-    return rows * size + columns
+def _nearest(window: tf.Tensor, corners: _Corners) -> tf.Tensor:
+    size, _, channels = window.shape
+    below = tf.cast(corners.row >= 0.5, tf.int32)
+    right = tf.cast(corners.column >= 0.5, tf.int32)
+    index = corners.pixel + below * size + right
+    return tf.gather(tf.reshape(window, [-1, channels]), index)

@@ -86,19 +86,19 @@ def _read_block(
         run *= counts[outer]
         if counts[outer] != sizes[outer]:
             break
-    pixels = np.empty(counts, dtype)
     if outer == 0 or steps[outer - 1] - run > _SMALL_GAP:
-        # With an axis of its own for single numbers, too, so that each is a view.
-        blocks = pixels.reshape(math.prod(counts[:outer]), -1)
-        for block, place in zip(
-            blocks, _places(offset, counts, steps[:outer]), strict=True
-        ):
-            _read_into(descriptor, block, place)
-        return pixels
+        places = _places(offset, counts, steps[:outer])
+        return _read_runs(descriptor, places, counts, outer, dtype)
     # The bytes between are few: one read is faster than many.
     outer -= 1
-    blocks = pixels.reshape(math.prod(counts[:outer]), *counts[outer:])
     step, inner = steps[outer], tuple(steps[outer:])
+    span = (counts[outer] - 1) * step + run
+    if math.prod(counts[:outer]) == 1 and span <= _MOST_AT_ONCE and 2 * run >= step:
+        # Most of what is read is wanted: a view of it, without a copy.
+        data = read_exactly(descriptor, span, offset)
+        return np.ndarray(counts, dtype, data, strides=steps)
+    pixels = np.empty(counts, dtype)
+    blocks = pixels.reshape(math.prod(counts[:outer]), *counts[outer:])
     group = max(1, _MOST_AT_ONCE // step)
     for block, place in zip(
         blocks, _places(offset, counts, steps[:outer]), strict=True
@@ -108,6 +108,22 @@ def _read_block(
             span = (len(part) - 1) * step + run
             data = read_exactly(descriptor, span, place + first * step)
             part[...] = np.ndarray(part.shape, dtype, data, strides=inner)
+    return pixels
+
+
+def _read_runs(
+    descriptor: int,
+    places: Iterator[int],
+    counts: list[int],
+    outer: int,
+    dtype: np.dtype,
+) -> np.ndarray:
+    """Reads numbers that are neighbours along all axes from `outer` on."""
+    pixels = np.empty(counts, dtype)
+    # With an axis of its own for single numbers, too, so that each is a view.
+    blocks = pixels.reshape(math.prod(counts[:outer]), -1)
+    for block, place in zip(blocks, places, strict=True):
+        _read_into(descriptor, block, place)
     return pixels
 
 
