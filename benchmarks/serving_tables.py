@@ -57,3 +57,19 @@ def serving_malformed(rows: list[dict[str, Any]]) -> list[str]:
         f"{bad} answered otherwise than the contract says; the server lived, and a",
         f"good request afterwards was answered {'wrong' if wrong else 'right'}.",
     ]
+
+
+def serving_memory(rows: list[dict[str, Any]]) -> list[str]:
+    row = rows[-1]
+    lines = [
+        "Peak resident memory of a process that loads an export (base_filters "
+        f"{row['settings']['base_filters']}, float32)",
+        f"and answers one grey PNG by `image_bytes` ({origin(row)}):",
+        "",
+        "| image | peak, MB |",
+        "| --- | --- |",
+    ]
+    for run in row["runs"]:
+        side, peak = run["side"], run["peak_megabytes"]
+        lines.append(f"| {side}x{side} | {peak:.0f} |")
+    return lines

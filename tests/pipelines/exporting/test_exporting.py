@@ -12,6 +12,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from pipelines import cli, export, predict, run_folder, scaling
@@ -83,6 +84,45 @@ def test_signatures_name_their_inputs_and_outputs(loaded):
     _, inputs = loaded.signatures["serving_default"].structured_input_signature
     assert inputs["image"].shape.as_list() == [None, None, None, 1]
     assert inputs["image"].dtype == tf.float32
+
+
+WRONG_RANKS = [
+    *(
+        ("serving_default", "image", shape)
+        for shape in [(), (4, 4, 1), (1, 1, 4, 4, 1)]
+    ),
+    ("serving_default", "image", (1, 4, 4, 3)),
+    ("pixels", "pixels", (4, 4, 1)),
+    ("pixels_uint16", "pixels", (4, 4, 1)),
+    ("region", "image", (4, 4, 1)),
+    ("region", "mean", (1,)),
+    ("region", "std", (1, 2)),
+    *((name, "image_bytes", ()) for name in ("image_bytes", "probability_bytes")),
+    ("image_bytes", "image_bytes", (1, 1)),
+    ("about", "query", (1, 1)),
+]
+
+
+@pytest.mark.parametrize(("signature", "name", "shape"), WRONG_RANKS)
+def test_the_saved_graph_itself_refuses_other_ranks(exported, signature, name, shape):
+    # As a server in C++ feeds it: Python compares no shapes before the graph does.
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(exported.path))
+        definition = loaded.signature_def[signature]
+        feeds, arrays = [], []
+        for key, info in definition.inputs.items():
+            dtype = tf.as_dtype(info.dtype).as_numpy_dtype
+            usual = [size.size for size in info.tensor_shape.dim]
+            given = shape if key == name else [max(1, size) for size in usual]
+            feeds.append(info.name)
+            arrays.append(np.full(given, b"" if dtype is object else 1, dtype))
+        run = session._make_callable_from_options(
+            config_pb2.CallableOptions(
+                feed=feeds, fetch=[info.name for info in definition.outputs.values()]
+            )
+        )
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not compatible"):
+            run(*arrays)
 
 
 def test_an_export_tells_of_its_run(loaded, run):
