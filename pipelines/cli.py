@@ -30,6 +30,9 @@ WITHOUT_TENSORFLOW = ("serve", "segment")
 QUIET_LOGGERS = ("tensorflow", "absl", "tifffile")
 
 
+# Shown of arguments that no verb knows.
+MOST_WORDS = 3
+
 # Set, it shows where in the code an error of the input was found.
 TRACEBACK_VARIABLE = "KERAS_UNET_TRACEBACK"
 
@@ -47,11 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parsed, unknown = _parser().parse_known_args(arguments)
     if unknown:
-        return _refuse(
-            parsed.verb,
-            f"unrecognized arguments: {' '.join(unknown)}; keras-unet {parsed.verb} "
-            "--help lists the settings.",
-        )
+        return _refuse(parsed.verb, _unrecognized(unknown, parsed.verb))
     level = logging.DEBUG if TRACEBACK_VARIABLE in os.environ else logging.INFO
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     for name in (__name__, "pipelines"):
@@ -112,6 +111,18 @@ def _print(result: object, config_class: type) -> None:
         text = flags.name_flags(text, config_class)
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def _unrecognized(words: list[str], verb: str) -> str:
+    more = len(words) - MOST_WORDS
+    shown = " ".join(words[:MOST_WORDS]) + (f" and {more} more" if more > 0 else "")
+    way_out = f"keras-unet {verb} --help lists the settings."
+    if not words[0].startswith("-"):
+        # Most likely the shell has put names in the place of a pattern.
+        way_out = (
+            "put a pattern in quotes ('images/*.tif'), or name the folder; " + way_out
+        )
+    return f"unrecognized arguments: {shown}; {way_out}"
 
 
 def _refuse(verb: str, message: str, status: int = 2) -> int:

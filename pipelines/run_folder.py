@@ -8,6 +8,7 @@ checkpoint/ (what `--resume` needs).
 import csv
 import dataclasses
 import json
+import logging
 import os
 import pathlib
 import platform
@@ -28,6 +29,10 @@ HISTORY = "history.csv"
 REPORT = "report.html"
 LOGS = "logs"
 CHECKPOINT = "checkpoint"
+# In the checkpoint folder: settings, data, and whether the run has come to its end.
+STATE = "run.json"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,24 +176,48 @@ def load_history(path: pathlib.Path) -> list[dict[str, float]]:
 
 
 def load(run_dir: str) -> Run:
-    """Reads a run folder.
+    """Reads a run folder; warns if its training has not come to its end.
 
     Raises:
         ValueError: it is no run folder, or its model was saved by another Keras.
     """
     path = pathlib.Path(run_dir)
     record = load_record(path)
+    model = load_model(path)
+    if _is_unfinished(path):
+        logger.warning(
+            "%s: its training has not come to its end; this is its best model so far. "
+            "Go on with it by `keras-unet fit --resume`.",
+            path,
+        )
+    return Run(path, model, record)
+
+
+def load_model(path: pathlib.Path) -> keras.Model:
+    """Reads the model of a run folder.
+
+    Raises:
+        ValueError: it is not there, or was saved by another Keras.
+    """
     _check_has(path, MODEL)
     check_keras_version(path / MODEL)
     try:
-        model = keras.models.load_model(path / MODEL, compile=False)
+        return keras.models.load_model(path / MODEL, compile=False)
     # Keras raises errors of many kinds on damaged files.
     except Exception as error:
         raise ValueError(
             f"{path / MODEL}: cannot be loaded ({error}). Restore the file, or fit "
             "again."
         ) from error
-    return Run(path, model, record)
+
+
+def _is_unfinished(path: pathlib.Path) -> bool:
+    try:
+        state = json.loads((path / CHECKPOINT / STATE).read_text())
+        return state["finished"] is False
+    # Folders of runs are also copied without what only training needs.
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
 
 
 def _check_has(path: pathlib.Path, name: str) -> None:

@@ -1,6 +1,7 @@
 """A model over TensorFlow Serving's gRPC API."""
 
 import importlib.util
+import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,13 @@ import numpy as np
 from pipelines import tensorflow_start
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
-from pipelines.client.server import Fault, VersionState, way_out
+from pipelines.client.server import (
+    LOOPBACK,
+    Fault,
+    VersionState,
+    lacks_label,
+    way_out,
+)
 from pipelines.client.token import authorization
 
 # The default, 4 MiB, is less than the probabilities of 1024x1024 pixels.
@@ -65,15 +72,18 @@ class GrpcServer:
 
         self.address = address
         self._timeout = timeout
+        host = urllib.parse.urlsplit(f"//{address.base}").hostname
+        options = list(CHANNEL_OPTIONS)
+        if host in LOOPBACK:
+            # This machine is reached without a proxy of the environment.
+            options.append(("grpc.enable_http_proxy", 0))
         token = authorization(address)
         self._metadata = (("authorization", token),) if token else ()
         if address.is_encrypted:
             credentials = grpc.ssl_channel_credentials()
-            self._channel = grpc.secure_channel(
-                address.base, credentials, CHANNEL_OPTIONS
-            )
+            self._channel = grpc.secure_channel(address.base, credentials, options)
         else:
-            self._channel = grpc.insecure_channel(address.base, CHANNEL_OPTIONS)
+            self._channel = grpc.insecure_channel(address.base, options)
         self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(
             self._channel
         )
@@ -157,6 +167,8 @@ class GrpcServer:
     def _failure(self, code: str, details: str) -> ServerFailure:
         text, words = self.address.text, " ".join(details.split())
         kind = _KINDS.get(code, Kind.REFUSED)
+        if lacks_label(words):
+            kind = Kind.UNABLE
         if "larger than max" in words:
             # A limit of a proxy or of the server: it will not pass.
             kind = Kind.REFUSED

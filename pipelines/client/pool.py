@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from pipelines.client.failures import WORTH_A_RETRY, Kind, ServerFailure
-from pipelines.client.retrying import with_retries
+from pipelines.client.retrying import BUSY_SECONDS, with_retries
 from pipelines.client.server import Server, check_available
 
-# How long a server that failed is left alone while others answer.
+# How long a server that failed is left alone while others answer; twice as long after
+# each further failure without an answer between.
 REST_SECONDS = 10.0
+LONGEST_REST_SECONDS = 640.0
 # Requests at a time that keep a server busy while answers travel.
 REQUESTS_EACH = 2
 
@@ -42,6 +44,7 @@ class ServerPool:
         self._lock = threading.Lock()
         self._busy = [0] * len(self.servers)
         self._rests_until = [0.0] * len(self.servers)
+        self._failures = [0] * len(self.servers)
 
     @property
     def num_requests(self) -> int:
@@ -82,12 +85,12 @@ class ServerPool:
                 check_available(server)
             except ServerFailure as failure:
                 failures.append(failure)
-                self._rest(index)
+                self._rest(index, failure.kind)
                 if failure.kind not in WORTH_A_RETRY:
                     given_up.add(index)
             else:
                 answered = True
-                self._rest(index, 0.0)
+                self._wake(index)
         if not answered:
             raise _worth_most(failures)
 
@@ -103,7 +106,7 @@ class ServerPool:
                 answering[server.answering_version()] = server.address.text
             except ServerFailure as failure:
                 failures.append(failure)
-                self._rest(index)
+                self._rest(index, failure.kind)
         if not answering:
             raise _worth_most(failures)
         if len(answering) > 1:
@@ -131,21 +134,36 @@ class ServerPool:
     ) -> dict[str, np.ndarray]:
         """Runs a signature on one of the servers; as `Server.predict`."""
         asked: set[int] = set()
+        busy: set[int] = set()
+        patient_until = self._clock() + (BUSY_SECONDS if self._retries else 0.0)
+        single = len(self.servers) == 1
         while True:
             index = self._take(asked)
             server = self.servers[index]
             # The last one that is left is given time to come back.
             alone = len(asked) == len(self.servers) - 1
             try:
-                return with_retries(
+                answer = with_retries(
                     lambda server=server: server.predict(signature, inputs),  # type: ignore[misc]
                     self._retries if alone else min(1, self._retries),
+                    busy_seconds=BUSY_SECONDS if single and self._retries else 0.0,
                 )
             except ServerFailure as failure:
-                if failure.kind is Kind.REFUSED or alone:
+                if failure.kind is Kind.REFUSED:
                     raise
                 asked.add(index)
-                self._rest(index)
+                self._rest(index, failure.kind)
+                if failure.kind is Kind.BUSY:
+                    busy.add(index)
+                if alone:
+                    if single or not busy or self._clock() >= patient_until:
+                        raise
+                    # Of those that are busy the first with a place takes it.
+                    asked -= busy
+                    busy.clear()
+            else:
+                self._wake(index)
+                return answer
             finally:
                 with self._lock:
                     self._busy[index] -= 1
@@ -166,9 +184,18 @@ class ServerPool:
             self._busy[index] += 1
             return index
 
-    def _rest(self, index: int, seconds: float = REST_SECONDS) -> None:
+    def _rest(self, index: int, kind: Kind) -> None:
         with self._lock:
+            # Requests that fail at once are one failure; a busy server is well.
+            if kind is not Kind.BUSY and self._rests_until[index] <= self._clock():
+                self._failures[index] += 1
+            seconds = REST_SECONDS * 2 ** max(0, self._failures[index] - 1)
+            seconds = min(seconds, LONGEST_REST_SECONDS)
             self._rests_until[index] = self._clock() + seconds
+
+    def _wake(self, index: int) -> None:
+        with self._lock:
+            self._rests_until[index], self._failures[index] = 0.0, 0
 
 
 def _worth_most(failures: list[ServerFailure]) -> ServerFailure:

@@ -53,11 +53,14 @@ def plan_regions(
         height: of the image.
         width: of the image.
         about: the model.
-        largest_side: the most pixels of a side of a region, without its margins.
+        largest_side: the most pixels of a side of a region, without its margins; with
+            several channels or classes it is less, for as many numbers.
 
     Raises:
         ValueError: the server's limit is less than a region with its margins.
     """
+    values = max(about.channels, about.num_classes if about.num_classes > 2 else 1)
+    largest_side = max(about.step, math.isqrt(largest_side**2 // values))
     if about.pixel_limit is not None:
         fitting = math.isqrt(about.pixel_limit) - about.before - about.after
         largest_side = min(largest_side, fitting)
@@ -104,6 +107,11 @@ def mask_windows(
     from pipelines import decision, scaling
 
     mean, std = scaling.statistics_of(image, about.scaling)
+    if not (np.isfinite(mean).all() and np.isfinite(std).all()):
+        raise ValueError(
+            f"{image.name}: its pixels must be finite; it has NaN or infinite ones. "
+            "Replace them."
+        )
 
     def segment_region(region: Region) -> Window:
         probability = _probability(pool, image, about, region, mean, std)

@@ -16,10 +16,15 @@ import urllib3
 
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
-from pipelines.client.server import Fault, VersionState, way_out
+from pipelines.client.server import (
+    LOOPBACK,
+    Fault,
+    VersionState,
+    lacks_label,
+    way_out,
+)
 from pipelines.client.token import authorization
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # A machine that is away does not even refuse. For urllib3 it is also the time that
 # each block of a body has to be sent.
 _CONNECT_SECONDS = 10.0
@@ -60,7 +65,7 @@ class RestServer:
         self._timeout = timeout
         host = urllib.parse.urlsplit(address.base).hostname or ""
         # This machine is reached without a proxy of the environment.
-        self._proxies = {"no_proxy": host} if host in _LOOPBACK else {}
+        self._proxies = {"no_proxy": host} if host in LOOPBACK else {}
         # A session keeps its connection, and is of one thread.
         self._threads = threading.local()
 
@@ -69,14 +74,17 @@ class RestServer:
         statuses = self._ask("GET", self.address.text).get("model_version_status")
         if not isinstance(statuses, list):
             raise self._foreign()
-        return [
-            VersionState(
-                int(status.get("version", 0)),
-                str(status.get("state")),
-                str(status.get("status", {}).get("error_message", "")),
-            )
-            for status in statuses
-        ]
+        try:
+            return [
+                VersionState(
+                    int(status.get("version", 0)),
+                    str(status.get("state")),
+                    str(status.get("status", {}).get("error_message", "")),
+                )
+                for status in statuses
+            ]
+        except (AttributeError, TypeError, ValueError) as error:
+            raise self._foreign() from error
 
     def answering_version(self) -> int:
         """Returns the version that answers at the address."""
@@ -105,12 +113,16 @@ class RestServer:
         predictions = answer.get("predictions")
         if not isinstance(predictions, list) or not predictions:
             return {}
-        if isinstance(predictions[0], dict) and list(predictions[0]) != ["b64"]:
-            return {
-                name: _array([row.get(name) for row in predictions])
-                for name in predictions[0]
-            }
-        return {"": _array(predictions)}
+        try:
+            if isinstance(predictions[0], dict) and list(predictions[0]) != ["b64"]:
+                return {
+                    name: _array([row.get(name) for row in predictions])
+                    for name in predictions[0]
+                }
+            return {"": _array(predictions)}
+        except (AttributeError, TypeError, ValueError) as error:
+            # Rows of several kinds, or of several lengths.
+            raise self._foreign() from error
 
     def pinned(self, version: int) -> "RestServer":
         """Returns the client of one version, over the same connections."""
@@ -141,7 +153,13 @@ class RestServer:
         seconds = min(_CONNECT_SECONDS, self._timeout), self._timeout
         try:
             answer = self._session().request(
-                method, url, timeout=seconds, proxies=self._proxies, **request
+                method,
+                url,
+                timeout=seconds,
+                proxies=self._proxies,
+                # A prediction would be sent on as a request without its body.
+                allow_redirects=False,
+                **request,
             )
         except requests.RequestException as error:
             kind = _kind(error)
@@ -177,12 +195,20 @@ def _document(url: str, answer: requests.Response) -> dict[str, Any]:
     if not isinstance(document, dict):
         document = {}
     status = answer.status_code
+    if "location" in answer.headers and 300 <= status < 400:
+        raise ServerFailure(
+            f"{url} answered {status}: the server is at {answer.headers['location']}. "
+            "Take the address of the model there.",
+            Kind.REFUSED,
+            status,
+        )
     if status != 200:
         words = str(document.get("error") or answer.reason)
         hint = way_out(words, _FAULTS.get(status))
+        kind = _KINDS.get(status, Kind.REFUSED)
         raise ServerFailure(
             f"{url} answered {status}: {' '.join(words.split())} {hint}",
-            _KINDS.get(status, Kind.REFUSED),
+            Kind.UNABLE if lacks_label(words) else kind,
             status,
         )
     return document

@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from pipelines.client.failures import WORTH_A_RETRY, ServerFailure
+from pipelines.client.failures import WORTH_A_RETRY, Kind, ServerFailure
 
 FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 5.0
+# A server that is busy has a place again when a request ends, which may be a large one.
+BUSY_SECONDS = 300.0
 
 Result = TypeVar("Result")
 
@@ -21,6 +23,7 @@ def with_retries(
     ask: Callable[[], Result],
     retries: int,
     sleep: Callable[[float], None] = time.sleep,
+    busy_seconds: float = 0.0,
 ) -> Result:
     """Returns what `ask` returns, asking again after failures that may pass.
 
@@ -31,17 +34,25 @@ def with_retries(
         ask: sends one request.
         retries: how many more times than once it is called.
         sleep: waits for seconds.
+        busy_seconds: how long a server that takes requests back is asked again, which
+            counts as no try.
 
     Raises:
         ServerFailure: the last one.
     """
-    wait = FIRST_WAIT_SECONDS
-    for tries_left in range(retries, -1, -1):
+    if retries < 0:
+        raise ValueError(f"retries must be at least 0, got {retries}.")
+    wait, busy_for, tries_left = FIRST_WAIT_SECONDS, 0.0, retries
+    while True:
         try:
             return ask()
         except ServerFailure as failure:
-            if failure.kind not in WORTH_A_RETRY or not tries_left:
+            seconds = wait * random.uniform(0.5, 1.0)
+            if failure.kind is Kind.BUSY and busy_for < busy_seconds:
+                busy_for += seconds
+            elif failure.kind in WORTH_A_RETRY and tries_left > 0:
+                tries_left -= 1
+            else:
                 raise
-        sleep(wait * random.uniform(0.5, 1.0))
+        sleep(seconds)
         wait = min(2 * wait, LONGEST_WAIT_SECONDS)
-    raise ValueError(f"retries must be at least 0, got {retries}.")

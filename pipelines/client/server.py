@@ -88,6 +88,10 @@ def only(outputs: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
     return outputs.get(name, outputs.get(""))
 
 
+# This machine, reached without a proxy of the environment.
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
 class Fault(enum.Enum):
     """What an answer says is wrong, and the way out."""
 
@@ -100,6 +104,11 @@ class Fault(enum.Enum):
     SIZE = "Send smaller images, or raise the limit of what stands before the server."
 
 
+def lacks_label(words: str) -> bool:
+    """Tells whether a server says that no version has the label; another may have."""
+    return "version label" in words.lower()
+
+
 def way_out(words: str, fault: Fault | None) -> str:
     """Returns what a user can do about an error of the server.
 
@@ -109,6 +118,6 @@ def way_out(words: str, fault: Fault | None) -> str:
     """
     if "signature" in words.lower():
         return "Serve a model that `keras-unet export` wrote."
-    if "version label" in words.lower():
+    if lacks_label(words):
         return "Correct the label in the address, or give a version that label."
     return fault.value if fault else "Look at the server's messages."

@@ -67,7 +67,8 @@ class HoldOutConfig:
     )
     validation_masks: str | None = setting(None, "held-out masks", PATTERN)
     validation_stems: tuple[str, ...] = setting(
-        (), "comma-separated stems of images to hold out (pages of a stack: numbers)"
+        (),
+        "comma-separated stems of files to hold out; numbers: these pages of stacks",
     )
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pipelines.config.data import DataConfig, HoldOutConfig
 from pipelines.config.fields import FOLDER, setting
+from pipelines.config.import_path import FORM
 from pipelines.config.network import NetworkConfig
 from pipelines.config.setting_checks import (
     check_choice,
@@ -111,6 +112,8 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
         HoldOutConfig.__post_init__(self)
         check_named(self, "run_dir")
         check_named_if_given(self, "init_from")
+        for name in ("loss", "optimizer"):
+            _check_import_path(self, name)
         check_choice(self, "precision", Precision)
         for name in ("base_filters", "tile_size", "batch_size", "steps"):
             check_range(self, name, 1)
@@ -129,3 +132,12 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
                 f"Give steps or minutes, not both; got {self.steps} steps and "
                 f"{self.minutes} minutes."
             )
+
+
+def _check_import_path(config: FitConfig, name: str) -> None:
+    value = getattr(config, name)
+    if not isinstance(value, str) and not (value is None and name == "loss"):
+        raise ValueError(
+            f"{name} must be an import path {FORM}, got {value!r}: settings are kept "
+            "with the run. Name the object by its module."
+        )

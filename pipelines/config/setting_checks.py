@@ -1,6 +1,7 @@
 """Checks of one setting of a settings class; messages name it, bounds and value."""
 
 import math
+import numbers
 import os
 import re
 from collections.abc import Iterable
@@ -19,19 +20,23 @@ def check_choice(config: Any, name: str, choices: Any) -> None:
 def check_range(config: Any, name: str, least: float, most: float = math.inf) -> None:
     """Raises ValueError unless the setting is None or a number in [least, most].
 
-    A setting that is a whole number by its type must be one.
+    A setting that is a whole number by its type must be one. Numbers of NumPy become
+    Python's, which JSON can hold.
     """
     value = getattr(config, name)
     if value is None:
         return
     hint = get_type_hints(type(config))[name]
     whole = float not in (hint, *get_args(hint))
-    right_type = isinstance(value, int if whole else int | float)
+    right_type = isinstance(value, numbers.Integral if whole else numbers.Real)
     in_range = right_type and math.isfinite(value) and least <= value <= most
     if isinstance(value, bool) or not in_range:
         kind = "a whole number" if whole else "a number"
         bounds = f"at least {least}" if most == math.inf else f"{least} to {most}"
         raise ValueError(f"{name} must be {kind}, {bounds}, got {value!r}.")
+    python = int if isinstance(value, numbers.Integral) else float
+    # The dataclasses are frozen for everybody else.
+    object.__setattr__(config, name, python(value))
 
 
 def check_named(config: Any, *names: str) -> None:

@@ -1,7 +1,10 @@
 """The settings of training tiles: how they are changed, chosen, scaled and weighted."""
 
 import dataclasses
-from typing import Literal
+import numbers
+from typing import Any, Literal
+
+import numpy as np
 
 from pipelines.config.fields import setting
 from pipelines.config.setting_checks import check_choice, check_range, check_texts
@@ -87,6 +90,10 @@ class WeightConfig:
         check_range(self, "border_weight", 0, 1e6)
         check_range(self, "border_sigma", 0.1, 1000)
         number = r"\d+(\.\d*)?|\.\d+"
+        if isinstance(self.class_weights, list | tuple):
+            # On the command line numbers are text; the dataclass is frozen for others.
+            texts = tuple(_as_text(weight) for weight in self.class_weights)
+            object.__setattr__(self, "class_weights", texts)
         check_texts(self, "class_weights", "weights", f"{number}|balanced")
         if "balanced" in self.class_weights and len(self.class_weights) > 1:
             raise ValueError(
@@ -99,6 +106,12 @@ class WeightConfig:
                     f"{name} is a setting of the weight map, which is off. Set "
                     "weight_map to paper, or leave it out."
                 )
+
+
+def _as_text(weight: Any) -> Any:
+    """Returns a number as it would be written on the command line."""
+    is_number = isinstance(weight, numbers.Real) and not isinstance(weight, bool)
+    return np.format_float_positional(weight, trim="-") if is_number else weight
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

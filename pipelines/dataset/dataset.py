@@ -174,8 +174,9 @@ def split(
 
     Args:
         dataset: pairs sorted by name.
-        validation_stems: stems to hold out (numbers of pages for a stack); if empty,
-            every fifth pair (of fewer than five the last).
+        validation_stems: stems to hold out, for whole files, or numbers of pages, for
+            those pages of every stack; if empty, every fifth pair (of fewer than five
+            the last).
 
     Raises:
         ValueError: a stem does not exist, or one of the two sides would be empty.
@@ -185,7 +186,8 @@ def split(
         held_out = _indices_of_stems(dataset, validation_stems)
     else:
         held_out = list(indices[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]) or [indices[-1]]
-    kept = [index for index in indices if index not in held_out]
+    away = set(held_out)
+    kept = [index for index in indices if index not in away]
     if not kept:
         raise ValueError(
             f"{len(held_out)} of {len(indices)} images are held out for validation: "
@@ -200,7 +202,9 @@ def _indices_of_stems(dataset: Dataset, stems: tuple[str, ...]) -> list[int]:
     indices = collections.defaultdict(list)
     for index, pair in enumerate(dataset.pairs):
         page = pair.image.page
-        indices[pair.image.stem if page is None else str(page)].append(index)
+        if page is not None:
+            indices[str(page)].append(index)
+        indices[pair.image.stem].append(index)
     stems = tuple(unicodedata.normalize("NFC", stem) for stem in stems)
     unknown = [stem for stem in stems if stem not in indices]
     if unknown:

@@ -153,10 +153,17 @@ def smoothed_classes(masks: Sequence[MaskValues]) -> list[Finding]:
     return [problem]
 
 
+# Greys as dark are rather ids than colours.
+MOST_IDS = 32
+
+
 def other_colours(mask: MaskValues, others: dict[int, int]) -> Finding:
     """Returns the finding for pixels of colours that no class has."""
     ignore = ""
-    if len(others) == 1:
+    if all(colour % 0x10101 == 0 and colour < MOST_IDS * 0x10101 for colour in others):
+        # Of a palette the numbers are read: 1 as the colour 010101.
+        ignore = "; if the numbers of its pixels are the ids, say mask_kind classes"
+    elif len(others) == 1:
         ignore = f"; or say ignore_value {next(iter(others))} to leave its pixels out"
     return findings.error(
         "other-colour",

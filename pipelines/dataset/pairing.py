@@ -164,16 +164,46 @@ def _without(
 def _without_mask(
     images: dict[str, ImageEntry], masks: dict[str, ImageEntry], same: str, pattern: str
 ) -> list[Finding]:
-    return [
-        findings.error(
-            "no-mask",
-            entry.name,
-            f"no mask of the same {same} in {pattern}.",
-            "Add the mask, or leave the image out.",
+    alone = {key: entry for key, entry in images.items() if key not in masks}
+    affixes = _affixes_of_all(alone, masks)
+    found = []
+    for entry in alone.values():
+        way_out = "Add the mask, or leave the image out."
+        if entry.page is not None and entry.stem in masks:
+            way_out = (
+                "The mask is one image, the image's file holds several: if they are "
+                "channels, save them as such (as the last axis, or with the axes CYX)."
+            )
+        elif affixes is not None:
+            way_out = f"Masks are called {affixes}: say {_flags_of(affixes)}."
+        found.append(
+            findings.error(
+                "no-mask",
+                entry.name,
+                f"no mask of the same {same} in {pattern}.",
+                way_out,
+            )
         )
-        for key, entry in images.items()
-        if key not in masks
-    ]
+    return found
+
+
+def _affixes_of_all(
+    images: dict[str, ImageEntry], masks: dict[str, ImageEntry]
+) -> Affixes | None:
+    """Returns what the masks of all these images have beside the images' names."""
+    if not images:
+        return None
+    first = min(images, key=len)
+    for key in masks:
+        before, stem, behind = key.partition(first)
+        if stem and all(f"{before}{other}{behind}" in masks for other in images):
+            return Affixes(before, behind)
+    return None
+
+
+def _flags_of(affixes: Affixes) -> str:
+    given = {"mask_prefix": affixes.prefix, "mask_suffix": affixes.suffix}
+    return " and ".join(f"{name} {text}" for name, text in given.items() if text)
 
 
 def _without_image(
@@ -200,5 +230,6 @@ def _own_mask(pair: Pair) -> Finding:
         "own-mask",
         pair.image.name,
         "is named as an image and as its own mask.",
-        "Keep images and masks in different files.",
+        "Keep images and masks in different files; where both are in one folder, say "
+        "mask_suffix or mask_prefix.",
     )

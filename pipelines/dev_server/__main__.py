@@ -2,8 +2,9 @@
 
 import argparse
 import logging
+import os
+import signal
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ def main() -> int:
     _LOGGER.info(
         "This is the development server; for production, run TensorFlow Serving."
     )
+    # uvicorn raises it again when it is done; by default that would end the process
+    # before gRPC's calls are.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     tensorflow_start.import_tensorflow_quietly("tensorflow")
     try:
         _serve(arguments)
@@ -41,6 +45,8 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
 
 
@@ -87,7 +93,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         try:
             uvicorn.Server(server_config(RestApp(manager))).run(sockets=[listener])
         finally:
-            grpc_server.stop(GRACEFUL_SECONDS).wait()
+            grpc_server.stop(GRACEFUL_SECONDS)
             manager.close()
 
 
@@ -114,4 +120,7 @@ def _address(host: str, port: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    logging.shutdown()
+    # Not by sys.exit, which would wait for requests that are still computed.
+    os._exit(status)

@@ -8,7 +8,6 @@ import functools
 import logging
 import threading
 from collections.abc import Callable
-from concurrent import futures
 from typing import Any
 
 import grpc
@@ -24,6 +23,7 @@ from tensorflow_serving.apis import (
 
 from pipelines.dev_server import health, model_config
 from pipelines.dev_server.errors import Code, ServingError
+from pipelines.dev_server.grpc_listener import GrpcListener
 from pipelines.dev_server.messages import run_request
 from pipelines.dev_server.models import ModelManager
 from pipelines.dev_server.saved_model import LoadedModel
@@ -49,7 +49,7 @@ def make_server(
     *,
     with_health: bool = False,
     most_requests: int = MOST_REQUESTS,
-) -> grpc.Server:
+) -> GrpcListener:
     """Returns a server that has no port yet and is not started.
 
     Args:
@@ -57,18 +57,19 @@ def make_server(
         with_health: adds grpc.health.v1, which does not follow the models' state.
         most_requests: that are answered at a time; more are refused.
     """
-    threads = futures.ThreadPoolExecutor(most_requests + _SPARE_THREADS)
-    server = grpc.server(threads, options=OPTIONS)
     slots = threading.BoundedSemaphore(most_requests)
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        PredictionService(manager, slots), server
-    )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-        ModelService(manager, slots), server
-    )
-    if with_health:
-        health.add_to_server(server)
-    return server
+
+    def add_services(server: Any) -> None:
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            PredictionService(manager, slots), server
+        )
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(
+            ModelService(manager, slots), server
+        )
+        if with_health:
+            health.add_to_server(server)
+
+    return GrpcListener(add_services, most_requests + _SPARE_THREADS, OPTIONS)
 
 
 def _answering(method: Callable) -> Callable:

@@ -1,9 +1,11 @@
 """Files and folders that appear under their name only when they are whole."""
 
+import collections
 import contextlib
 import os
 import pathlib
 import shutil
+import threading
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -13,7 +15,7 @@ def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Lends another name beside `path`; renames what is there if all went well.
 
     Makes the folder if it is missing. What a killed process left under such a name is
-    removed by the next one that writes `path` on the same machine.
+    removed by the next process that writes `path` on the same machine.
 
     Yields:
         A path in the same folder, hidden, at which nothing is yet.
@@ -22,9 +24,8 @@ def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         OSError: the folder or the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for old in path.parent.glob(f".{_escaped(path.name)}.*.part"):
-        if not _is_running(old):
-            remove(old)
+    for half in _halves_of(path):
+        remove(half)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield partial
@@ -57,8 +58,23 @@ def remove(path: pathlib.Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _escaped(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+# What other processes had left in a folder when this one first wrote there, by the name
+# that it was to have: the folder is listed once, however many files are written.
+_halves: dict[pathlib.Path, dict[str, list[pathlib.Path]]] = {}
+_halves_lock = threading.Lock()
+
+
+def _halves_of(path: pathlib.Path) -> list[pathlib.Path]:
+    """Returns what killed processes have left of a file, once."""
+    folder = path.parent.resolve()
+    with _halves_lock:
+        if folder not in _halves:
+            found = collections.defaultdict(list)
+            for half in folder.glob(".*.part"):
+                found[half.name.rsplit(".", 2)[0][1:]].append(half)
+            _halves[folder] = dict(found)
+        left = _halves[folder].pop(path.name, [])
+    return [half for half in left if not _is_running(half)]
 
 
 def _is_running(partial: pathlib.Path) -> bool:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import io
 import logging
+import math
 import mmap
 import os
 import pathlib
@@ -21,6 +22,8 @@ from pipelines.images.file_locks import try_lock, wait_for_lock
 _logger = logging.getLogger(__name__)
 # Larger arrays are written through a map, so that they need not fit into memory.
 MOST_IN_MEMORY = 64 * 2**20
+MANY_FILES = 1000
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 # An array that is removed so soon after its last use will soon be wanted again.
 _SOON_SECONDS = 300.0
 
@@ -103,14 +106,22 @@ def _reserved(
     partial = folder / f".{path.stem}.{uuid.uuid4().hex}.part"
     with _disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
-            _make_room(folder, limit_bytes - num_bytes)
+        with _locked(folder) as lock:
+            _make_room(folder, lock, num_bytes, limit_bytes)
             file = open(partial, "w+b")
             # As long as it is locked, others see that it is being written.
             wait_for_lock(file)
     try:
         with _disk(folder):
-            _reserve(file, num_bytes)
+            try:
+                _reserve(file, num_bytes)
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                # Our own arrays make room, before others feel that the disk is full.
+                with _locked(folder):
+                    _cleared(folder, _cleared(folder) - 2 * num_bytes)
+                _reserve(file, num_bytes)
         yield file, partial
     finally:
         with contextlib.suppress(OSError):
@@ -129,14 +140,42 @@ def _reserve(file: BinaryIO, num_bytes: int) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: pathlib.Path) -> Iterator[None]:
-    with open(folder / ".lock", "wb") as lock:
+def _locked(folder: pathlib.Path) -> Iterator[BinaryIO]:
+    with open(folder / ".lock", "a+b") as lock:
         wait_for_lock(lock)
-        yield
+        yield lock
 
 
-def _make_room(folder: pathlib.Path, most_bytes: int) -> None:
-    """Removes files used longest ago until the others take at most `most_bytes`."""
+# Folders that this process has looked through.
+_looked_through: set[pathlib.Path] = set()
+
+
+def _make_room(
+    folder: pathlib.Path, lock: BinaryIO, num_bytes: int, limit_bytes: int
+) -> None:
+    """Makes room for an array.
+
+    What all processes have written stands in the lock file: looking through the folder
+    for each array would take longer than decoding, with ten thousands of them. Files
+    that are gone since still count there, until the bound seems to be reached.
+    """
+    lock.seek(0)
+    noted = lock.read()
+    used = int(noted) if noted.isdigit() else limit_bytes
+    if folder not in _looked_through or used + num_bytes > limit_bytes:
+        used = _cleared(folder, limit_bytes - num_bytes)
+        _looked_through.add(folder)
+    lock.truncate(0)
+    lock.write(str(used + num_bytes).encode())
+    lock.flush()
+
+
+def _cleared(folder: pathlib.Path, most_bytes: float = math.inf) -> int:
+    """Removes files used longest ago until the others take at most `most_bytes`.
+
+    Returns:
+        The bytes of those that stay.
+    """
     files = []
     total = 0
     for entry in os.scandir(folder):
@@ -153,13 +192,19 @@ def _make_room(folder: pathlib.Path, most_bytes: int) -> None:
             total += status.st_size
         if path.suffix == ".npy":
             files.append((status.st_atime, status.st_size, path))
+    if total <= most_bytes:
+        return total
+    if len(files) > MANY_FILES:
+        # Some more, so that the folder is not looked through for each of them.
+        most_bytes -= total // 16
     for used, size, path in sorted(files):
         if total <= most_bytes:
-            return
+            break
         if time.time() - used < _SOON_SECONDS:
             _logger.debug("%s is too small for the images in use", folder)
         path.unlink(missing_ok=True)
         total -= size
+    return total
 
 
 def _abandoned(path: pathlib.Path) -> bool:
@@ -175,7 +220,7 @@ def _disk(folder: pathlib.Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in (*_FULL, errno.EFBIG):
             raise UnreadableImage(
                 f"{folder}: the disk is full; decoded images are kept there. Free "
                 "some space, or set a lower cache_gigabytes (0 decodes into memory); "

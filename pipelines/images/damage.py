@@ -26,15 +26,15 @@ _SIGNATURES = (
 _READ_BY_KIND = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "NPY")
 # What is larger and holds no tile or chunk at all is taken for damaged.
 MOST_EMPTY_BYTES = 2**32
-# The file may well be whole.
-_NOT_OF_THE_FILE = (
-    errno.EACCES,
-    errno.EPERM,
-    errno.EIO,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOMEM,
-    errno.ESTALE,
+# Errors of the system that a damaged file may cause, besides those of decoders, which
+# have no number. With all others, as of a network disk that is gone, it may be whole.
+_OF_THE_FILE = (
+    None,
+    errno.EINVAL,
+    errno.EOVERFLOW,
+    errno.EFBIG,
+    errno.EISDIR,
+    errno.ENOTDIR,
 )
 _SUFFIX_OF = {"JPEG": ".jpg", "TIFF": ".tif"}
 
@@ -78,11 +78,11 @@ def reading(name: str, path: pathlib.Path, kind: str) -> Iterator[None]:
             "Zarr, which are read in parts, or check that it is not damaged."
         ) from error
     except OSError as error:
-        if error.errno not in _NOT_OF_THE_FILE:
+        if error.errno in _OF_THE_FILE:
             raise UnreadableImage(_sentence(name, path, kind, error)) from error
         raise UnreadableImage(
             f"{name}: the system refused to read it ({error.strerror}). Look "
-            "at its permissions, at the disk and at the limit of open files."
+            "at its permissions, at the disk or network and at the limit of open files."
         ) from error
     # Decoders raise errors of many kinds on damaged files.
     except Exception as error:

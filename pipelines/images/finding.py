@@ -2,6 +2,7 @@
 
 import dataclasses
 import glob
+import os
 import pathlib
 import unicodedata
 
@@ -25,6 +26,11 @@ _COUNTS = {
 }
 
 
+def printable(name: str) -> str:
+    """Returns a file's name for words and reports: what is no UTF-8 as escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 @dataclasses.dataclass(frozen=True, order=True)
 class ImageEntry:
     """One image: a file, or one of a file that holds several.
@@ -45,13 +51,14 @@ class ImageEntry:
         In the form NFC: an accent is one letter or two signs, by the system that wrote
         the name.
         """
-        stem = unicodedata.normalize("NFC", self.path.stem)
+        stem = unicodedata.normalize("NFC", printable(self.path.stem))
         return stem[: -len(".ome")] if stem.lower().endswith(".ome") else stem
 
     @property
     def name(self) -> str:
         """What messages call it."""
-        return str(self.path) if self.page is None else f"{self.path} page {self.page}"
+        name = printable(str(self.path))
+        return name if self.page is None else f"{name} page {self.page}"
 
     @property
     def key(self) -> str:

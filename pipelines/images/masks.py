@@ -6,7 +6,7 @@ from pipelines.images.bounded import BoundedCache
 from pipelines.images.windowed import WindowedImage, blocks
 
 # Whether the colours of a mask are equal everywhere, by file.
-_KNOWN = BoundedCache(2**20)
+_KNOWN = BoundedCache(2**26)
 
 
 def as_mask(image: WindowedImage, *, alpha: bool, key: object) -> WindowedImage:

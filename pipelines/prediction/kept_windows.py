@@ -1,6 +1,5 @@
 """Results of a large image kept until its file is whole, for a run that goes on."""
 
-import glob
 import hashlib
 import pathlib
 import struct
@@ -97,9 +96,8 @@ class KeptWindows:
 
     def remove(self) -> None:
         """Removes what was kept."""
-        pattern = f".{glob.escape(self._result.name)}.*{SUFFIX}"
-        for path in self._result.parent.glob(pattern):
-            path.unlink(missing_ok=True)
+        for page in range(self._num_images):
+            self._path(page).unlink(missing_ok=True)
 
     def _head(self, layout: ImageLayout) -> bytes:
         return hashlib.sha256(f"{self._key} {layout}".encode()).digest()

@@ -33,6 +33,7 @@ from pipelines.prediction.output_values import OutputValues
 from pipelines.prediction.prediction_files import (
     DoneFiles,
     OutputFile,
+    check_no_masks,
     plan_files,
 )
 
@@ -82,6 +83,7 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     )
     fits = values.channels == 1 and values.dtype in (np.uint8, np.uint16)
     files = plan_files(entries, config.out, config.format, fits and not config.pyramid)
+    check_no_masks(run.record.settings, files)
     check_writable(files[0].path.parent)
     model_keys = [
         file_key(run.path / name) for name in (run_folder.MODEL, run_folder.RECORD)

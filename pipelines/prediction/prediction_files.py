@@ -6,10 +6,10 @@ import hashlib
 import itertools
 import json
 import pathlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from pipelines.images import ImageEntry, file_key
+from pipelines.images import ImageEntry, file_key, find_images
 from pipelines.images.finding import TIFF_SUFFIXES
 from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.layout import ImageLayout
@@ -117,6 +117,38 @@ def plan_files(
         _check_kind(files[-1], image_format, explicit)
         _check_replaceable(path)
     return files
+
+
+def check_no_masks(settings: Mapping[str, Any], files: Sequence[OutputFile]) -> None:
+    """Checks that no mask which a run has learned from is written over.
+
+    Args:
+        settings: of the run.
+        files: that are to be written.
+
+    Raises:
+        ValueError: a file is such a mask.
+    """
+    existing = {file.path.resolve(): file.path for file in files if file.path.exists()}
+    if not existing:
+        return
+    for mask in _masks_of(settings):
+        path = existing.get(mask.path.resolve())
+        if path is not None:
+            raise ValueError(
+                f"{path} is a mask that the run has learned from; writing there would "
+                "destroy it. Name another folder."
+            )
+
+
+def _masks_of(settings: Mapping[str, Any]) -> list[ImageEntry]:
+    found: list[ImageEntry] = []
+    for name in ("masks", "validation_masks"):
+        # They may be gone since.
+        with contextlib.suppress(ValueError, OSError):
+            if settings.get(name):
+                found += find_images(settings[name], damaged=True)
+    return found
 
 
 def _path_of(pair: tuple[pathlib.Path, ImageEntry]) -> pathlib.Path:

@@ -108,7 +108,7 @@ class Recorder:
             ValueError: the disk is full or cannot be written to.
         """
         # That last validated may be another.
-        self._model.set_weights(run_folder.load(str(self.path)).model.get_weights())
+        self._model.set_weights(run_folder.load_model(self.path).get_weights())
         self._choose_object_threshold()
         self._write_report(validator)
 

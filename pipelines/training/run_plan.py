@@ -10,6 +10,7 @@ from pipelines.config import FitConfig
 from pipelines.dataset import Dataset, heed, load_dataset, part_findings, split
 from pipelines.images import ArrayCache
 from pipelines.images.cache import cache_of_gigabytes
+from pipelines.tiles.pixel_weights import pixel_weights
 from pipelines.training import choices, devices, objectives
 from pipelines.training.choices import Choice
 
@@ -94,6 +95,7 @@ def plan_run(config: FitConfig) -> RunPlan:
     training_set, validation_set = _load(config)
     made = tuple(choices.choose(config, training_set))
     config = choices.chosen(config, made)
+    pixel_weights(training_set, config)
     network = _network_arguments(config, training_set)
     loss = objectives.make_loss(config, network["num_classes"])
     if (
@@ -150,8 +152,9 @@ def _check_settings(config: FitConfig) -> None:
     objectives.check_paths(config)
     if config.devices > 1:
         devices.check_devices(config.devices, config.batch_size)
-    if config.tile_size is not None and config.depth is not None:
-        tiles.tile_shape(config.tile_size, config.depth, config.variant)
+    if config.tile_size is not None:
+        # What no depth takes is wrong whatever depth is chosen.
+        tiles.tile_shape(config.tile_size, config.depth or 1, config.variant)
 
 
 def _network_arguments(config: FitConfig, dataset: Dataset) -> dict[str, Any]:

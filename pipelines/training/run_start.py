@@ -16,9 +16,13 @@ from pipelines.training.run_plan import RunPlan
 
 logger = logging.getLogger(__name__)
 
-STATE = "run.json"
-# What may differ when a run goes on: it changes no number.
+# What may differ when a run goes on: it changes no number. Images are compared by
+# their pixels, wherever they lie.
 FREE = (
+    "images",
+    "masks",
+    "validation_images",
+    "validation_masks",
     "resume",
     "plan_only",
     "run_dir",
@@ -179,7 +183,7 @@ def _check_same(config: FitConfig, state: RunState, *, open_ones: bool) -> None:
         before = state.settings[name]
         is_open = value is None or (name == "precision" and value == "auto")
         # JSON has lists for tuples.
-        same = json.dumps(value) == json.dumps(before)
+        same = json.loads(json.dumps(value)) == before
         if not same and (open_ones or not is_open):
             raise ValueError(
                 f"{name} is {value!r}, but {config.run_dir} was begun with {before!r}. "
@@ -190,7 +194,7 @@ def _check_same(config: FitConfig, state: RunState, *, open_ones: bool) -> None:
 def _load(path: pathlib.Path) -> RunState | None:
     """Returns None where there is no state that can be read."""
     try:
-        text = (path / run_folder.CHECKPOINT / STATE).read_text()
+        text = (path / run_folder.CHECKPOINT / run_folder.STATE).read_text()
         return RunState(**json.loads(text))
     except (OSError, ValueError, TypeError):
         return None
@@ -198,4 +202,5 @@ def _load(path: pathlib.Path) -> RunState | None:
 
 def _save(path: pathlib.Path, state: RunState) -> None:
     text = json.dumps(dataclasses.asdict(state), indent=2)
-    write_bytes_atomically(path / run_folder.CHECKPOINT / STATE, f"{text}\n".encode())
+    file = path / run_folder.CHECKPOINT / run_folder.STATE
+    write_bytes_atomically(file, f"{text}\n".encode())

@@ -6,6 +6,7 @@ place, so a pass over them marks nothing.
 
 import csv
 import io
+import logging
 import math
 import pathlib
 from collections.abc import Callable
@@ -22,6 +23,12 @@ from pipelines.training.budget import Budget
 from pipelines.training.disk import written
 from pipelines.validation import Validation
 
+logger = logging.getLogger(__name__)
+
+# Of a budget of minutes, after a validation: times its own duration. Those of many or
+# large images would leave no time to train.
+LEAST_TRAINING = 4.0
+
 COLUMNS = (
     "step",
     "minutes",
@@ -35,6 +42,9 @@ COLUMNS = (
 
 class Validator(keras.callbacks.Callback):
     """Validates at even shares of the budget, logs, and reports each new best.
+
+    In a budget of minutes a validation that takes long is followed by a longer time of
+    training, so fewer are made.
 
     Args:
         budget: what is used so far; must come before this callback.
@@ -66,6 +76,9 @@ class Validator(keras.callbacks.Callback):
         self.best_loss = math.inf
         self.done_at: int | None = None
         self._shares_done = 0
+        # Seconds of the budget.
+        self._not_before = 0.0
+        self._said_that_fewer = False
         self._validate = validate
         self._on_best = on_best
         self._path = run_dir / run_folder.HISTORY
@@ -81,10 +94,13 @@ class Validator(keras.callbacks.Callback):
         # The clock goes on after Budget looked: the last one waits for the stop.
         elif due == self.validations:
             due -= 1
-        if due > self._shares_done:
+        rests = not self.model.stop_training and self.budget.seconds < self._not_before
+        if due > self._shares_done and not rests:
             # Not one more: a slow step of a time budget may span several shares.
             self._shares_done = due
+            start = self.budget.seconds
             self._run(self.budget.mean_loss)
+            self._rest_after(self.budget.seconds - start)
             self.budget.forget_losses()
             self.done_at = self.budget.step
 
@@ -113,6 +129,23 @@ class Validator(keras.callbacks.Callback):
         if self.history:
             # Rows of validations after the checkpoint are to be made again.
             self._write_history()
+
+    def _rest_after(self, seconds: float) -> None:
+        """Lets training go on for some time after a validation that took `seconds`."""
+        # With a number of steps every run is to have the same validations.
+        if self.budget.total_seconds is None:
+            return
+        self._not_before = self.budget.seconds + LEAST_TRAINING * seconds
+        every = self.budget.total_seconds / self.validations
+        is_slow = (1 + LEAST_TRAINING) * seconds > every
+        if is_slow and not self._said_that_fewer and not self.model.stop_training:
+            self._said_that_fewer = True
+            logger.warning(
+                "A validation takes %.0f seconds, so fewer than %d are made. Hold out "
+                "fewer images, or give more minutes.",
+                seconds,
+                self.validations,
+            )
 
     def _run(self, loss: float) -> None:
         result = self._validate()

@@ -184,7 +184,7 @@ def _serve(manager, rest_timeout=600.0, **settings):
         with _app_in_thread(RestApp(manager, rest_timeout)) as url:
             yield Addresses(url, f"127.0.0.1:{port}")
     finally:
-        server.stop(None).wait()
+        server.stop(None)
         manager.close()
 
 

@@ -97,6 +97,12 @@ def test_help_loads_neither_tensorflow_nor_numpy():
 # Words of the command line.
 
 
+def test_a_pattern_that_the_shell_has_expanded_is_recognised(capsys):
+    words = ["check", "--images", "a.tif", *(f"{n}.tif" for n in range(999))]
+    line = refusal(capsys, [*words, "--masks", "m"])
+    assert "0.tif 1.tif 2.tif and 996 more; put a pattern in quotes" in line
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [

@@ -97,6 +97,15 @@ def test_model_and_record_appear_together_or_not_at_all(
     assert len(list(path.iterdir())) == 2
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_that_was_interrupted_is_told(copied, finished, caplog):
+    (copied / "checkpoint").mkdir(exist_ok=True)
+    state = json.dumps({"finished": finished})
+    (copied / "checkpoint" / "run.json").write_text(state)
+    run_folder.load(str(copied))
+    assert ("has not come to its end" in caplog.text) is not finished
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.keras"])
 def test_a_missing_part_is_named(copied, name):
     (copied / name).unlink()

@@ -52,7 +52,7 @@ def test_answers_of_more_than_four_megabytes_arrive(connect, grpc_url):
     [
         ("", "nope", Kind.REFUSED, "FAILED_PRECONDITION", "Serve a model that `keras"),
         ("/versions/7", "about", Kind.UNABLE, "NOT_FOUND", "Correct the model's name"),
-        ("/labels/x", "about", Kind.REFUSED, "INVALID_ARGUMENT", "Unrecognized serva"),
+        ("/labels/x", "about", Kind.UNABLE, "INVALID_ARGUMENT", "Unrecognized serva"),
     ],
 )
 def test_refusals_are_told_with_the_code(

@@ -37,6 +37,29 @@ def test_server_that_failed_rests_while_another_lives(fake_server):
     assert one.asked == 2
 
 
+def test_a_server_that_fails_again_rests_longer_until_it_answers(fake_server):
+    now = [0.0]
+    one, two = fake_server([failure(Kind.LATE)] * 3), fake_server()
+    pool = ServerPool([one, two], 0, clock=lambda: now[0])
+    asked = []
+    for _ in range(200):
+        before = one.asked
+        pool.predict("s", {})
+        if one.asked > before:
+            asked.append(now[0])
+        now[0] += 1
+    # Rests of 10, 20 and 40 seconds; the fourth time it answers, and goes on.
+    assert asked[:5] == [0.0, 10.0, 30.0, 70.0, 71.0]
+
+
+def test_busy_servers_are_waited_for(fake_server):
+    one = fake_server([failure(Kind.BUSY)] * 30)
+    assert ServerPool([one], 1).predict("s", {})[""] == 1
+    without = ServerPool([fake_server([failure(Kind.BUSY)])], 0)
+    with pytest.raises(ServerFailure, match="try later"):
+        without.predict("s", {})
+
+
 def test_refused_request_is_not_sent_to_another(fake_server):
     one, two = fake_server([failure(Kind.REFUSED)]), fake_server()
     pool = ServerPool([one, two], 3)
@@ -49,8 +72,8 @@ def test_refused_request_is_not_sent_to_another(fake_server):
 
 def test_last_failure_is_raised_when_all_have_failed(fake_server):
     one = fake_server([failure(Kind.LATE)] * 9)
-    two = fake_server([failure(Kind.BUSY)] * 9)
-    with pytest.raises(ServerFailure, match="try later"):
+    two = fake_server([failure(Kind.BROKEN)] * 9)
+    with pytest.raises(ServerFailure, match="ended before the answer"):
         ServerPool([one, two], 2).predict("s", {})
     assert (one.asked, two.asked) == (1, 3)
 

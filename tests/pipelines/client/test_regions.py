@@ -54,6 +54,25 @@ def test_regions_cover_the_image_once_and_fit_the_limit(
     assert (count == 1).all()
 
 
+def test_regions_of_many_classes_or_channels_are_smaller(about_of):
+    # As many numbers as one of 1024x1024: 1024 / 4 = 256 pixels a side.
+    for many in ({"num_classes": 16}, {"channels": 16}):
+        about = about_of(pixel_limit=None, step=16, **many)
+        (row, *_) = plan_regions(256, 2560, about, largest_side=1024)
+        assert (row.height, row.width) == (256, 256)
+
+
+def test_pixels_that_are_no_numbers_are_refused_before_they_are_sent(
+    fake_server, about_of
+):
+    about = about_of(pixel_limit=None)
+    image = ArrayImage(np.full((20, 20, 1), np.nan, np.float32), "image")
+    with ThreadPoolExecutor(1) as executor, pytest.raises(ValueError, match="finite"):
+        pool = ServerPool([fake_server()], 0)
+        regions = plan_regions(20, 20, about)
+        list(mask_windows(pool, executor, image, about, regions))
+
+
 def test_limit_that_no_region_fits_is_told(about_of):
     with pytest.raises(ValueError, match="takes images of 300 pixels"):
         plan_regions(9, 9, about_of(pixel_limit=300))

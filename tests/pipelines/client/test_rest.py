@@ -94,6 +94,27 @@ def test_status_tells_the_kind_and_the_way_out(stub, status, kind, hint):
     assert (raised.value.kind, raised.value.status) == (kind, status)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [b'{"predictions": [[1, 2], [3]]}', b'{"predictions": [{"a": 1}, 2]}'],
+)
+def test_an_answer_that_is_none_is_told(stub, answer):
+    with stub(answer) as url:
+        with pytest.raises(ServerFailure, match="not as TensorFlow Serving does"):
+            server(url).predict("s", {"x": strings(b"")})
+    with stub(answer, state={"model_version_status": [1]}) as url:
+        with pytest.raises(ServerFailure, match="not as TensorFlow Serving does"):
+            server(url).states()
+
+
+def test_a_label_that_this_server_lacks_another_may_have(stub):
+    words = b'{"error": "Unrecognized servable version label: canary"}'
+    with stub(words, status=400) as url:
+        with pytest.raises(ServerFailure, match="Correct the label") as raised:
+            server(url).predict("s", {"x": strings(b"")})
+    assert raised.value.kind is Kind.UNABLE
+
+
 def test_server_that_is_not_there_is_unreachable():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

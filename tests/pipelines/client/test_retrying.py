@@ -36,6 +36,15 @@ def test_last_failure_is_raised_when_tries_run_out():
     assert len(waits) == 3
 
 
+def test_a_busy_server_is_given_time_beyond_the_tries():
+    waits = []
+    assert with_retries(asking(*[Kind.BUSY] * 20), 1, waits.append, 300.0) == 7
+    waits.clear()
+    with pytest.raises(ServerFailure, match="try later"):
+        with_retries(asking(*[Kind.BUSY] * 500), 1, waits.append, 300.0)
+    assert 295 <= sum(waits) <= 310
+
+
 def test_waits_double_up_to_a_limit_and_are_partly_random():
     waits = []
     with_retries(asking(*[Kind.BUSY] * 8), 8, waits.append)

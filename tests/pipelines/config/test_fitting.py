@@ -122,3 +122,16 @@ def test_paths_become_text_that_a_run_can_keep():
 def test_every_verb_checks_its_settings(make, name):
     with pytest.raises(ValueError, match=f"^{name} must "):
         make()
+
+
+@pytest.mark.parametrize("name", ["loss", "optimizer"])
+def test_objects_in_the_place_of_import_paths_are_refused(name):
+    with pytest.raises(ValueError, match=f"{name} must be an import path MODULE:NAME"):
+        config.FitConfig(images="i", masks="m", run_dir="r", **{name: object()})
+
+
+def test_weights_of_classes_may_be_numbers():
+    made = config.FitConfig(
+        images="i", masks="m", run_dir="r", class_weights=[1, 2.5, "3"]
+    )
+    assert made.class_weights == ("1", "2.5", "3")

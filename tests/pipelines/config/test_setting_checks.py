@@ -1,8 +1,10 @@
 import dataclasses
+import json
 import math
 import pathlib
 from typing import Literal
 
+import numpy as np
 import pytest
 
 from pipelines.config import FitConfig, setting_checks
@@ -79,3 +81,10 @@ def test_a_list_of_texts_becomes_a_tuple():
 
 def fit_settings(**changes):
     return FitConfig(images="i", masks="m", run_dir="r", **changes)
+
+
+def test_numbers_of_numpy_become_those_of_python():
+    settings = Settings(count=np.int64(3), number=np.float32(0.5))
+    for name in ("count", "number"):
+        setting_checks.check_range(settings, name, 0)
+    assert json.dumps([settings.count, settings.number]) == "[3, 0.5]"

@@ -1,4 +1,5 @@
 import pathlib
+import re
 
 import imagecodecs
 import numpy as np
@@ -75,6 +76,30 @@ def test_every_missing_mask_is_an_error_of_its_image(make):
     assert [f.severity for f in found] == ["error", "error"]
     assert [pathlib.Path(f.file).name for f in found] == ["a.png", "c.png"]
     assert masks in str(found[0])
+
+
+@pytest.mark.parametrize(
+    ("masks", "words"),
+    [
+        (
+            ["1_mask.png", "10_mask.png"],
+            "Masks are called \\*_mask: say mask_suffix _mask",
+        ),
+        (["m1.png", "m10.png"], "say mask_prefix m\\."),
+        (["1_mask.png", "10_other.png"], "Add the mask"),
+    ],
+)
+def test_masks_of_one_other_form_of_name_are_recognised(make, masks, words):
+    found = told(*make(["1.png", "10.png"], masks))
+    assert re.search(words, found[0])
+
+
+def test_channels_taken_for_images_are_recognised(make):
+    images, masks = make([], ["a.png"])
+    write(pathlib.Path(images) / "a.tif", 3)
+    found = told(images, masks)
+    assert len(found) == 4
+    assert "if they are channels, save them as such" in found[0]
 
 
 def test_every_mask_without_an_image_is_a_warning(make):

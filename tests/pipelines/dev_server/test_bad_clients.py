@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import threading
 import time
 import urllib.parse
 
@@ -15,6 +16,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 HEAD = b"POST /v1/models/toy:predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 BODY = {"instances": [[1, 2]]}
 MANY = 50
+OPTIONS = [("grpc.max_send_message_length", -1)]
 # Of one small request, which takes some milliseconds; what would hang takes for ever.
 MOST_SECONDS = 5.0
 
@@ -89,3 +91,37 @@ def test_connections_that_send_no_http_delay_nobody(
         connect(b"\x16\x03\x01 no HTTP\r\n\r\n")
         connect(b"\x16\x03\x01 no HTTP/2 either\r\n\r\n", port)
     others_are_answered()
+
+
+def test_grpc_clients_that_send_no_message_delay_nobody(
+    development, others_are_answered
+):
+    ended = threading.Event()
+
+    def silent():
+        ended.wait()
+        yield from ()
+
+    # More than the server has threads.
+    with grpc.insecure_channel(development.grpc) as channel:
+        method = channel.stream_unary("/tensorflow.serving.PredictionService/Predict")
+        calls = [method.future(silent()) for _ in range(100)]
+        others_are_answered()
+        assert not any(call.done() for call in calls)
+        ended.set()
+
+
+def test_grpc_clients_that_never_read_delay_nobody(development, others_are_answered):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "toy"
+    # Answers of 8 MB each, which no window of a connection holds.
+    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.ones((10**6, 2), "f4")))
+    with grpc.insecure_channel(development.grpc, OPTIONS) as channel:
+        method = channel.unary_stream(
+            "/tensorflow.serving.PredictionService/Predict",
+            predict_pb2.PredictRequest.SerializeToString,
+        )
+        calls = [method(request) for _ in range(10)]
+        others_are_answered()
+        for call in calls:
+            call.cancel()

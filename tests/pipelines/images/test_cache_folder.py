@@ -40,6 +40,36 @@ def test_a_full_disk_is_named_with_the_setting(tmp_path, monkeypatch, number):
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
+def test_our_own_arrays_make_room_on_a_full_disk(tmp_path, monkeypatch):
+    write(tmp_path / "old.npy")
+    reserve = os.posix_fallocate
+
+    def full_with_old(descriptor, offset, size):
+        if (tmp_path / "old.npy").exists():
+            raise OSError(errno.ENOSPC, "full")
+        reserve(descriptor, offset, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", full_with_old)
+    write(tmp_path / "new.npy", value=2)
+    assert not (tmp_path / "old.npy").exists()
+    np.testing.assert_array_equal(np.load(tmp_path / "new.npy"), np.full(SHAPE, 2))
+
+
+def test_a_folder_is_looked_through_once_until_it_is_full(tmp_path, monkeypatch):
+    looks = []
+    scandir = os.scandir
+    monkeypatch.setattr(
+        cache_folder.os, "scandir", lambda folder: looks.append(1) or scandir(folder)
+    )
+    size = len(cache_folder.npy_header(SHAPE, DTYPE)) + 100
+    for number in range(10):
+        write(tmp_path / f"{number}.npy", limit=10 * size)
+    assert len(looks) == 1
+    write(tmp_path / "10.npy", limit=10 * size)
+    assert len(looks) == 2
+    assert len(list(tmp_path.glob("*.npy"))) == 10
+
+
 def test_a_folder_that_cannot_be_made_is_named_with_the_reason(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ValueError, match="file: decoded images cannot be kept there"):
@@ -64,11 +94,11 @@ def test_where_no_lock_tells_what_others_write_is_left(tmp_path, monkeypatch):
 
 
 def test_what_is_being_written_counts_towards_the_bound(tmp_path):
-    write(tmp_path / "old.npy")
     written = tmp_path / ".b.2.part"
     written.write_bytes(bytes(228))
     with open(written, "rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        write(tmp_path / "old.npy")
         write(tmp_path / "new.npy", limit=3 * 228 - 1)
     assert not (tmp_path / "old.npy").exists() and (tmp_path / "new.npy").exists()
 

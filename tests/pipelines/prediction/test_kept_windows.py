@@ -97,12 +97,12 @@ def test_the_tiles_of_what_is_kept_are_known(kept):
 
 def test_pages_of_a_stack_are_kept_apart_and_removed_together(kept, tmp_path):
     for page in (0, 1):
-        generator = kept().through(page, PLAN, LAYOUT, Computed())
+        generator = kept(num_images=2).through(page, PLAN, LAYOUT, Computed())
         stitched(generator, 18)
         generator.close()
     (tmp_path / ".mask.tif.notes").write_text("not ours")
     assert len(list(tmp_path.iterdir())) == 3
-    kept().remove()
+    kept(num_images=2).remove()
     assert [path.name for path in tmp_path.iterdir()] == [".mask.tif.notes"]
 
 

@@ -12,6 +12,7 @@ from pipelines.prediction.prediction_files import (
     RECORD,
     DoneFiles,
     OutputFile,
+    check_no_masks,
     plan_files,
 )
 
@@ -147,3 +148,19 @@ def test_an_input_that_is_gone_is_named(tmp_path):
     file = OutputFile(tmp_path / "a.png", (ImageEntry(tmp_path / "a.jpg"),), False)
     with pytest.raises(ValueError, match=r"a\.jpg: cannot be read any more \(No such"):
         DoneFiles([]).key(file)
+
+
+def test_masks_that_a_run_has_learned_from_are_not_written_over(tmp_path):
+    for name in ("masks", "held"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(b"")
+    settings = {
+        "masks": str(tmp_path / "masks"),
+        "validation_masks": str(tmp_path / "held" / "*.png"),
+    }
+    for folder in ("masks", "held"):
+        files = plan_files(entries("a.png"), str(tmp_path / folder), "auto", True)
+        with pytest.raises(ValueError, match=f"{folder}/a.png is a mask that the run"):
+            check_no_masks(settings, files)
+    for gone in ({"masks": "gone"}, {"masks": settings["masks"]}):
+        check_no_masks(gone, plan_files(entries("b.png"), str(tmp_path), "auto", True))

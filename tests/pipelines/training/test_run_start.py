@@ -75,6 +75,18 @@ def test_other_settings_are_refused_by_name_and_both_values(
         run_start.check_place(dataclasses.replace(resumed, **changes))
 
 
+def test_images_may_have_moved(resumed, begun, tmp_path):
+    moved = dataclasses.replace(
+        resumed, images=str(tmp_path / "elsewhere"), masks="other/masks/"
+    )
+    assert run_start.check_place(moved) is not None
+
+
+def test_a_whole_number_is_the_same_setting_as_with_a_point(resumed, begun):
+    same = dataclasses.replace(resumed, elastic=10)
+    assert run_start.check_place(same) is not None
+
+
 def test_settings_left_open_match_what_was_decided(resumed, begun):
     left_open = dataclasses.replace(
         resumed, tile_size=None, batch_size=None, precision="auto"

@@ -59,6 +59,40 @@ def test_the_last_validation_of_a_time_budget_comes_after_the_last_step(
     assert len(validator.history) <= 4
 
 
+def test_validations_that_take_long_leave_time_to_train(
+    run_callbacks, made_validator, clock, caplog
+):
+    budget = Budget(0.1, None, 10)
+
+    def slow():
+        clock.now += 100
+        return validation()
+
+    def one_second(number):
+        clock.now += 1
+
+    validator = made_validator(budget, 10, slow)
+    run_callbacks([budget, validator], 1000, one_second)
+    # 60 seconds of training, 100 of validation, 4 times as many of training, 100 of
+    # validation: the budget is used.
+    assert [row["step"] for row in validator.history] == [60, 460, 461]
+    assert caplog.text.count("A validation takes 100 seconds, so fewer than 10") == 1
+
+
+def test_with_a_number_of_steps_validations_do_not_depend_on_time(
+    run_callbacks, made_validator, clock
+):
+    budget = Budget(0.1, 10, None)
+
+    def slow():
+        clock.now += 100
+        return validation()
+
+    validator = made_validator(budget, 5, slow)
+    run_callbacks([budget, validator], 100)
+    assert [row["step"] for row in validator.history] == [2, 4, 6, 8, 10]
+
+
 def test_the_model_with_the_lowest_loss_is_the_best(run_callbacks, made_validator):
     losses = iter([0.9, math.nan, 0.5, 0.7, 0.4])
     best = []
