@@ -70,7 +70,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
                 (self.moving_mean, mean),
                 (self.moving_variance, variance),
             ):
-                moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+                # Statistics may be kept in half precision; they are summed in float32.
+                mixed = _float32(moving) * self.momentum + batch * (1.0 - self.momentum)
+                moving.assign(tf.cast(mixed, moving.dtype))
         return outputs
 
     # Keras 2 calls one of these two to learn statistics.

@@ -1,7 +1,5 @@
 """A model over TensorFlow Serving's REST API."""
 
-import base64
-import binascii
 import io
 import json
 import threading
@@ -16,6 +14,7 @@ import urllib3
 
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.rest_rows import to_array, to_rows, to_values
 from pipelines.client.server import (
     LOOPBACK,
     Fault,
@@ -100,8 +99,8 @@ class RestServer:
         """Runs a signature in row format, whose answers are the shorter ones."""
         request = {
             "signature_name": signature,
-            "instances": _rows(
-                {name: _values(array) for name, array in inputs.items()}
+            "instances": to_rows(
+                {name: to_values(array) for name, array in inputs.items()}
             ),
         }
         # A file is sent block by block.
@@ -116,10 +115,10 @@ class RestServer:
         try:
             if isinstance(predictions[0], dict) and list(predictions[0]) != ["b64"]:
                 return {
-                    name: _array([row.get(name) for row in predictions])
+                    name: to_array([row.get(name) for row in predictions])
                     for name in predictions[0]
                 }
-            return {"": _array(predictions)}
+            return {"": to_array(predictions)}
         except (AttributeError, TypeError, ValueError) as error:
             # Rows of several kinds, or of several lengths.
             raise self._foreign() from error
@@ -212,39 +211,6 @@ def _document(url: str, answer: requests.Response) -> dict[str, Any]:
             status,
         )
     return document
-
-
-def _values(array: np.ndarray) -> list:
-    if array.dtype != object:
-        return array.tolist()
-    return [{"b64": base64.b64encode(value).decode("ascii")} for value in array]
-
-
-def _rows(columns: dict[str, list]) -> list:
-    if len(columns) == 1:
-        return next(iter(columns.values()))
-    names = list(columns)
-    return [
-        dict(zip(names, row, strict=True))
-        for row in zip(*columns.values(), strict=True)
-    ]
-
-
-def _array(rows: list) -> np.ndarray:
-    if not rows or not isinstance(rows[0], dict | str):
-        return np.array(rows)
-    array = np.empty(len(rows), object)
-    array[:] = [_bytes(row) for row in rows]
-    return array
-
-
-def _bytes(value: Any) -> bytes:
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass")
-    try:
-        return base64.b64decode(value["b64"], validate=True)
-    except (TypeError, KeyError, binascii.Error):
-        return b""
 
 
 def _kind(error: requests.RequestException) -> Kind:

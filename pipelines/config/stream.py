@@ -1,10 +1,9 @@
 """The settings of training tiles: how they are changed, chosen, scaled and weighted."""
 
 import dataclasses
+import decimal
 import numbers
 from typing import Any, Literal
-
-import numpy as np
 
 from pipelines.config.fields import setting
 from pipelines.config.setting_checks import check_choice, check_range, check_texts
@@ -111,7 +110,8 @@ class WeightConfig:
 def _as_text(weight: Any) -> Any:
     """Returns a number as it would be written on the command line."""
     is_number = isinstance(weight, numbers.Real) and not isinstance(weight, bool)
-    return np.format_float_positional(weight, trim="-") if is_number else weight
+    # Never with an exponent.
+    return format(decimal.Decimal(str(weight)), "f") if is_number else weight
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -113,6 +113,9 @@ def _depth(dataset: Dataset, tile_size: int) -> Choice:
     while wanted < LARGEST_DEPTH and geometry.context(wanted) < reach:
         wanted += 1
     depth = min(wanted, most)
+    # A tile that was given may be of any size that some depth takes.
+    while depth > 1 and not geometry.is_legal_input_size(tile_size, depth, "padded"):
+        depth -= 1
     if depth < wanted:
         return Choice("depth", depth, f"tiles of {tile_size} pixels allow no more")
     return Choice(
@@ -171,6 +174,9 @@ def _weights(config: FitConfig, dataset: Dataset) -> Iterable[Choice]:
         if len(totals) > 2:
             reason = "rare classes are shown more often instead"
         yield Choice("class_weights", (), reason)
+    else:
+        reason = "as in the paper, with its weight map"
+        yield Choice("class_weights", ("balanced",), reason)
 
 
 def _course(config: FitConfig) -> Iterable[Choice]:

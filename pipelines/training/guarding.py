@@ -29,7 +29,9 @@ class ValidationGuard(TrainingGuard):
     def look_at(self, result: Validation) -> None:
         """Warns of a constant output and of classes that are never predicted."""
         self._validations += 1
-        if self._validations < _FIRST_LOOKED_AT:
+        # The only one is looked at, too.
+        is_last = getattr(self.model, "stop_training", False)
+        if self._validations < _FIRST_LOOKED_AT and not is_last:
             return
         if result.spread < FLAT:
             self.say_constant()

@@ -156,17 +156,19 @@ def _train(plan: RunPlan, model: keras.Model, found: Checkpoint | None) -> FitRe
         # Ctrl-C and SIGTERM are no Exception.
         stopped, lost = not isinstance(error, Exception), isinstance(error, Diverged)
         recorder.give_up(can_go_on=not lost, was_stopped=stopped)
-        if isinstance(error, tf.errors.ResourceExhaustedError | MemoryError):
-            raise ValueError(
-                "There is no memory left for a training step. Set a smaller batch_size "
-                "or tile_size and fit into another run_dir, or set "
-                "gradient_checkpointing, which takes less memory and is slower; with "
-                "it a run can go on by resume."
-            ) from error
-        if isinstance(error, tf.errors.OpError):
-            raise readable(error) from error
-        raise
+        raise _in_words(error) from error
     return _conclude(path, budget.step, recorder, validator)
+
+
+def _in_words(error: BaseException) -> BaseException:
+    """Returns the ValueError of what a user can mend, or else the error."""
+    if isinstance(error, tf.errors.ResourceExhaustedError | MemoryError):
+        return ValueError(
+            "There is no memory left for a training step. Set a smaller batch_size or "
+            "tile_size and fit into another run_dir, or set gradient_checkpointing, "
+            "which takes less memory and is slower; with it a run can go on by resume."
+        )
+    return readable(error) if isinstance(error, tf.errors.OpError) else error
 
 
 def _validated(

@@ -80,7 +80,7 @@ def test_the_requests_run_against_a_server_of_two_versions(folder, monkeypatch, 
             assert cli.main(shlex.split(line)[1:]) == 0, capsys.readouterr().err
     for name in ("stable", "canary"):
         assert len(list((folder / name).glob("*.png"))) == 6
-    assert tifffile.imread("masks/huge.tif").shape == (90, 40)
+    assert tifffile.imread("segmented/huge.tif").shape == (90, 40)
 
 
 def test_commands_that_are_not_run_name_settings_that_there_are():

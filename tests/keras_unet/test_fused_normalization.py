@@ -151,3 +151,13 @@ def test_one_kernel_does_it():
     operations = {operation.type for operation in graph.graph.get_operations()}
     assert "FusedBatchNormV3" in operations
     assert "Mean" not in operations
+
+
+@pytest.mark.skipif(keras.__version__ < "3", reason="Keras 2 learns its own statistics")
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_layer_wholly_in_half_precision_learns_statistics(dtype):
+    layer = FusedBatchNormalization(dtype=dtype, momentum=0.5)
+    pixels = np.array([1.0, 3.0, 1.0, 3.0], np.float32).reshape(1, 2, 2, 1)
+    layer(tf.cast(pixels, dtype), training=True)
+    # Half of 0 and of the mean 2; half of 1 and of the variance 1.
+    assert [float(np.asarray(w)[0]) for w in layer.get_weights()[2:]] == [1.0, 1.0]

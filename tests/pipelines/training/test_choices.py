@@ -53,6 +53,18 @@ def test_small_objects_in_large_images_get_the_usual_net(chosen):
     }
 
 
+@pytest.mark.parametrize(("tile_size", "depth"), [(200, 3), (100, 2), (250, 1)])
+def test_a_given_tile_gets_a_depth_that_divides_it(chosen, tile_size, depth):
+    found = chosen(disc(300, 12), tile_size=tile_size)
+    assert found["depth"].value == depth
+    assert f"tiles of {tile_size} pixels allow no more" in found["depth"].reason
+
+
+def test_with_a_weight_map_balanced_class_weights_are_told(chosen):
+    found = chosen(disc(300, 12), weight_map="paper")
+    assert found["class_weights"].value == ("balanced",)
+
+
 def test_a_net_that_would_not_see_the_border_of_objects_gets_deeper(chosen):
     # From 95 % of the pixels of a disc of radius r the border is within 0.776 r.
     found = chosen(disc(520, 150))

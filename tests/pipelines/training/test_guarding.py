@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -36,3 +37,11 @@ def test_an_output_that_is_the_same_everywhere_is_said_once(said):
 
 def test_the_first_validation_may_know_one_class_only(said):
     assert said([result(RARE_NEVER, spread=0.0), result(BOTH)]) == []
+
+
+def test_the_only_validation_is_looked_at(caplog):
+    guard = ValidationGuard(["background", "cell"])
+    guard.set_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
+    guard.model.stop_training = True
+    guard.look_at(result(RARE_NEVER, spread=0.0))
+    assert "The output is the same for every pixel" in caplog.text

@@ -1,0 +1,47 @@
+"""The row format of TensorFlow Serving's REST API."""
+
+import base64
+import binascii
+from typing import Any
+
+import numpy as np
+
+
+def to_values(array: np.ndarray) -> list:
+    """Returns a tensor as nested lists; strings as objects in base64."""
+    if array.dtype != object:
+        return array.tolist()
+    return [{"b64": base64.b64encode(value).decode("ascii")} for value in array]
+
+
+def to_rows(columns: dict[str, list]) -> list:
+    """Returns inputs by name as rows: values alone where there is one input."""
+    if len(columns) == 1:
+        return next(iter(columns.values()))
+    names = list(columns)
+    return [
+        dict(zip(names, row, strict=True))
+        for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def to_array(rows: list) -> np.ndarray:
+    """Returns one output of all rows as a tensor; text and base64 as bytes.
+
+    Raises:
+        ValueError: the rows differ in length.
+    """
+    if not rows or not isinstance(rows[0], dict | str):
+        return np.array(rows)
+    array = np.empty(len(rows), object)
+    array[:] = [_bytes(row) for row in rows]
+    return array
+
+
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(value["b64"], validate=True)
+    except (TypeError, KeyError, binascii.Error):
+        return b""
