@@ -14,7 +14,7 @@ from pipelines.config.fields import value_in_words
 from pipelines.dataset import Dataset
 from pipelines.dataset.object_sizes import object_reach, smallest_object
 from pipelines.tiles.places import default_rare_share
-from pipelines.training import precision
+from pipelines.training import objectives, precision
 
 PADDED_TILE_SIZE, PAPER_TILE_SIZE = 256, 572
 SMALLEST_TILE = 64
@@ -186,7 +186,11 @@ def _course(config: FitConfig) -> Iterable[Choice]:
     if batch_norm is None:
         batch_norm = DEFAULTS[config.variant]["batch_norm"]
     rate, kind = (2e-3, "with") if batch_norm else (2e-4, "without")
-    yield Choice("learning_rate", rate, f"{kind} batch normalisation")
+    reason = f"{kind} batch normalisation"
+    own = objectives.rate_of_path(config.optimizer)
+    if own is not None:
+        rate, reason = own, "as the optimizer's path sets it"
+    yield Choice("learning_rate", rate, reason)
     computed = precision.resolve("auto")
     reason = "this machine computes it fast"
     if computed == "float32":

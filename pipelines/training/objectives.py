@@ -111,15 +111,31 @@ def make_optimizer(config: FitConfig, learning_rate: float) -> Any:
     return _construct(target, arguments, config.optimizer)
 
 
+def rate_of_path(path: str) -> float | None:
+    """Returns the learning rate that an optimizer's path sets, if it sets one.
+
+    Raises:
+        ValueError: the path names nothing.
+    """
+    rate = import_path.parse(path)[1].get("learning_rate")
+    return float(rate) if isinstance(rate, int | float) else None
+
+
 def check_paths(config: FitConfig) -> None:
     """Checks what can be known of loss and optimizer before the data are read.
 
     Raises:
         ValueError: a path names nothing, or the optimizer cannot be made or do a step
-            (some fail only then).
+            (some fail only then), or it has another learning rate than the settings.
     """
     if config.loss is not None:
         import_path.parse(config.loss)
+    own = rate_of_path(config.optimizer)
+    if own is not None and config.learning_rate not in (None, own):
+        raise ValueError(
+            f"learning_rate is {config.learning_rate:g}, but the optimizer "
+            f"{config.optimizer!r} sets {own:g}. Give one of them."
+        )
     rate = 1e-3 if config.learning_rate is None else config.learning_rate
     _try_step(make_optimizer(config, rate), config.optimizer)
 

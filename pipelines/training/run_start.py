@@ -32,6 +32,10 @@ FREE = (
 )
 
 
+# What stands for a setting left open, besides None.
+OPEN = (("precision", "auto"), ("class_weights", ()))
+
+
 @dataclasses.dataclass(frozen=True)
 class RunState:
     """What `--resume` must find unchanged.
@@ -181,7 +185,7 @@ def _check_same(config: FitConfig, state: RunState, *, open_ones: bool) -> None:
                 "fit into another run_dir."
             )
         before = state.settings[name]
-        is_open = value is None or (name == "precision" and value == "auto")
+        is_open = value is None or (name, value) in OPEN
         # JSON has lists for tuples.
         same = json.loads(json.dumps(value)) == before
         if not same and (open_ones or not is_open):

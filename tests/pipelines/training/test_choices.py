@@ -65,6 +65,12 @@ def test_with_a_weight_map_balanced_class_weights_are_told(chosen):
     assert found["class_weights"].value == ("balanced",)
 
 
+def test_the_rate_of_an_optimizers_path_is_the_one_that_is_told(chosen):
+    found = chosen(disc(300, 12), optimizer="keras.optimizers:SGD:learning_rate=0.5")
+    assert found["learning_rate"].value == 0.5
+    assert "optimizer" in found["learning_rate"].reason
+
+
 def test_a_net_that_would_not_see_the_border_of_objects_gets_deeper(chosen):
     # From 95 % of the pixels of a disc of radius r the border is within 0.776 r.
     found = chosen(disc(520, 150))

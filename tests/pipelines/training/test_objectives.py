@@ -302,6 +302,15 @@ def test_an_optimizer_takes_arguments_and_may_set_its_own_rate():
     assert rate_of(optimizer) == 0.5
 
 
+def test_two_learning_rates_are_refused_before_the_data_are_read():
+    settings = {"images": "i", "masks": "m", "run_dir": "r"}
+    settings["optimizer"] = "keras.optimizers:SGD:learning_rate=0.5"
+    with pytest.raises(ValueError, match="learning_rate is 0.1, but .* sets 0.5"):
+        objectives.check_paths(FitConfig(**settings, learning_rate=0.1))
+    objectives.check_paths(FitConfig(**settings, learning_rate=0.5))
+    objectives.check_paths(FitConfig(**settings))
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [

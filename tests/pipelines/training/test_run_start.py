@@ -94,6 +94,19 @@ def test_settings_left_open_match_what_was_decided(resumed, begun):
     assert run_start.check_place(left_open) is not None
 
 
+def test_class_weights_that_a_weight_map_brings_need_not_be_given(config):
+    weighed = dataclasses.replace(config, weight_map="paper")
+    plan = plan_run(weighed)
+    assert plan.config.class_weights == ("balanced",)
+    run_start.begin(plan)
+    resumed = dataclasses.replace(weighed, resume=True)
+    state = run_start.check_place(resumed)
+    run_start.check_same_plan(plan_run(resumed), state)
+    other = dataclasses.replace(resumed, class_weights=("1", "2"))
+    with pytest.raises(ValueError, match="class_weights is"):
+        run_start.check_place(other)
+
+
 def test_a_setting_that_is_left_out_now_is_refused(fit_config, tmp_path):
     config = fit_config(tmp_path / "run", loss="keras.losses:BinaryFocalCrossentropy")
     run_start.begin(plan_run(config))
