@@ -165,7 +165,8 @@ def _without_mask(
     images: dict[str, ImageEntry], masks: dict[str, ImageEntry], same: str, pattern: str
 ) -> list[Finding]:
     alone = {key: entry for key, entry in images.items() if key not in masks}
-    affixes = _affixes_of_all(alone, masks)
+    # Where some are paired by their stems, 10 is no name for the mask of 1.
+    affixes = _affixes_of_all(images, masks) if len(alone) == len(images) else None
     found = []
     for entry in alone.values():
         way_out = "Add the mask, or leave the image out."
@@ -191,8 +192,6 @@ def _affixes_of_all(
     images: dict[str, ImageEntry], masks: dict[str, ImageEntry]
 ) -> Affixes | None:
     """Returns what the masks of all these images have beside the images' names."""
-    if not images:
-        return None
     first = min(images, key=len)
     for key in masks:
         before, stem, behind = key.partition(first)

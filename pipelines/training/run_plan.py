@@ -95,6 +95,7 @@ def plan_run(config: FitConfig) -> RunPlan:
     training_set, validation_set = _load(config)
     made = tuple(choices.choose(config, training_set))
     config = choices.chosen(config, made)
+    # For its refusals, before there is a folder; the tile stream makes its own.
     pixel_weights(training_set, config)
     network = _network_arguments(config, training_set)
     loss = objectives.make_loss(config, network["num_classes"])

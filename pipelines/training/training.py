@@ -156,19 +156,22 @@ def _train(plan: RunPlan, model: keras.Model, found: Checkpoint | None) -> FitRe
         # Ctrl-C and SIGTERM are no Exception.
         stopped, lost = not isinstance(error, Exception), isinstance(error, Diverged)
         recorder.give_up(can_go_on=not lost, was_stopped=stopped)
-        raise _in_words(error) from error
+        said = _in_words(error)
+        if said is None:
+            raise
+        raise said from error
     return _conclude(path, budget.step, recorder, validator)
 
 
-def _in_words(error: BaseException) -> BaseException:
-    """Returns the ValueError of what a user can mend, or else the error."""
+def _in_words(error: BaseException) -> Exception | None:
+    """Returns what is raised instead of an error of TensorFlow; None for others."""
     if isinstance(error, tf.errors.ResourceExhaustedError | MemoryError):
         return ValueError(
             "There is no memory left for a training step. Set a smaller batch_size or "
             "tile_size and fit into another run_dir, or set gradient_checkpointing, "
             "which takes less memory and is slower; with it a run can go on by resume."
         )
-    return readable(error) if isinstance(error, tf.errors.OpError) else error
+    return readable(error) if isinstance(error, tf.errors.OpError) else None
 
 
 def _validated(

@@ -94,6 +94,11 @@ def test_masks_of_one_other_form_of_name_are_recognised(make, masks, words):
     assert re.search(words, found[0])
 
 
+def test_of_one_missing_mask_no_other_form_of_name_is_made_up(make):
+    (found,) = told(*make(["1.png", "10.png"], ["10.png"]))
+    assert "Add the mask" in found
+
+
 def test_channels_taken_for_images_are_recognised(make):
     images, masks = make([], ["a.png"])
     write(pathlib.Path(images) / "a.tif", 3)

@@ -114,14 +114,15 @@ def test_grpc_clients_that_send_no_message_delay_nobody(
 def test_grpc_clients_that_never_read_delay_nobody(development, others_are_answered):
     request = predict_pb2.PredictRequest()
     request.model_spec.name = "toy"
-    # Answers of 8 MB each, which no window of a connection holds.
-    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.ones((10**6, 2), "f4")))
+    # Answers of 800 kB, more than the window of a call holds.
+    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.ones((10**5, 2), "f4")))
     with grpc.insecure_channel(development.grpc, OPTIONS) as channel:
         method = channel.unary_stream(
             "/tensorflow.serving.PredictionService/Predict",
             predict_pb2.PredictRequest.SerializeToString,
         )
-        calls = [method(request) for _ in range(10)]
+        # More than the server has threads.
+        calls = [method(request) for _ in range(100)]
         others_are_answered()
         for call in calls:
             call.cancel()
