@@ -1,3 +1,4 @@
+import contextlib
 import json
 import socket
 import threading
@@ -123,19 +124,9 @@ def test_server_that_is_not_there_is_unreachable():
     assert raised.value.kind is Kind.UNREACHABLE
 
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-
-
-@pytest.mark.parametrize(
-    ("sent", "waits", "kind"),
-    [
-        (b"", False, Kind.BROKEN),
-        (HEAD + b"Content-Length: 100\r\n\r\n{", False, Kind.BROKEN),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\n{", False, Kind.BROKEN),
-        (HEAD + b"Content-Length: 100\r\n\r\n{", True, Kind.LATE),
-    ],
-)
-def test_answer_that_ends_or_stops_in_the_middle_is_told(sent, waits, kind):
+@contextlib.contextmanager
+def answering(sent, waits=False):
+    """Yields the address of a server that sends these bytes once."""
     done = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -149,12 +140,39 @@ def test_answer_that_ends_or_stops_in_the_middle_is_told(sent, waits, kind):
 
         thread = threading.Thread(target=answer)
         thread.start()
-        port = listener.getsockname()[1]
-        with pytest.raises(ServerFailure) as raised:
-            server(f"http://127.0.0.1:{port}/v1/models/x", 0.3).states()
-        done.set()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1/models/x"
+        finally:
+            done.set()
+            thread.join()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "waits", "kind"),
+    [
+        (b"", False, Kind.BROKEN),
+        (HEAD + b"Content-Length: 100\r\n\r\n{", False, Kind.BROKEN),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\n{", False, Kind.BROKEN),
+        (HEAD + b"Content-Length: 100\r\n\r\n{", True, Kind.LATE),
+    ],
+)
+def test_answer_that_ends_or_stops_in_the_middle_is_told(sent, waits, kind):
+    with answering(sent, waits) as url, pytest.raises(ServerFailure) as raised:
+        server(url, 0.3).states()
     assert raised.value.kind is kind
+
+
+def test_a_redirect_is_told_with_where_it_leads():
+    moved = (
+        b"HTTP/1.1 301 Moved\r\nLocation: https://other/v1\r\nContent-Length: 0\r\n\r\n"
+    )
+    words = "answered 301: the server is at https://other/v1. Take the address"
+    with answering(moved) as url, pytest.raises(ServerFailure, match=words) as raised:
+        server(url).predict("s", {"x": strings(b"")})
+    assert raised.value.kind is Kind.REFUSED
 
 
 def test_a_body_that_takes_longer_to_send_than_to_connect_arrives(monkeypatch):

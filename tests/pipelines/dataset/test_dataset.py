@@ -272,6 +272,8 @@ def test_pages_are_held_out_by_number_in_every_stack(tmp_path):
     )
     _, held_out = dataset.split(loaded, ("3",))
     assert [pair.image.key for pair in held_out.pairs] == ["a:3", "b:3"]
+    _, whole = dataset.split(loaded, ("b",))
+    assert [pair.image.key for pair in whole.pairs] == [f"b:{n}" for n in range(5)]
 
 
 def test_a_run_keeps_names_and_fingerprint(twelve):

@@ -38,6 +38,13 @@ def test_a_colour_beside_the_table_may_be_one_to_ignore():
     assert "ignore" not in str(mask_refusals.other_colours(mask, {1: 2, 2: 9}))
 
 
+def test_numbers_of_a_palette_may_be_ids():
+    # 1 and 2 as colours.
+    seen = {0x010101: 2, 0x020202: 9}
+    found = str(mask_refusals.other_colours(MaskValues("a", seen), seen))
+    assert "if the numbers of its pixels are the ids, say mask_kind classes" in found
+
+
 def test_instances_that_look_like_something_else_are_a_warning():
     smooth = MaskValues("a", {0: 800, 255: 150, 3: 5, 128: 3})
     assert "rather a smoothed mask" in str(mask_refusals.no_instances(smooth))

@@ -1,3 +1,6 @@
+import os
+import pathlib
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -116,3 +119,9 @@ def test_a_store_is_named_as_a_file_is(folder, pattern):
 @pytest.mark.parametrize("name", ["cell.ome.tif", "cell.ome.zarr", "cell.tif"])
 def test_the_stem_leaves_out_both_suffixes_of_ome(tmp_path, name):
     assert finding.ImageEntry(tmp_path / name).stem == "cell"
+
+
+def test_a_name_that_is_no_utf_8_can_be_written_everywhere():
+    entry = finding.ImageEntry(pathlib.Path(os.fsdecode(b"Pr\xe4parat.tif")))
+    for text in (entry.name, entry.stem, entry.key):
+        assert text.encode().startswith(b"Pr\\xe4parat")

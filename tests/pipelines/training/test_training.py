@@ -188,6 +188,15 @@ def test_a_diverged_training_is_an_error(tiny, tmp_path):
     assert not (tmp_path / "run" / "model.keras").exists()
 
 
+def test_too_little_memory_for_a_step_is_told_with_the_ways_out(tiny, monkeypatch):
+    def no_memory(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    monkeypatch.setattr(keras.Model, "fit", no_memory)
+    with pytest.raises(ValueError, match="no memory left .*batch_size .*resume"):
+        fit(tiny())
+
+
 def test_an_existing_folder_is_refused_before_the_data_are_read(tiny, tmp_path):
     (tmp_path / "run").mkdir()
     with pytest.raises(ValueError, match="run exists already"):
