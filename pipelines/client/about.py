@@ -2,13 +2,13 @@
 
 import dataclasses
 import json
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
-from pipelines.client.server import only
+from pipelines.client.server import Server, only
 
 SIGNATURE = "about"
 
@@ -27,6 +27,8 @@ class About:
         step: pixels, of which a region's top and left are multiples.
         before: pixels above and on the left of a region that go with it.
         after: pixels below and on the right.
+        text: all that the model says, its weights' checksum among it: what tells it
+            from others.
     """
 
     pixel_limit: int | None
@@ -37,6 +39,7 @@ class About:
     step: int
     before: int
     after: int
+    text: str
 
 
 def ask_about(pool: ServerPool) -> About | None:
@@ -48,22 +51,57 @@ def ask_about(pool: ServerPool) -> About | None:
     try:
         outputs = pool.predict(SIGNATURE, {"query": string_array([b""])})
     except ServerFailure as failure:
-        if failure.kind is Kind.REFUSED and "signature" in str(failure).lower():
+        if _lacks_signature(failure):
             return None
         raise
-    text = only(outputs, SIGNATURE)
+    return _parsed(outputs, pool.servers[0])
+
+
+def ask_all_about(pool: ServerPool) -> About | None:
+    """Returns what the model says on each server; as `ask_about`.
+
+    Raises:
+        ServerFailure: no server answers, or they do not serve the same model.
+    """
     try:
-        return _about(json.loads(text[0]))  # type: ignore[index]
+        answers = pool.predict_each(SIGNATURE, {"query": string_array([b""])})
+    except ServerFailure as failure:
+        if _lacks_signature(failure):
+            return None
+        raise
+    first, *others = [(server, _parsed(outputs, server)) for server, outputs in answers]
+    for server, about in others:
+        if about != first[1]:
+            raise ServerFailure(
+                f"{first[0].address.text} and {server.address.text} serve different "
+                "models under one version, of which no mask can be put together. "
+                "Export one of them to all.",
+                Kind.REFUSED,
+            )
+    return first[1]
+
+
+def _lacks_signature(failure: ServerFailure) -> bool:
+    return failure.kind is Kind.REFUSED and "signature" in str(failure).lower()
+
+
+def _parsed(outputs: Mapping[str, np.ndarray], server: Server) -> About:
+    values = only(outputs, SIGNATURE)
+    try:
+        text = values[0]  # type: ignore[index]
+        return _about(text.decode() if isinstance(text, bytes) else str(text))
     except (TypeError, KeyError, ValueError, IndexError) as error:
         raise ServerFailure(
-            f"{pool.servers[0].address.text}: the signature {SIGNATURE} says what this "
+            f"{server.address.text}: the signature {SIGNATURE} says what this "
             f"version does not understand ({error!r}). Export the model again with it.",
             Kind.REFUSED,
         ) from error
 
 
-def _about(document: dict[str, Any]) -> About:
+def _about(text: str) -> About:
+    document = json.loads(text)
     return About(
+        text=text,
         pixel_limit=int(document["pixel_limit"]),
         channels=int(document["channels"]),
         num_classes=len(document["classes"]),

@@ -26,9 +26,18 @@ class ServerFailure(ValueError):
         message: what happened and the way out, with the server's address.
         kind: what is known.
         status: the server's own, an HTTP status or the name of a gRPC code.
+        of_request: the fault is in what was sent, so that other requests may do.
     """
 
-    def __init__(self, message: str, kind: Kind, status: int | str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        kind: Kind,
+        status: int | str = "",
+        *,
+        of_request: bool = False,
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.status = status
+        self.of_request = of_request

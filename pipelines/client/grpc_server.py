@@ -14,6 +14,7 @@ from pipelines.client.server import (
     LOOPBACK,
     Fault,
     VersionState,
+    is_of_request,
     lacks_label,
     way_out,
 )
@@ -169,9 +170,10 @@ class GrpcServer:
         kind = _KINDS.get(code, Kind.REFUSED)
         if lacks_label(words):
             kind = Kind.UNABLE
+        fault = _FAULTS.get(code)
         if "larger than max" in words:
             # A limit of a proxy or of the server: it will not pass.
-            kind = Kind.REFUSED
+            kind, fault = Kind.REFUSED, Fault.SIZE
         if kind is Kind.LATE:
             message = (
                 f"{text} did not answer within {self._timeout:g} seconds. Raise "
@@ -184,6 +186,7 @@ class GrpcServer:
                 "address."
             )
         else:
-            hint = way_out(words, _FAULTS.get(code))
-            message = f"{text} answered {code}: {words} {hint}"
-        return ServerFailure(message, kind, code)
+            message = f"{text} answered {code}: {words} {way_out(words, fault)}"
+        return ServerFailure(
+            message, kind, code, of_request=is_of_request(words, fault)
+        )

@@ -1,7 +1,7 @@
 """Work of many threads, its results in order."""
 
 import collections
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ def in_order(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     ahead: int,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yields `function(item)` of each item in order, some of them computed ahead.
 
     Args:

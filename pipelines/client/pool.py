@@ -4,6 +4,7 @@ import copy
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ REST_SECONDS = 10.0
 LONGEST_REST_SECONDS = 640.0
 # Requests at a time that keep a server busy while answers travel.
 REQUESTS_EACH = 2
+
+Answer = TypeVar("Answer")
 
 
 class ServerPool:
@@ -96,19 +99,8 @@ class ServerPool:
 
     def _common_version(self) -> int:
         """Returns the version that those answer with that are awake."""
-        answering: dict[int, str] = {}
-        failures = []
-        for index, is_resting in self._awake_first():
-            if is_resting and answering:
-                break
-            server = self.servers[index]
-            try:
-                answering[server.answering_version()] = server.address.text
-            except ServerFailure as failure:
-                failures.append(failure)
-                self._rest(index, failure.kind)
-        if not answering:
-            raise _worth_most(failures)
+        answers = self._ask_each(lambda server: server.answering_version())
+        answering = {version: server.address.text for server, version in answers}
         if len(answering) > 1:
             said = ", ".join(f"{n} at {text}" for n, text in sorted(answering.items()))
             raise ServerFailure(
@@ -119,6 +111,27 @@ class ServerPool:
             )
         (version,) = answering
         return version
+
+    def _ask_each(self, ask: Callable[[Server], Answer]) -> list[tuple[Server, Answer]]:
+        """Asks those that are awake, or else the first that answers.
+
+        Raises:
+            ServerFailure: none answers.
+        """
+        answers: list[tuple[Server, Answer]] = []
+        failures = []
+        for index, is_resting in self._awake_first():
+            if is_resting and answers:
+                break
+            server = self.servers[index]
+            try:
+                answers.append((server, ask(server)))
+            except ServerFailure as failure:
+                failures.append(failure)
+                self._rest(index, failure.kind)
+        if not answers:
+            raise _worth_most(failures)
+        return answers
 
     def _awake_first(self) -> list[tuple[int, bool]]:
         """Returns the servers, and which of them rest."""
@@ -167,6 +180,19 @@ class ServerPool:
             finally:
                 with self._lock:
                     self._busy[index] -= 1
+
+    def predict_each(
+        self, signature: str, inputs: Mapping[str, np.ndarray]
+    ) -> list[tuple[Server, dict[str, np.ndarray]]]:
+        """Runs a signature on each server that answers.
+
+        Raises:
+            ServerFailure: none does.
+        """
+        return with_retries(
+            lambda: self._ask_each(lambda server: server.predict(signature, inputs)),
+            self._retries,
+        )
 
     def close(self) -> None:
         """Ends the connections."""

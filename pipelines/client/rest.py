@@ -19,6 +19,7 @@ from pipelines.client.server import (
     LOOPBACK,
     Fault,
     VersionState,
+    is_of_request,
     lacks_label,
     way_out,
 )
@@ -203,12 +204,14 @@ def _document(url: str, answer: requests.Response) -> dict[str, Any]:
         )
     if status != 200:
         words = str(document.get("error") or answer.reason)
-        hint = way_out(words, _FAULTS.get(status))
+        fault = _FAULTS.get(status)
+        hint = way_out(words, fault)
         kind = _KINDS.get(status, Kind.REFUSED)
         raise ServerFailure(
             f"{url} answered {status}: {' '.join(words.split())} {hint}",
             Kind.UNABLE if lacks_label(words) else kind,
             status,
+            of_request=is_of_request(words, fault),
         )
     return document
 

@@ -7,52 +7,48 @@ regions.
 
 import collections
 import contextlib
-import dataclasses
 import functools
+import itertools
+import logging
 from collections.abc import Iterator, Mapping
-from itertools import groupby
 from pathlib import Path
 
-import imagecodecs
-import numpy as np
 import tqdm
 
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
+from pipelines.client.failures import ServerFailure
 from pipelines.client.golden import GoldenReport, check_golden
 from pipelines.client.in_order import in_order
+from pipelines.client.mask_files import write_masks
 from pipelines.client.pool import ServerPool
-from pipelines.client.service import Service, at_work, mask_of_file
+from pipelines.client.sending import send_image
+from pipelines.client.service import Service, at_work
 from pipelines.config import SegmentConfig
-from pipelines.images import ImageEntry, WindowedImage, find_images, open_image
-from pipelines.images.appearing import appearing
-from pipelines.images.damage import JPEG_SIGNATURE, PNG_SIGNATURE
-from pipelines.images.finding import TIFF_SUFFIXES
-from pipelines.images.layout import ImageLayout, ImageToWrite, Window
-from pipelines.images.png_writing import png_holds
-from pipelines.images.windowed_writing import write_windowed
-from pipelines.images.writing import (
-    encode_png,
-    output_paths,
-    tiff_instead,
-    write_bytes_atomically,
-)
+from pipelines.images import ImageEntry, find_images
+from pipelines.images.done_files import DoneFiles
+from pipelines.images.file_failures import FilesError, sentence, summary
+from pipelines.images.writing import check_writable, output_paths
+
+logger = logging.getLogger(__name__)
 
 
 def segment(config: SegmentConfig) -> list[Path] | GoldenReport:
     """Sends images through servers and writes the masks, or checks what they serve.
 
     PNG and JPEG files go as they are, one a request; other images as PNG; images
-    beyond the servers' limit in regions. The first error ends it; files that are
-    written stay, and each is whole.
+    beyond the servers' limit in regions. An image that cannot be read or is refused
+    does not stop the others; servers that are lost do.
 
     Returns:
-        The files written: STEM.png, or STEM.tif for TIFF input, for stacks and for
-        masks that are too large for a PNG. With `check`, what was checked.
+        The files that are done: STEM.png, or STEM.tif for TIFF input, for stacks and
+        for masks that are too large for a PNG. With `check`, what was checked.
 
     Raises:
-        ValueError: no image is found, no server can be reached or is ready, or it
-            refuses an image; with `check`, the answers differ.
+        ValueError: no image is found, or no server can be reached or is ready (nothing
+            is written then); with `check`, the answers differ.
+        FilesError: some images failed, after all the others are done, or the servers
+            were lost; a ValueError that lists what is done.
     """
     servers = [
         connect(address, config.timeout) for address in parse_addresses(config.url)
@@ -61,123 +57,83 @@ def segment(config: SegmentConfig) -> list[Path] | GoldenReport:
     with contextlib.closing(pool):
         if config.check is not None:
             return check_golden(servers, config.retries, Path(config.check))
-        entries = find_images(str(config.images))
-        targets = output_paths(entries, str(config.out))
+        entries = find_images(str(config.images), damaged=True)
+        files: dict[Path, list[ImageEntry]] = collections.defaultdict(list)
+        paths = output_paths(entries, str(config.out))
+        for path, entry in zip(paths, entries, strict=True):
+            files[path].append(entry)
         pool.check()
+        check_writable(paths[0].parent)
         with at_work(pool) as service:
-            return _segment_files(service, entries, targets)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Sent:
-    """An image, and its mask as a PNG if it went as a whole."""
-
-    entry: ImageEntry
-    mask: bytes | None
+            return _segment_files(config, service, files)
 
 
 def _segment_files(
-    service: Service, entries: list[ImageEntry], targets: list[Path]
+    config: SegmentConfig, service: Service, files: Mapping[Path, list[ImageEntry]]
 ) -> list[Path]:
-    counts = collections.Counter(targets)
-    send = functools.partial(_send_whole, service)
-    written = []
-    # disable=None: quiet where standard error is not a terminal.
-    with tqdm.tqdm(total=len(entries), unit="image", disable=None) as progress:
-        masks = in_order(service.executor, send, entries, service.pool.num_requests)
-        pairs = zip(targets, masks, strict=True)
-        for target, group in groupby(pairs, key=lambda pair: pair[0]):
-            sent = (one for _, one in group)
-            written.append(_write(service, target, counts, sent, progress))
-    return written
-
-
-def _send_whole(service: Service, entry: ImageEntry) -> _Sent:
-    with _named(entry):
-        with contextlib.closing(open_image(entry)) as image:
-            if service.about is not None and not service.takes_whole(image):
-                return _Sent(entry, None)
-            data = _file_content(entry, image)
-        return _Sent(entry, mask_of_file(service.pool, data))
-
-
-def _file_content(entry: ImageEntry, image: WindowedImage) -> bytes:
-    """The image as a PNG or JPEG file: its own bytes, where it is one."""
-    if entry.path.is_file() and entry.page is None:
-        with entry.path.open("rb") as file:
-            # By what it begins with, for its name may err.
-            start = file.read(len(PNG_SIGNATURE))
-            if start.startswith((PNG_SIGNATURE, JPEG_SIGNATURE)):
-                return start + file.read()
-    pixels = image.whole()
-    if not png_holds(ImageLayout.of(image, image.channels, image.dtype)):
-        raise ValueError(
-            "images travel as PNG to a model without the signature about, which holds "
-            f"uint8 or uint16 of 1 to 4 channels, got {image.dtype} of shape "
-            f"{pixels.shape}. Convert the image, or export the model again."
-        )
-    return encode_png(pixels)
-
-
-def _write(
-    service: Service,
-    target: Path,
-    counts: Mapping[Path, int],
-    sent: Iterator[_Sent],
-    progress: tqdm.tqdm,
-) -> Path:
-    """Writes the masks of one file's images; returns the name of what is written.
-
-    `counts` are how many images go into each file.
-    """
-    first = next(sent)
-    is_tiff = target.suffix.lower() in TIFF_SUFFIXES
-    if not is_tiff and first.mask is not None:
-        write_bytes_atomically(target, first.mask)
-        progress.update()
-        return target
-
-    def images() -> Iterator[ImageToWrite]:
-        for part in (first, *sent):
-            with _named(part.entry):
-                yield from _image_to_write(service, part)
-            progress.update()
-
-    if not is_tiff:
-        with contextlib.closing(open_image(first.entry)) as image:
-            if not png_holds(ImageLayout.of(image, 1, np.dtype(np.uint8))):
-                target = tiff_instead(target, first.entry.path, counts)
-    with appearing(target) as partial:
-        write_windowed(
-            partial, target.suffix.lower(), images(), num_images=counts.get(target, 1)
-        )
-    return target
-
-
-def _image_to_write(service: Service, sent: _Sent) -> Iterator[ImageToWrite]:
-    """Yields one image; its file is open until the next is asked for."""
-    with contextlib.closing(open_image(sent.entry)) as image:
-        layout = ImageLayout.of(image, 1, np.dtype(np.uint8))
-        if sent.mask is not None:
-            mask = imagecodecs.png_decode(sent.mask)[..., np.newaxis]
-            yield ImageToWrite(layout, [(0, 0, mask)])
-        else:
-            windows = _named_windows(sent.entry, service.mask_windows(image))
-            yield ImageToWrite(layout, windows)
-
-
-def _named_windows(entry: ImageEntry, windows: Iterator[Window]) -> Iterator[Window]:
-    """Yields windows, and names the image where they fail: they are taken elsewhere."""
-    with _named(entry):
-        yield from windows
-
-
-@contextlib.contextmanager
-def _named(entry: ImageEntry) -> Iterator[None]:
-    """Puts the image's name before an error that does not have it."""
+    # Without `about` the address has to tell the model.
+    done = DoneFiles(["segment", service.about.text if service.about else config.url])
+    results: dict[Path, Path] = {}
+    if config.resume:
+        found = {path: done.find(file[0].path, path) for path, file in files.items()}
+        results = {path: result for path, result in found.items() if result is not None}
+    failures: list[str] = []
+    todo = {path: file for path, file in files.items() if path not in results}
     try:
-        yield
-    except ValueError as error:
-        if entry.name in str(error):
+        for path, result in _written(service, done, todo, {*files, *results.values()}):
+            if isinstance(result, Path):
+                results[path] = result
+            else:
+                failures.append(sentence(files[path][0].path, path, result))
+                if len(files) > 1:
+                    logger.warning("%s", failures[-1])
+    except ServerFailure as failure:
+        if not results:
             raise
-        raise ValueError(f"{entry.name}: {error}") from error
+        raise FilesError(
+            f"{failure} {len(results)} of {len(files)} files are done; resume leaves "
+            "them out.",
+            _in_order_of(files, results),
+        ) from failure
+    if failures:
+        raise FilesError(summary(failures, len(files)), _in_order_of(files, results))
+    return _in_order_of(files, results)
+
+
+def _written(
+    service: Service,
+    done: DoneFiles,
+    files: Mapping[Path, list[ImageEntry]],
+    taken: set[Path],
+) -> Iterator[tuple[Path, Path | Exception]]:
+    """Yields each file with where it is written, or with why it is not."""
+    send = functools.partial(send_image, service, done)
+    entries = itertools.chain.from_iterable(files.values())
+    sent = in_order(service.executor, send, entries, service.pool.num_requests)
+    # disable=None: quiet where standard error is not a terminal.
+    with (
+        contextlib.closing(sent),
+        tqdm.tqdm(
+            total=sum(map(len, files.values())), unit="image", disable=None
+        ) as progress,
+    ):
+        for path, file in files.items():
+            own = itertools.islice(sent, len(file))
+            try:
+                result, key = write_masks(service, path, taken, own, len(file))
+                done.mark(path, key, result)
+                yield path, result
+            except ServerFailure:
+                raise
+            except (ValueError, OSError) as error:
+                logger.debug("Where it was found:", exc_info=True)
+                yield path, error
+            # Of a stack that failed the rest is passed over.
+            collections.deque(own, maxlen=0)
+            progress.update(len(file))
+
+
+def _in_order_of(
+    files: Mapping[Path, list[ImageEntry]], results: Mapping[Path, Path]
+) -> list[Path]:
+    return [results[path] for path in files if path in results]

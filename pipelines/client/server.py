@@ -109,6 +109,18 @@ def lacks_label(words: str) -> bool:
     return "version label" in words.lower()
 
 
+def is_of_request(words: str, fault: Fault | None) -> bool:
+    """Tells whether other requests may do where one did not.
+
+    Args:
+        words: the server's.
+        fault: what its status says, if that is known.
+    """
+    if "signature" in words.lower() or lacks_label(words):
+        return False
+    return fault in (Fault.REQUEST, Fault.SIZE)
+
+
 def way_out(words: str, fault: Fault | None) -> str:
     """Returns what a user can do about an error of the server.
 

@@ -5,7 +5,8 @@ import dataclasses
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 
-from pipelines.client.about import About, ask_about, string_array
+from pipelines.client.about import About, ask_about, ask_all_about, string_array
+from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
 from pipelines.client.regions import mask_windows, plan_regions
 from pipelines.client.server import only
@@ -36,10 +37,11 @@ def mask_of_file(pool: ServerPool, data: bytes) -> bytes:
     masks = only(pool.predict(SIGNATURE, {"image_bytes": string_array([data])}), OUTPUT)
     mask = None if masks is None or not len(masks) else masks[0]
     if not isinstance(mask, bytes) or not mask.startswith(PNG_SIGNATURE):
-        raise ValueError(
+        raise ServerFailure(
             f"{pool.servers[0].address.text}: expected a PNG as {OUTPUT} from the "
             f"signature {SIGNATURE}, got another answer. Serve a model that "
-            "`keras-unet export` wrote."
+            "`keras-unet export` wrote.",
+            Kind.REFUSED,
         )
     return mask
 
@@ -79,7 +81,7 @@ class Service:
         """
         with contextlib.closing(self.pool.pinned()) as pool:
             # Of the very version that answers for the regions.
-            about = ask_about(pool)
+            about = ask_all_about(pool)
             if about is None:
                 raise ValueError(
                     f"{pool.servers[0].address.text}: the model has no signature "

@@ -183,6 +183,7 @@ class SegmentConfig:
     retries: int = setting(
         4, "more tries where a server is away, too busy, or breaks off"
     )
+    resume: bool = setting(False, "leave out images that an earlier run has done")
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""

@@ -14,7 +14,12 @@ FORMAT = 1
 
 
 def about(
-    record: RunRecord, net: ServedNet, *, folded: bool, golden: Sequence[str]
+    record: RunRecord,
+    net: ServedNet,
+    *,
+    folded: bool,
+    golden: Sequence[str],
+    weights: str,
 ) -> str:
     """Returns a JSON object in ASCII, so that it is text in every answer.
 
@@ -23,6 +28,7 @@ def about(
         net: what is served.
         folded: batch normalisation is folded into the convolutions.
         golden: names of the requests in assets.extra/golden.json.
+        weights: their checksum.
     """
     around = margins(net.depth, net.variant)
     document: dict[str, Any] = {
@@ -48,6 +54,7 @@ def about(
         "training": {
             "fingerprint": record.data.get("training", {}).get("fingerprint"),
             "versions": record.versions,
+            "weights": weights,
         },
         "versions": run_folder.versions(),
         "golden": list(golden),

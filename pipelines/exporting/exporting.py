@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import io
 import logging
 import pathlib
@@ -117,10 +118,20 @@ def _write(
     golden = [
         request.name for request in example_requests(net, names) if request.is_golden
     ]
-    text = about.about(run.record, net, folded=folded, golden=golden)
+    text = about.about(
+        run.record, net, folded=folded, golden=golden, weights=_checksum(model)
+    )
     signatures = make_signatures(ServingGraph(net, text), net)
     _write_saved_model(model, signatures, path)
     return {"signatures": tuple(names), **_ask(net, list(names), path)}
+
+
+def _checksum(model: keras.Model) -> str:
+    """Returns what tells these weights from others."""
+    digest = hashlib.sha256()
+    for weights in model.get_weights():
+        digest.update(weights.tobytes())
+    return digest.hexdigest()
 
 
 def _served_net(

@@ -15,23 +15,19 @@ from pipelines.config import PredictConfig
 from pipelines.config.byte_sizes import parse_bytes
 from pipelines.images import file_key, find_images, open_image
 from pipelines.images.appearing import appearing
+from pipelines.images.done_files import DoneFiles
+from pipelines.images.file_failures import FilesError, summary
 from pipelines.images.layout import ImageLayout
 from pipelines.images.windowed_writing import write_windowed
 from pipelines.images.writing import check_writable
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
-from pipelines.prediction.failures import (
-    PredictionError,
-    sentence,
-    summary,
-    warn_of_unplaced,
-)
+from pipelines.prediction.failures import prediction_sentence, warn_of_unplaced
 from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.kept_windows import KeptWindows
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
 from pipelines.prediction.prediction_files import (
-    DoneFiles,
     OutputFile,
     check_no_masks,
     plan_files,
@@ -66,7 +62,7 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     Raises:
         ValueError: the run cannot be read, or files would overwrite each other
             (nothing is written then).
-        PredictionError: some of the images failed, after all the others are done:
+        FilesError: some of the images failed, after all the others are done:
             names each with its reason; a ValueError that lists what is done.
     """
     entries = find_images(config.images, damaged=True)
@@ -91,11 +87,11 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     done = DoneFiles([*model_keys, *(getattr(config, name) for name in _SETTINGS)])
     results: dict[OutputFile, pathlib.Path] = {}
     if config.resume:
-        found = {file: done.find(file) for file in files}
+        found = {file: done.find(file.input, file.path) for file in files}
         results = {file: path for file, path in found.items() if path is not None}
     failures = _write_all(config, run, values, done, files, results)
     if failures:
-        raise PredictionError(
+        raise FilesError(
             summary(failures, len(files)), [results[f] for f in files if f in results]
         )
     return [results[file] for file in files]
@@ -122,7 +118,7 @@ def _write_all(
     ) as progress:
         for file in _largest_first(todo, progress):
             try:
-                key = done.key(file)
+                key = done.key(file.input)
                 with open_image(file.entries[0]) as image:
                     layout = predictor.layout(image)
                     is_placed = image.is_georeferenced
@@ -130,12 +126,12 @@ def _write_all(
                 taken.add(fitting.path)
                 _write(fitting, layout, key, predictor, done, config, progress)
                 results[file] = fitting.path
-                done.mark(file, key, results[file])
+                done.mark(file.path, key, results[file])
                 if is_placed and not fitting.keeps_place(layout):
                     unplaced.append(fitting)
             except (ValueError, OSError, MemoryError, tf.errors.OpError) as error:
                 logger.debug("Where it was found:", exc_info=True)
-                failures.append(sentence(file, error))
+                failures.append(prediction_sentence(file, error))
                 if len(files) > 1:
                     logger.warning("%s", failures[-1])
     warn_of_unplaced(unplaced)
@@ -194,7 +190,7 @@ def _write(
             placed=layout.georeference is not None,
             pyramid=config.pyramid,
         )
-        if done.key(file) != key:
+        if done.key(file.input) != key:
             raise ValueError(
                 f"{file.input}: the file has changed while it was read. Start again "
                 "once nothing writes to it."

@@ -1,15 +1,13 @@
-"""Which files a prediction writes, and which an earlier run has done."""
+"""Which files a prediction writes."""
 
 import contextlib
 import dataclasses
-import hashlib
 import itertools
-import json
 import pathlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from pipelines.images import ImageEntry, file_key, find_images
+from pipelines.images import ImageEntry, find_images
 from pipelines.images.finding import TIFF_SUFFIXES
 from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.layout import ImageLayout
@@ -17,8 +15,6 @@ from pipelines.images.png_writing import MOST_PIXELS, png_holds
 from pipelines.images.windowed_writing import WRITTEN_SUFFIXES
 from pipelines.images.writing import default_suffix, output_paths, tiff_instead
 
-# A line for each file that was done; in the folder that they are in.
-RECORD = ".keras-unet-predict.jsonl"
 _SUFFIXES = {"png": ".png", "tiff": ".tif", "zarr": ".zarr"}
 
 
@@ -175,67 +171,3 @@ def _check_replaceable(path: pathlib.Path) -> None:
         raise ValueError(
             f"{path} is a folder, but no Zarr: it is not replaced. Name another."
         )
-
-
-class DoneFiles:
-    """The record of what runs have done, in the folders of the results.
-
-    A file counts as done if the same images (by size and time) were predicted with
-    the same settings and the same model, and the result is as it was written.
-
-    Args:
-        settings: that change the results.
-    """
-
-    def __init__(self, settings: Any) -> None:
-        self._settings = repr(settings)
-        self._read: dict[pathlib.Path, dict[str, tuple[str, str, str]]] = {}
-
-    def key(self, file: OutputFile) -> str:
-        """Returns what the result depends on.
-
-        Raises:
-            ValueError: the input is gone.
-        """
-        try:
-            parts = self._settings, file_key(file.input)
-        except OSError as error:
-            raise ValueError(
-                f"{file.input}: cannot be read any more ({error.strerror}). Restore "
-                "it, and run again with resume."
-            ) from error
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-    def find(self, file: OutputFile) -> pathlib.Path | None:
-        """Returns the result of a file that is done, else None."""
-        folder = file.path.parent
-        if folder not in self._read:
-            self._read[folder] = _read_record(folder / RECORD)
-        key, name, state = self._read[folder].get(file.path.name, ("", "", ""))
-        # What is no more as it was written is written again.
-        with contextlib.suppress(OSError, ValueError):
-            if key == self.key(file) and state == file_key(folder / name):
-                return folder / name
-        return None
-
-    def mark(self, file: OutputFile, key: str, result: pathlib.Path) -> None:
-        """Records that a file is done.
-
-        Raises:
-            OSError: the record cannot be written.
-        """
-        line = {"file": file.path.name, "key": key, "result": result.name}
-        line["state"] = file_key(result)
-        with (file.path.parent / RECORD).open("a") as record:
-            record.write(json.dumps(line) + "\n")
-
-
-def _read_record(path: pathlib.Path) -> dict[str, tuple[str, str, str]]:
-    done: dict[str, tuple[str, str, str]] = {}
-    if path.exists():
-        for line in path.read_text().splitlines():
-            # The last line of a killed run may be half.
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                row = json.loads(line)
-                done[row["file"]] = row["key"], row["result"], row["state"]
-    return done

@@ -161,6 +161,7 @@ def about_of():
         step=2,
         before=REACH,
         after=REACH,
+        text=json.dumps(ABOUT),
     )
     return lambda **changes: dataclasses.replace(about, **changes)
 

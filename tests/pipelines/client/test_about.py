@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from pipelines.client.about import ask_about, string_array
+from pipelines.client.about import ask_about, ask_all_about, string_array
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
@@ -28,6 +28,24 @@ def test_other_failures_are_raised(fake_server):
     server = fake_server([ServerFailure("no such model", Kind.REFUSED)])
     with pytest.raises(ServerFailure, match="no such model"):
         ask_about(ServerPool([server], 0))
+
+
+def test_all_servers_have_to_serve_one_model(fake_server, about_of):
+    def says(text):
+        return {"about": string_array([text.encode()])}
+
+    one = about_of().text
+    other = one.replace("0.5", "0.25")
+    same = [fake_server([says(one)], "one"), fake_server([says(one)], "two")]
+    assert ask_all_about(ServerPool(same, 0)) == about_of()
+    servers = [fake_server([says(one)], "one"), fake_server([says(other)], "two")]
+    with pytest.raises(ServerFailure, match="serve different models under one version"):
+        ask_all_about(ServerPool(servers, 0))
+    # One that is away says nothing against the others.
+    away = fake_server([ServerFailure("away", Kind.UNREACHABLE)], "away")
+    assert ask_all_about(ServerPool([away, fake_server([says(one)])], 0)) is not None
+    silent = fake_server([ServerFailure("no such signature", Kind.REFUSED)])
+    assert ask_all_about(ServerPool([silent], 0)) is None
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", json.dumps({"depth": 1}).encode()])

@@ -14,6 +14,8 @@ from pipelines.client import segment, segment_image
 from pipelines.client.service import Service
 from pipelines.config import SegmentConfig
 from pipelines.images import ArrayImage
+from pipelines.images.done_files import RECORD
+from pipelines.images.file_failures import FilesError
 
 
 def png(array):
@@ -57,7 +59,7 @@ def test_masks_are_written_under_the_stems(url, images, image, tmp_path, mask_of
     assert run(url, images, out) == [out / "a.png", out / "b.png"]
     np.testing.assert_array_equal(read(out / "a.png"), mask_of(image))
     np.testing.assert_array_equal(read(out / "b.png"), mask_of(other))
-    assert sorted(out.iterdir()) == [out / "a.png", out / "b.png"]
+    assert {file.name for file in out.iterdir()} == {"a.png", "b.png", RECORD}
 
 
 def test_single_image_may_name_its_file(rest_url, images, tmp_path):
@@ -94,7 +96,10 @@ def test_image_beyond_the_limit_is_cut_and_stitched(
     PIL.Image.fromarray(large).save(images / "b.png")
     run(url, images, tmp_path / "masks")
     np.testing.assert_array_equal(read(tmp_path / "masks/b.png"), mask_of(large))
-    assert len(list((tmp_path / "masks").iterdir())) == 2
+    assert {f.name for f in (tmp_path / "masks").iterdir()} == {
+        *("a.png", "b.png"),
+        RECORD,
+    }
 
 
 def test_alpha_of_a_large_image_is_left_out_as_of_a_small_one(
@@ -131,7 +136,7 @@ def test_mask_that_no_png_holds_becomes_a_tiff(
     out = tmp_path / "masks"
     assert run(rest_url, images, out) == [out / "a.tif"]
     np.testing.assert_array_equal(tifffile.imread(out / "a.tif"), mask_of(image))
-    assert [file.name for file in out.iterdir()] == ["a.tif"]
+    assert {file.name for file in out.iterdir()} == {"a.tif", RECORD}
 
 
 def test_servers_share_the_work_and_one_may_be_missing(
@@ -182,10 +187,65 @@ def test_refused_image_is_named_with_the_words_of_the_server(url, images, tmp_pa
     whole = (images / "a.png").read_bytes()
     (images / "b.png").write_bytes(whole[:-200])
     out = tmp_path / "masks"
-    with pytest.raises(ValueError, match=r"b\.png: .*answered .*DecodePng"):
+    (images / "c.png").write_bytes(whole)
+    with pytest.raises(
+        FilesError, match=r"1 of 3 files failed.*b\.png: .*answered .*DecodePng"
+    ) as caught:
         run(url, images, out)
-    # What came before is whole, and nothing else is there.
-    assert [file.name for file in out.iterdir()] == ["a.png"]
+    # The others are done, and nothing else is there.
+    assert caught.value.done == [out / "a.png", out / "c.png"]
+    assert {file.name for file in out.iterdir()} == {"a.png", "c.png", RECORD}
+
+
+def test_a_stack_with_a_bad_page_fails_alone(url, images, image, tmp_path):
+    pages = np.stack([image, image, image, image])
+    tifffile.imwrite(
+        images / "b.tif", pages, compression="zlib", photometric="minisblack"
+    )
+    with tifffile.TiffFile(images / "b.tif") as file:
+        offset = file.pages[1].dataoffsets[0]
+    with (images / "b.tif").open("r+b") as file:
+        file.seek(offset)
+        file.write(bytes(8))
+    (images / "c.png").write_bytes((images / "a.png").read_bytes())
+    with pytest.raises(FilesError, match=r"1 of 3 .*b\.tif page 1: ") as caught:
+        run(url, images, tmp_path / "masks")
+    assert [path.name for path in caught.value.done] == ["a.png", "c.png"]
+    assert not (tmp_path / "masks" / "b.tif").exists()
+
+
+def test_resume_leaves_out_what_is_done(
+    images, image, tmp_path, stub, b64, monkeypatch
+):
+    monkeypatch.setattr("pipelines.client.pool.REQUESTS_EACH", 1)
+    (images / "b.png").write_bytes(png(image))
+    mask = b64(png(np.zeros((2, 3), np.uint8)))
+    answer = json.dumps({"predictions": [mask]}).encode()
+    out, received = tmp_path / "masks", []
+    # The second image finds the server gone for good.
+    with stub(answer, status=[200, 503, 200], received=received) as url:
+        with pytest.raises(FilesError, match=r"b\.png.* 1 of 2 files are done; resume"):
+            run(url, images, out)
+        found = run(url, images, out, resume=True)
+        assert found == [out / "a.png", out / "b.png"]
+        assert len(received) == 3
+        # Another image is not done, and what is asked for anew is sent anew.
+        (images / "a.png").write_bytes(png(image[::-1]))
+        run(url, images, out, resume=True)
+        assert len(received) == 4
+        run(url, images, out)
+        assert len(received) == 6
+
+
+def test_folder_that_cannot_be_written_is_told_before_an_image_is_sent(
+    images, tmp_path, stub
+):
+    (tmp_path / "file").write_bytes(b"")
+    received = []
+    with stub(b"{}", received=received) as url:
+        with pytest.raises(ValueError, match="file.masks: cannot be written to"):
+            run(url, images, tmp_path / "file" / "masks")
+    assert received == []
 
 
 def test_unknown_model_is_told_with_the_words_of_the_server(rest_url, images, tmp_path):

@@ -6,6 +6,7 @@ from pipelines.client.server import (
     Fault,
     VersionState,
     check_available,
+    is_of_request,
     only,
     way_out,
 )
@@ -24,6 +25,15 @@ def test_only_output_may_have_no_name():
     assert only({"": one}, "a") is one
     assert only({"a": two, "b": one}, "a") is two
     assert only({}, "a") is None
+
+
+def test_faults_of_a_request_leave_others_alone():
+    assert is_of_request("bad file", Fault.REQUEST)
+    assert is_of_request("too large", Fault.SIZE)
+    assert not is_of_request("Signature x not found", Fault.REQUEST)
+    assert not is_of_request("Unrecognized servable version label: x", Fault.REQUEST)
+    assert not is_of_request("no model", Fault.MISSING)
+    assert not is_of_request("", None)
 
 
 def test_way_out_follows_the_words():

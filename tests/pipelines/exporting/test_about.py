@@ -37,7 +37,11 @@ def net(variant="padded", output_channels=1, pixel_type=None):
 
 def test_an_export_says_what_a_client_has_to_know():
     text = about(
-        record(["background", "Zellkörper"]), net(), folded=True, golden=["pixels/one"]
+        record(["background", "Zellkörper"]),
+        net(),
+        folded=True,
+        golden=["pixels/one"],
+        weights="123",
     )
     assert text.isascii()
     found = json.loads(text)
@@ -62,19 +66,25 @@ def test_an_export_says_what_a_client_has_to_know():
         "pixel_limit": 1000,
         "precision": "float32",
         "batch_norm_folded": True,
-        "training": {"fingerprint": "abc", "versions": {"keras": "then"}},
+        "training": {
+            "fingerprint": "abc",
+            "versions": {"keras": "then"},
+            "weights": "123",
+        },
         "golden": ["pixels/one"],
     }
 
 
 def test_three_classes_are_values_of_the_mask():
     classes = ["sky", "sea", "land"]
-    found = json.loads(about(record(classes), net(), folded=False, golden=[]))
+    found = json.loads(
+        about(record(classes), net(), folded=False, golden=[], weights="")
+    )
     assert found["mask_values"] == {"0": "sky", "1": "sea", "2": "land"}
 
 
 @pytest.mark.parametrize(("variant", "after"), [("padded", 96), ("paper", 96)])
 def test_margins_are_those_of_regions(variant, after):
     classes = ["background", "foreground"]
-    text = about(record(classes), net(variant), folded=False, golden=[])
+    text = about(record(classes), net(variant), folded=False, golden=[], weights="")
     assert json.loads(text)["margin_after"] == after

@@ -1,6 +1,7 @@
 import pathlib
 
 import pytest
+import tensorflow as tf
 
 from pipelines.images import ImageEntry
 from pipelines.prediction import failures
@@ -13,37 +14,18 @@ def file():
     return OutputFile(pathlib.Path("out/a.tif"), (entry,), chosen=False)
 
 
-def test_what_is_done_goes_with_the_error():
-    error = failures.PredictionError("words", [pathlib.Path("out/b.png")])
-    assert isinstance(error, ValueError)
-    assert (str(error), error.done) == ("words", [pathlib.Path("out/b.png")])
+def test_memory_that_is_not_there_is_told_with_the_setting(file):
+    error = failures.prediction_sentence(file, MemoryError())
+    full = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+    assert error == failures.prediction_sentence(file, full)
+    assert error == (
+        "in/a.tif: the machine has no memory left for it. Set a smaller memory."
+    )
 
 
-def test_every_failure_names_its_file_and_the_way_out(file):
-    said = {
-        failures.sentence(file, error)
-        for error in (
-            MemoryError(),
-            OSError(28, "No space left"),
-            OSError(13, "Permission denied"),
-            ValueError("words of it"),
-        )
-    }
-    assert said == {
-        "in/a.tif: the machine has no memory left for it. Set a smaller memory.",
-        "out/a.tif: cannot be written (No space left). Make room, and run again with "
-        "resume.",
-        "out/a.tif: cannot be written (Permission denied). Name another folder, and "
-        "run again with resume.",
-        "in/a.tif: words of it",
-    }
-
-
-def test_of_many_failures_the_first_are_repeated():
-    assert failures.summary(["one."], 1) == "one."
-    text = failures.summary([f"{number}." for number in range(25)], 30)
-    assert text.startswith("25 of 30 files failed, the others are done: 0. 1. ")
-    assert text.endswith("19. And 5 more; they are named above.")
+def test_other_failures_are_those_of_files(file):
+    said = failures.prediction_sentence(file, ValueError("words of it"))
+    assert said == "in/a.tif: words of it"
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ from pipelines.images import (
     png_writing,
     read_image,
 )
+from pipelines.images.file_failures import FilesError
 from pipelines.images.writing import write_image
 from pipelines.overlap_tile import Net, plan_tiles
 from pipelines.overlap_tile.tile_passes import TilePass
 from pipelines.prediction import image_prediction
-from pipelines.prediction.failures import PredictionError
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
 
@@ -187,9 +187,7 @@ def test_the_others_are_done_where_one_is_damaged(nets, random, tmp_path):
     for name in ("a.png", "c.png"):
         PIL.Image.fromarray(grey(random)).save(tmp_path / name)
     (tmp_path / "b.png").write_bytes(b"no image")
-    with pytest.raises(
-        PredictionError, match=r"b\.png: cannot be read as PNG"
-    ) as error:
+    with pytest.raises(FilesError, match=r"b\.png: cannot be read as PNG") as error:
         predicted(run, tmp_path, tmp_path / "out")
     assert visible(tmp_path / "out") == ["a.png", "c.png"]
     assert [path.name for path in error.value.done] == ["a.png", "c.png"]

@@ -1,16 +1,12 @@
 import dataclasses
-import os
 import pathlib
 
 import numpy as np
 import pytest
-import zarr
 
 from pipelines.images import ImageEntry
 from pipelines.images.layout import ImageLayout
 from pipelines.prediction.prediction_files import (
-    RECORD,
-    DoneFiles,
     OutputFile,
     check_no_masks,
     plan_files,
@@ -96,58 +92,6 @@ def test_a_tiff_that_is_anothers_is_not_taken():
     file = OutputFile(pathlib.Path("a.png"), tuple(entries("a.jpg")), chosen=False)
     with pytest.raises(ValueError, match=r"a\.jpg: .* a\.tif is that of another"):
         file.fitting(large, taken=[pathlib.Path("a.tif")])
-
-
-def test_a_zarr_store_whose_chunks_were_rewritten_is_not_done(tmp_path, random):
-    store, values = tmp_path / "a.zarr", random.integers(0, 9, (8, 8), dtype="uint8")
-    zarr.save_array(str(store), values)
-    (file,) = plan_files([ImageEntry(store)], str(tmp_path / "a.tif"), "auto", True)
-    file.path.write_bytes(b"mask")
-    done = DoneFiles(["mask"])
-    done.mark(file, done.key(file), file.path)
-    assert DoneFiles(["mask"]).find(file) == file.path
-    before = store.stat()
-    zarr.open_array(str(store), mode="r+")[:] = values + 1
-    os.utime(store, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert DoneFiles(["mask"]).find(file) is None
-
-
-def test_done_is_the_same_input_with_the_same_settings(tmp_path):
-    (tmp_path / "a.jpg").write_bytes(b"image")
-    (tmp_path / "a.png").write_bytes(b"mask")
-    (file,) = plan_files(
-        [ImageEntry(tmp_path / "a.jpg")], str(tmp_path / "a.png"), "auto", True
-    )
-    done = DoneFiles(["mask"])
-    assert done.find(file) is None
-    done.mark(file, done.key(file), file.path)
-    # A killed process may leave half a line.
-    with (tmp_path / RECORD).open("a") as record:
-        record.write('{"file": "a.')
-    assert DoneFiles(["mask"]).find(file) == file.path
-    assert DoneFiles(["probability"]).find(file) is None
-    (tmp_path / "a.jpg").write_bytes(b"another")
-    assert DoneFiles(["mask"]).find(file) is None
-
-
-def test_what_was_removed_or_changed_is_not_done(tmp_path):
-    (tmp_path / "a.jpg").write_bytes(b"image")
-    file = OutputFile(tmp_path / "a.png", (ImageEntry(tmp_path / "a.jpg"),), False)
-    result = tmp_path / "a.tif"
-    result.write_bytes(b"mask")
-    DoneFiles([]).mark(file, DoneFiles([]).key(file), result)
-    assert DoneFiles([]).find(file) == result
-    # As after a loss of power.
-    result.write_bytes(b"")
-    assert DoneFiles([]).find(file) is None
-    result.unlink()
-    assert DoneFiles([]).find(file) is None
-
-
-def test_an_input_that_is_gone_is_named(tmp_path):
-    file = OutputFile(tmp_path / "a.png", (ImageEntry(tmp_path / "a.jpg"),), False)
-    with pytest.raises(ValueError, match=r"a\.jpg: cannot be read any more \(No such"):
-        DoneFiles([]).key(file)
 
 
 def test_masks_that_a_run_has_learned_from_are_not_written_over(tmp_path):

@@ -1,0 +1,87 @@
+"""Masks of images that were sent, as files."""
+
+import contextlib
+import pathlib
+from collections.abc import Collection, Iterator
+
+import imagecodecs
+import numpy as np
+
+from pipelines.client.sending import SentImage, naming
+from pipelines.client.service import Service
+from pipelines.images import ImageEntry, open_image
+from pipelines.images.appearing import appearing
+from pipelines.images.finding import TIFF_SUFFIXES
+from pipelines.images.layout import ImageLayout, ImageToWrite, Window
+from pipelines.images.png_writing import png_holds
+from pipelines.images.windowed_writing import write_windowed
+from pipelines.images.writing import tiff_instead, write_bytes_atomically
+
+
+def write_masks(
+    service: Service,
+    target: pathlib.Path,
+    taken: Collection[pathlib.Path],
+    sent: Iterator[SentImage],
+    num_images: int,
+) -> tuple[pathlib.Path, str]:
+    """Writes the masks of one file's images; sends those that go as regions.
+
+    Args:
+        service: answers for the regions.
+        target: PNG, or TIFF of one image or more.
+        taken: what other images are written to.
+        sent: the images.
+        num_images: how many they are.
+
+    Returns:
+        The file that is written, a TIFF where a PNG cannot hold the mask, and what it
+        depends on: the first image's key.
+
+    Raises:
+        ServerFailure: other images would fail as well.
+        ValueError: an image failed.
+        OSError: the file cannot be written.
+    """
+    first = _checked(next(sent))
+    is_tiff = target.suffix.lower() in TIFF_SUFFIXES
+    if not is_tiff and first.mask is not None:
+        write_bytes_atomically(target, first.mask)
+        return target, first.key
+
+    def images() -> Iterator[ImageToWrite]:
+        yield from _image_to_write(service, first)
+        for other in sent:
+            yield from _image_to_write(service, _checked(other))
+
+    if not is_tiff:
+        with contextlib.closing(open_image(first.entry)) as image:
+            if not png_holds(ImageLayout.of(image, 1, np.dtype(np.uint8))):
+                target = tiff_instead(target, first.entry.path, taken)
+    with appearing(target) as partial:
+        write_windowed(partial, target.suffix.lower(), images(), num_images=num_images)
+    return target, first.key
+
+
+def _checked(sent: SentImage) -> SentImage:
+    if sent.error is not None:
+        raise sent.error
+    return sent
+
+
+def _image_to_write(service: Service, sent: SentImage) -> Iterator[ImageToWrite]:
+    """Yields one image; its file is open until the next is asked for."""
+    with naming(sent.entry), contextlib.closing(open_image(sent.entry)) as image:
+        layout = ImageLayout.of(image, 1, np.dtype(np.uint8))
+        if sent.mask is not None:
+            mask = imagecodecs.png_decode(sent.mask)[..., np.newaxis]
+            yield ImageToWrite(layout, [(0, 0, mask)])
+        else:
+            windows = _named_windows(sent.entry, service.mask_windows(image))
+            yield ImageToWrite(layout, windows)
+
+
+def _named_windows(entry: ImageEntry, windows: Iterator[Window]) -> Iterator[Window]:
+    """Yields windows, and names the image where they fail: they are taken elsewhere."""
+    with naming(entry):
+        yield from windows

@@ -1,0 +1,89 @@
+"""Which files an earlier run has done: for runs that go on where one stopped."""
+
+import contextlib
+import hashlib
+import json
+import pathlib
+from typing import Any
+
+from pipelines.images.cache import file_key
+
+# A line for each file that was done; in the folder that they are in.
+RECORD = ".keras-unet-done.jsonl"
+
+
+class DoneFiles:
+    """The record of what runs have done, in the folders of the results.
+
+    A file counts as done if the same image (by size and time) was worked on with the
+    same settings, and the result is as it was written.
+
+    Args:
+        settings: all that changes the results, with the model.
+    """
+
+    def __init__(self, settings: Any) -> None:
+        self._settings = repr(settings)
+        self._read: dict[pathlib.Path, dict[str, tuple[str, str, str]]] = {}
+
+    def key(self, source: pathlib.Path) -> str:
+        """Returns what the result depends on.
+
+        Args:
+            source: the file that is read.
+
+        Raises:
+            ValueError: it is gone.
+        """
+        try:
+            parts = self._settings, file_key(source)
+        except OSError as error:
+            raise ValueError(
+                f"{source}: cannot be read any more ({error.strerror}). Restore it, "
+                "and run again with resume."
+            ) from error
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def find(self, source: pathlib.Path, path: pathlib.Path) -> pathlib.Path | None:
+        """Returns the result if it is done, else None.
+
+        Args:
+            source: the file that is read.
+            path: where the result was to be; it may have got another suffix.
+        """
+        folder = path.parent
+        if folder not in self._read:
+            self._read[folder] = _read_record(folder / RECORD)
+        key, name, state = self._read[folder].get(path.name, ("", "", ""))
+        # What is no more as it was written is written again.
+        with contextlib.suppress(OSError, ValueError):
+            if key == self.key(source) and state == file_key(folder / name):
+                return folder / name
+        return None
+
+    def mark(self, path: pathlib.Path, key: str, result: pathlib.Path) -> None:
+        """Records that a file is done.
+
+        Args:
+            path: where the result was to be.
+            key: as `key` returned it before the work.
+            result: where it is, in the same folder.
+
+        Raises:
+            OSError: the record cannot be written.
+        """
+        line = {"file": path.name, "key": key, "result": result.name}
+        line["state"] = file_key(result)
+        with (path.parent / RECORD).open("a") as record:
+            record.write(json.dumps(line) + "\n")
+
+
+def _read_record(path: pathlib.Path) -> dict[str, tuple[str, str, str]]:
+    done: dict[str, tuple[str, str, str]] = {}
+    if path.exists():
+        for line in path.read_text().splitlines():
+            # The last line of a killed run may be half.
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                row = json.loads(line)
+                done[row["file"]] = row["key"], row["result"], row["state"]
+    return done

@@ -1,0 +1,53 @@
+import io
+import pathlib
+
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+
+from pipelines.client.mask_files import write_masks
+from pipelines.client.sending import SentImage
+from pipelines.images import ImageEntry
+
+
+def png(array):
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(array).save(buffer, "png")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def mask(random):
+    return (random.integers(0, 2, (20, 30)) * 255).astype(np.uint8)
+
+
+def written(target, *sent, taken=()):
+    return write_masks(None, target, taken, iter(sent), len(sent))
+
+
+def test_mask_of_a_server_is_written_as_it_came(tmp_path, mask):
+    sent = SentImage(ImageEntry(pathlib.Path("in/a.png")), "key", png(mask))
+    assert written(tmp_path / "a.png", sent) == (tmp_path / "a.png", "key")
+    assert (tmp_path / "a.png").read_bytes() == png(mask)
+
+
+def test_masks_of_a_stack_are_pages(tmp_path, mask):
+    tifffile.imwrite(tmp_path / "in.tif", np.stack([mask, mask]), metadata=None)
+    sent = [
+        SentImage(ImageEntry(tmp_path / "in.tif", page), f"key {page}", png(part))
+        for page, part in enumerate((mask, mask[::-1]))
+    ]
+    assert written(tmp_path / "a.tif", *sent) == (tmp_path / "a.tif", "key 0")
+    np.testing.assert_array_equal(
+        tifffile.imread(tmp_path / "a.tif"), [mask, mask[::-1]]
+    )
+
+
+def test_nothing_is_left_of_a_stack_whose_second_page_failed(tmp_path, mask):
+    tifffile.imwrite(tmp_path / "in.tif", np.stack([mask, mask]), metadata=None)
+    first = SentImage(ImageEntry(tmp_path / "in.tif", 0), "key", png(mask))
+    second = SentImage(ImageEntry(tmp_path / "in.tif", 1), error=ValueError("words"))
+    with pytest.raises(ValueError, match="words"):
+        written(tmp_path / "out" / "a.tif", first, second)
+    assert list((tmp_path / "out").iterdir()) == []
