@@ -4,9 +4,26 @@ The names load on first use, so that `keras_unet.geometry` comes without TensorF
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wrapt
+
+if TYPE_CHECKING:
+    # What editors and type checkers see.
+    from keras_unet import (
+        blocks,
+        border_weights,
+        describe,
+        drawing,
+        geometry,
+        gradient_checkpointing,
+        guard,
+        layers,
+        losses,
+        metrics,
+    )
+    from keras_unet.arguments import arguments_of
+    from keras_unet.unet import build_unet
 
 __all__ = [
     "arguments_of",

@@ -25,7 +25,8 @@ def arguments_of(model: keras.Model) -> dict[str, Any]:
     if not {"size_check", "encoder_0_conv_0", "logits"} <= layers.keys():
         raise ValueError(
             f"The model {model.name} was not made by keras_unet.build_unet: it has not "
-            "its layers size_check, encoder_0_conv_0 and logits."
+            "its layers size_check, encoder_0_conv_0 and logits. If the net is a part "
+            "of it, give that part: model.get_layer(NAME)."
         )
     dropout = layers.get("bottleneck_dropout")
     end = layers.get("probability")

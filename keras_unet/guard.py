@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 # Metrics that lie between 0 and 1 by their definition.
 _SHARES = re.compile(r"iou|dice|jaccard|accuracy|precision|recall|(^|_)(auc|f1)")
+# Losses that are watched as metrics, and may have such a name.
+_LOSSES = re.compile(r"loss|entropy")
 # The loss has jumped when its running mean is so many times its lowest value.
 _JUMP = 10.0
 # Weight of the newest loss in that mean.
@@ -41,6 +43,7 @@ class TrainingGuard(keras.callbacks.Callback):
             model puts out.
         threshold: of a single channel, on the scale that the model puts out: 0.5 for
             probabilities, 0 for logits.
+        ignore_class: class id of pixels in y_true that are not looked at; None: none.
 
     Raises:
         ValueError: only one of images and y_true is given.
@@ -50,7 +53,11 @@ class TrainingGuard(keras.callbacks.Callback):
     missed_advice = "Weigh it more in the loss (sample_weight), or train longer."
 
     def __init__(
-        self, images: Any = None, y_true: Any = None, threshold: float = 0.5
+        self,
+        images: Any = None,
+        y_true: Any = None,
+        threshold: float = 0.5,
+        ignore_class: int | None = None,
     ) -> None:
         super().__init__()
         if (images is None) != (y_true is None):
@@ -60,6 +67,7 @@ class TrainingGuard(keras.callbacks.Callback):
             )
         self._images, self._y_true = images, y_true
         self._threshold = threshold
+        self._ignore_class = ignore_class
         self._said: set[str] = set()
         self._mean, self._lowest = math.nan, math.inf
 
@@ -69,7 +77,7 @@ class TrainingGuard(keras.callbacks.Callback):
             largest = float(np.max(value))
             if name.endswith("loss"):
                 self._look_at_sign(name, float(value))
-            elif _SHARES.search(name) and largest > 1 + 1e-4:
+            elif _is_share(name) and largest > 1 + 1e-4:
                 self._say(
                     name,
                     "%s is %.4g, but cannot be above 1: masks or predictions are not "
@@ -98,12 +106,16 @@ class TrainingGuard(keras.callbacks.Callback):
             self.say_constant()
             return
         num_classes = max(2, y_pred.shape[-1])
-        if y_true.max() >= num_classes:
+        kept = y_true != self._ignore_class
+        y_true, classes = y_true[kept], classes[kept]
+        unknown = y_true[(y_true < 0) | (y_true >= num_classes)]
+        if unknown.size:
             self._say(
                 "y_true",
                 "y_true holds %d, but the net tells %d classes apart: masks must hold "
-                "class ids from 0 to %d. Masks of 0 and 255 must become 0 and 1.",
-                y_true.max(),
+                "class ids from 0 to %d. Masks of 0 and 255 must become 0 and 1; the "
+                "id of ignored pixels is to be told (ignore_class).",
+                unknown[0],
                 num_classes,
                 num_classes - 1,
             )
@@ -186,3 +198,7 @@ class TrainingGuard(keras.callbacks.Callback):
         if key not in self._said:
             self._said.add(key)
             logger.warning(message, *values)
+
+
+def _is_share(name: str) -> bool:
+    return bool(_SHARES.search(name)) and not _LOSSES.search(name)

@@ -9,6 +9,7 @@ check that ids are of the classes: `keras_unet.guard.TrainingGuard` and the metr
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from keras_unet.batches import as_float32_batch, as_pixel_weight
@@ -16,7 +17,11 @@ from keras_unet.batches import as_float32_batch, as_pixel_weight
 # Keras's own: probabilities nearer to 0 or 1 count as this near.
 EPSILON = 1e-7
 
+# A model that was compiled with one of them loads.
+REGISTERED = keras.saving.register_keras_serializable(package="keras_unet")
 
+
+@REGISTERED
 def soft_dice(
     y_true: Any,
     y_pred: Any,
@@ -56,6 +61,7 @@ def soft_dice(
     return tf.reduce_mean(1.0 - dice, axis=-1)
 
 
+@REGISTERED
 def focal(
     y_true: Any,
     y_pred: Any,
@@ -82,6 +88,7 @@ def focal(
     return (alpha_t * modulation * tf.nn.softplus(-true_logits))[..., 0]
 
 
+@REGISTERED
 def weighted_binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, positive_weight: float = 1.0
 ) -> tf.Tensor:

@@ -22,7 +22,8 @@ class SumOfLosses(MaskLoss):
         losses: `keras.losses.Loss` objects, of this module or Keras's.
         weights: one number of at least 0 a loss; by default 1 each.
         name: name of the loss.
-        reduction: as in Keras.
+        reduction: as in Keras. With "mean_with_sample_weight" and a weight map, the
+            mean over the pixels of a sample is divided by that of their weights.
 
     Raises:
         ValueError: there is no loss, a part is not a Loss object, or weights don't fit.
@@ -60,7 +61,13 @@ class SumOfLosses(MaskLoss):
         y_true, y_pred = as_float32_batch(y_true, y_pred)
         total = tf.zeros(tf.shape(y_pred)[:1])
         for loss, weight in zip(self.losses, self.weights, strict=True):
-            total += weight * _sample_values(loss, y_true, y_pred, pixel_weight)
+            total += weight * _sample_values(
+                loss,
+                y_true,
+                y_pred,
+                pixel_weight,
+                divide=self.reduction == "mean_with_sample_weight",
+            )
         return total
 
     def get_config(self) -> dict[str, Any]:
@@ -76,9 +83,17 @@ class SumOfLosses(MaskLoss):
 
 
 def _sample_values(
-    loss: Any, y_true: tf.Tensor, y_pred: tf.Tensor, pixel_weight: tf.Tensor | None
+    loss: Any,
+    y_true: tf.Tensor,
+    y_pred: tf.Tensor,
+    pixel_weight: tf.Tensor | None,
+    *,
+    divide: bool,
 ) -> tf.Tensor:
-    """Returns the values of a loss, averaged over all axes but the batch."""
+    """Returns the values of a loss, averaged over all axes but the batch.
+
+    `divide`: the mean is divided by that of the weights.
+    """
     if isinstance(loss, MaskLoss) and not loss.per_pixel:
         return loss.call((y_true, pixel_weight), y_pred)
     values = loss.call(y_true, y_pred)
@@ -88,5 +103,8 @@ def _sample_values(
                 f"{loss.name} gives no values per pixel, but {values.shape}, so it "
                 "cannot be weighted by a map; leave the map or the loss out."
             )
-        values = values * pixel_weight
+        mean = tf.reduce_mean(values * pixel_weight, axis=[1, 2])
+        if not divide:
+            return mean
+        return tf.math.divide_no_nan(mean, tf.reduce_mean(pixel_weight, axis=[1, 2]))
     return tf.reduce_mean(values, axis=list(range(1, values.shape.rank)))

@@ -4,6 +4,10 @@ Every loss takes class ids (batch, height, width, 1) of any number dtype and
 predictions (batch, height, width, num_classes): probabilities, or logits with
 `from_logits=True`. It computes in float32 whatever comes. `sample_weight` is (batch,),
 (batch, height, width) or (batch, height, width, 1), in `fit` too.
+
+The functions `soft_dice`, `focal` and `weighted_binary_crossentropy` are the
+arithmetic, for losses of one's own. For `compile` take the classes: only they bring
+sample weights to the pixels that they are of.
 """
 
 from typing import Any
@@ -134,7 +138,7 @@ class BinaryCrossentropyAndDice(MaskLoss):
         from_logits: takes logits.
         dice_weight: at least 0.
         name: name of the loss.
-        reduction: as in Keras.
+        reduction: as of `SumOfLosses`.
 
     Raises:
         ValueError: `dice_weight` is below 0.
@@ -154,7 +158,7 @@ class BinaryCrossentropyAndDice(MaskLoss):
             name, reduction, from_logits=from_logits, dice_weight=dice_weight
         )
         parts = [WeightedBinaryCrossentropy(from_logits), SoftDice(from_logits)]
-        self._sum = SumOfLosses(parts, [1.0, dice_weight])
+        self._sum = SumOfLosses(parts, [1.0, dice_weight], reduction=reduction)
 
     def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
         """Returns float32 (batch,)."""

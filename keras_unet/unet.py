@@ -1,7 +1,7 @@
 """Both U-Nets: the 2015 paper's, and today's padded one with batch normalisation."""
 
 import numbers
-from typing import Any
+from typing import Any, SupportsFloat
 
 import keras
 
@@ -72,8 +72,8 @@ def build_unet(
     dropout = defaults["dropout"] if dropout is None else dropout
     num_classes = _positive("num_classes", num_classes)
     base_filters = _positive("base_filters", base_filters)
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be a share from 0 to below 1, got {dropout}.")
+    if not isinstance(dropout, SupportsFloat) or not 0 <= float(dropout) < 1:
+        raise ValueError(f"dropout must be a share from 0 to below 1, got {dropout!r}.")
     common: dict[str, Any] = {
         "padding": "valid" if variant == "paper" else "same",
         "batch_norm": batch_norm,
@@ -132,15 +132,17 @@ def _input_shape(
             return (None, None, 1)
         default = geometry.nearest_input_sizes(PAPER_INPUT_SIZE, depth, variant)[-1]
         return (default, default, 1)
-    if len(input_shape) != 3:
+    # TensorFlow's shapes are no sequences.
+    if not hasattr(input_shape, "__len__") or len(input_shape) != 3:
         raise ValueError(
             "input_shape must be (height, width, channels) without the batch, got "
-            f"{tuple(input_shape)}."
+            f"{input_shape!r}."
         )
     height, width, channels = input_shape
     channels = _positive("channels in input_shape", channels)
     for side, size in (("height", height), ("width", width)):
         if size is not None:
+            size = _positive(f"{side} in input_shape", size)
             geometry.check_input_size(side, size, depth, variant)
     return (height, width, channels)
 

@@ -5,7 +5,19 @@ so that none waits for the libraries of another.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    # What editors and type checkers see.
+    from pipelines.checking.checking import check
+    from pipelines.client import segment
+    from pipelines.demonstration import demo
+    from pipelines.describing import describe
+    from pipelines.evaluation.evaluation import evaluate
+    from pipelines.exporting.exporting import export
+    from pipelines.prediction.prediction import predict
+    from pipelines.serving.serving import serve
+    from pipelines.training.training import fit
 
 # Modules are nouns: a module named like its verb would shadow it once imported.
 _VERBS = {
@@ -20,7 +32,17 @@ _VERBS = {
     "demo": "demonstration",
 }
 
-__all__ = sorted(_VERBS)
+__all__ = [
+    "check",
+    "demo",
+    "describe",
+    "evaluate",
+    "export",
+    "fit",
+    "predict",
+    "segment",
+    "serve",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -207,13 +207,12 @@ def _check_served(
     first = find_images(held_out)[0].path
     with running_server(config) as url:
         logger.info("Serving at %s; sending %s", url, first)
-        served = pipelines.segment(
-            SegmentConfig(url=url, images=str(first), out=str(out))
-        )
-    answer = read_mask(ImageEntry(served[0]))
+        pipelines.segment(SegmentConfig(url=url, images=str(first), out=str(out)))
+    served = out / predicted[0].name
+    answer = read_mask(ImageEntry(served))
     if not np.array_equal(answer, read_mask(ImageEntry(predicted[0]))):
         raise RuntimeError(
-            f"{served[0]} differs from {predicted[0]}: server and predict must agree."
+            f"{served} differs from {predicted[0]}: server and predict must agree."
         )
     logger.info("The served mask equals the predicted one, pixel by pixel.")
     return engine

@@ -33,6 +33,21 @@ def test_a_sum_weighs_each_part_by_the_weight_map():
     np.testing.assert_allclose(total(y_true, logits, weight), expected, rtol=1e-6)
 
 
+@pytest.mark.skipif(keras.__version__ < "3", reason="Keras 2 has no such reduction")
+def test_the_mean_with_weights_is_divided_by_them(random):
+    y_true = random.integers(0, 2, (1, 4, 6, 1))
+    y_pred = random.uniform(0.1, 0.9, (1, 4, 6, 1)).astype("float32")
+    weight = np.zeros((1, 4, 6), "float32")
+    weight[:, :, 3:] = 2
+    given = losses.BinaryCrossentropyAndDice(reduction="mean_with_sample_weight")
+    of_the_half = losses.BinaryCrossentropyAndDice()(y_true[:, :, 3:], y_pred[:, :, 3:])
+    expected = float(of_the_half) - float(
+        losses.SoftDice()(y_true[:, :, 3:], y_pred[:, :, 3:])
+    )
+    expected += float(losses.SoftDice()(y_true, y_pred, weight))
+    assert float(given(y_true, y_pred, weight)) == pytest.approx(expected, rel=1e-6)
+
+
 def test_a_part_of_keras_is_averaged_over_the_pixels_of_a_sample():
     y_true, logits = random_batch()
     total = SumOfLosses(

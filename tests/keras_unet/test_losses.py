@@ -284,6 +284,20 @@ def tiny_model_of_logits():
     return keras.Model(image, logits)
 
 
+@pytest.mark.parametrize(
+    "function", [losses.soft_dice, losses.focal, losses.weighted_binary_crossentropy]
+)
+def test_a_model_with_a_function_as_its_loss_loads(function, tmp_path):
+    image = keras.Input((None, None, 1))
+    model = keras.Model(image, keras.layers.Activation("sigmoid")(image))
+    model.compile("sgd", function)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    y_true, y_pred = random_batch()
+    found = loaded.evaluate(y_pred, y_true, verbose=0)
+    assert found == pytest.approx(model.evaluate(y_pred, y_true, verbose=0))
+
+
 @ALL
 def test_a_model_learns_with_it_saves_and_loads(make_loss, tmp_path):
     model = tiny_model_of_logits()

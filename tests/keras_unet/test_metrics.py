@@ -192,6 +192,27 @@ def test_class_ids_out_of_range_are_refused(class_id):
     assert str(class_id) in str(error.value)
 
 
+@pytest.mark.parametrize("wrong", [-1, 255, 0.5])
+@ALL
+def test_class_ids_out_of_range_have_no_score_where_checks_are_left_out(
+    metric_class, wrong
+):
+    metric = metric_class()
+
+    # XLA, which Keras takes on a GPU, leaves assertions out.
+    @tf.function(jit_compile=True)
+    def update(y_true, y_pred):
+        metric.update_state(y_true, y_pred)
+
+    y_true = tf.constant(row(0, 1, wrong, dtype="float32"))
+    update(y_true, tf.constant(row(0, 1, 1, dtype="float32")))
+    assert np.isnan(float(metric.result()))
+    metric.reset_state()
+    right = tf.constant(row(0, 1, 1, dtype="float32"))
+    update(right, right)
+    assert float(metric.result()) == (metric_class is not metrics.PixelError)
+
+
 @ALL
 def test_masks_without_channel_are_refused_with_both_shapes(metric_class):
     with pytest.raises(ValueError) as error:
@@ -232,6 +253,20 @@ def test_config_returns_every_setting(metric_class):
     assert settings.items() <= metric.get_config().items()
     restored = metric_class.from_config(metric.get_config())
     assert restored.get_config() == metric.get_config()
+
+
+@pytest.mark.skipif(keras.__version__ < "3", reason="Keras 2 has to be told the way")
+@ALL
+def test_callbacks_know_which_way_is_better(metric_class):
+    metric = metric_class(name="score")
+    image = keras.Input((None, None, 1))
+    model = keras.Model(image, keras.layers.Conv2D(1, 1, activation="sigmoid")(image))
+    model.compile(loss="mse", metrics=[metric])
+    stop = keras.callbacks.EarlyStopping(monitor="score", patience=9)
+    y_true = np.ones((1, 4, 4, 1))
+    model.fit(y_true, y_true, callbacks=[stop], verbose=0)
+    better = stop.monitor_op(0.2, 0.1)
+    assert better == (metric_class is not metrics.PixelError)
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])

@@ -258,6 +258,9 @@ def test_the_head_stays_float32_under_mixed_precision(variant, activation):
         ({"num_classes": 1.5}, "num_classes .* got 1.5"),
         ({"dropout": 1.0}, "0 to below 1, got 1.0"),
         ({"input_shape": (64, 64)}, r"channels.* got \(64, 64\)"),
+        ({"input_shape": 256}, "input_shape must be .* got 256"),
+        ({"input_shape": (64.0, 64, 1)}, "height in input_shape .* got 64.0"),
+        ({"dropout": "0.5"}, "dropout .* got '0.5'"),
         ({"input_shape": (64, 64, 0)}, "channels in input_shape .* got 0"),
     ],
 )
