@@ -56,10 +56,14 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--steps", type=int, help="instead: the same on a busy machine")
     parser.add_argument("--seeds", default="0")
-    parser.add_argument("--name", default="defaults")
+    parser.add_argument("--name", help="of the row; by default what is not as usual")
     parser.add_argument("--ignore-border", type=int, default=0)
     parser.add_argument("flags", nargs="*", help="more flags of fit, after --")
     given = parser.parse_args()
+    if given.name is None:
+        given.name = " ".join(given.flags) or "defaults"
+        if given.ignore_border:
+            given.name += f", a border of {given.ignore_border} pixels ignored"
     for seed in map(int, given.seeds.split(",")):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
@@ -74,7 +78,7 @@ def main() -> None:
         print(f"{given.set}, {given.name}, seed {seed}: {scores}")
         records.append(
             "accuracy",
-            vars(given) | {"seed": seed, "command": " ".join(sys.argv)},
+            vars(given) | {"seed": seed},
             scores=scores,
         )
 

@@ -12,7 +12,6 @@ in peers/ say what each is.
 
 import argparse
 import pathlib
-import sys
 import tempfile
 import time
 
@@ -60,9 +59,7 @@ def main() -> None:
             )
         print(f"{given.set}, {name}, seed {given.seed}: {found}", flush=True)
         settings = vars(given) | {"name": name, "steps": None}
-        records.append(
-            "accuracy", settings | {"command": " ".join(sys.argv)}, scores=found
-        )
+        records.append("accuracy", settings, peers=True, scores=found)
 
 
 def train_and_score(

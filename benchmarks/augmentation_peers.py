@@ -50,7 +50,11 @@ def main() -> None:
             f"{records.spread(ratios)} times as fast"
         )
     records.append(
-        "augmentation_peers", vars(given), images=images, tiles_per_second=speeds
+        "augmentation_peers",
+        vars(given),
+        peers=True,
+        images=images,
+        tiles_per_second=speeds,
     )
 
 

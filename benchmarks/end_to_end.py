@@ -11,7 +11,6 @@ report. Both are scored alike, with the mean over flips and turns, which is not 
 
 import argparse
 import pathlib
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -38,7 +37,8 @@ def main() -> None:
     }
     records.append(
         "end_to_end",
-        vars(given) | {"command": " ".join(sys.argv)},
+        vars(given),
+        peers=True,
         aim=AIM,
         trainings=trainings,
     )

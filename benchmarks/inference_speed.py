@@ -41,7 +41,7 @@ def main() -> None:
     for base_filters in map(int, given.base_filters.split(",")):
         speeds = measure(base_filters, given)
         runs.append({"base_filters": base_filters, "megapixels_per_second": speeds})
-    records.append("inference_speed", vars(given), runs=runs)
+    records.append("inference_speed", vars(given), peers=True, runs=runs)
 
 
 def measure(base_filters: int, given: argparse.Namespace) -> dict[str, list[float]]:

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,23 @@ OURS = sys.executable
 PEERS, ADDONS = (
     str(ROOT / venv / "bin" / "python") for venv in (".venv-peers", ".venv-addons")
 )
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of the peers; empty without their environment."""
+    names = [
+        re.split(r"[=<>]", line)[0]
+        for line in (HERE / "peers.txt").read_text().splitlines()
+        if not line.startswith("#")
+    ]
+    code = (
+        "import json, sys; from importlib import metadata; "
+        "print(json.dumps({name: metadata.version(name) for name in sys.argv[1:]}))"
+    )
+    if not pathlib.Path(PEERS).exists():
+        return {}
+    done = subprocess.run([PEERS, "-c", code, *names], capture_output=True, check=True)
+    return dict(json.loads(done.stdout))
 
 
 def tiles_per_second(

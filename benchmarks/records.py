@@ -5,16 +5,31 @@ import json
 import os
 import pathlib
 import platform
+import re
+import shlex
 import subprocess
+import sys
 from importlib import metadata
 from typing import Any
+
+import peer_process
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 PACKAGES = ("keras-unet-pipelines", "tensorflow", "keras", "numpy")
 
 
-def append(name: str, settings: dict[str, Any], **figures: Any) -> None:
-    """Appends a row: when, on what, with which versions and settings, the figures."""
+def append(
+    name: str, settings: dict[str, Any], *, peers: bool = False, **figures: Any
+) -> None:
+    """Appends a row: when, on what, by which command, with which versions, the figures.
+
+    Args:
+        name: of the file.
+        settings: of the script.
+        peers: adds the versions of what is measured beside.
+        figures: raw numbers.
+    """
+    script, *words = sys.argv
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],
         capture_output=True,
@@ -26,7 +41,10 @@ def append(name: str, settings: dict[str, Any], **figures: Any) -> None:
         "date": datetime.date.today().isoformat(),
         "commit": commit.stdout.strip(),
         "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "processor": processor(),
+        "command": shlex.join([f"benchmarks/{pathlib.Path(script).name}", *words]),
         "versions": {package: metadata.version(package) for package in PACKAGES},
+        **({"peers": peer_process.versions()} if peers else {}),
         "settings": settings,
         **figures,
     }
@@ -43,8 +61,22 @@ def load(name: str) -> list[dict[str, Any]]:
 
 
 def origin(row: dict[str, Any]) -> str:
-    """Returns date, commit and machine of a row."""
-    return f"{row['date']}, {row['commit']}, {row['machine']}"
+    """Returns date, commit and machine of a row, its processor if that is known."""
+    known = [row["processor"]] if "processor" in row else []
+    return ", ".join([row["date"], row["commit"], *known, row["machine"]])
+
+
+def processor() -> str:
+    """Returns the model of the processor, and whether it computes bfloat16."""
+    about = pathlib.Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.exists() else []
+    facts = dict(
+        re.split(r"\s*:\s*", line, maxsplit=1) for line in lines if ":" in line
+    )
+    model = facts.get("model name", platform.processor() or "unknown")
+    flags = set(facts.get("flags", "").split())
+    has = "with" if flags & {"avx512_bf16", "amx_bf16"} else "without"
+    return f"{model} {has} bfloat16"
 
 
 def spread(values: list[float]) -> str:

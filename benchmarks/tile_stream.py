@@ -24,6 +24,7 @@ from pipelines.config.stream import WeightMap
 from pipelines.dataset import load_dataset
 from pipelines.images import ArrayCache
 
+TILE_SIZE, BATCH_SIZE = 256, 8
 EVERYTHING: dict[str, Any] = {
     "rotation": 15.0,
     "zoom": 0.2,
@@ -76,11 +77,11 @@ def measure(
         **EVERYTHING,
     )
     cache = ArrayCache(folder / "cache", 2**30)
-    shape = tiles.tile_shape(config.tile_size, config.depth, config.variant)
+    shape = tiles.tile_shape(TILE_SIZE, config.depth, config.variant)
     stream = tiles.tile_stream(
         load_dataset(config, cache=cache),
         shape,
-        batch_size=config.batch_size,
+        batch_size=BATCH_SIZE,
         config=config,
         cache=cache,
     )
@@ -91,7 +92,7 @@ def measure(
     start, before, count = time.perf_counter(), processor_seconds(), 0
     while time.perf_counter() - start < seconds:
         next(batches)
-        count += config.batch_size
+        count += BATCH_SIZE
     elapsed = time.perf_counter() - start
     return count / elapsed, 1e3 * (processor_seconds() - before) / count
 

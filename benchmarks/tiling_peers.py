@@ -50,7 +50,7 @@ def main() -> None:
         runs = []
         for precision in given.precisions.split(","):
             runs += measure(folder, precision, given)
-    records.append("tiling_peers", vars(given), images=images, runs=runs)
+    records.append("tiling_peers", vars(given), peers=True, images=images, runs=runs)
 
 
 def prepare(folder: pathlib.Path, given: argparse.Namespace) -> None:

@@ -61,7 +61,7 @@ def main() -> None:
             f"{name}: {statistics.median(measured):.3g} tiles/s; ours "
             f"{records.spread(ratios)} times as fast"
         )
-    records.append(record, vars(given), tiles_per_second=speeds)
+    records.append(record, vars(given), peers=True, tiles_per_second=speeds)
 
 
 def tiles_per_second(name: str, given: argparse.Namespace) -> float:

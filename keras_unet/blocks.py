@@ -33,7 +33,8 @@ def conv_block(
         name: place in the drawing.
 
     Returns:
-        Features (batch, height, width, filters), 4 pixels smaller a side if "valid".
+        Features (batch, height, width, filters), 4 pixels less in height and
+            width if "valid".
     """
     for index in range(2):
         features = keras.layers.Conv2D(
@@ -94,7 +95,7 @@ def decoder_stage(
         batch_norm: as in conv_block.
 
     Returns:
-        Features (batch, 2 * height, 2 * width, filters), 4 pixels smaller a side if
+        Features (batch, 2 * height, 2 * width, filters), 4 pixels less in both if
         "valid".
     """
     name = f"decoder_{level}"

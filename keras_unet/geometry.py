@@ -4,8 +4,8 @@ A U-Net of depth d with two 3x3 convolutions a stage halves the image d times. A
 functions use operators only, so those that take sizes at prediction time also take
 NumPy arrays and TensorFlow tensors of integers (marked "or tensor").
 
-Sizes are pixels along one side. `variant` is "paper" (convolutions without padding)
-or "padded".
+Sizes are pixels along one side. `variant` is "paper" (convolutions without padding),
+which is the default here, or "padded", which is that of `build_unet`: name it.
 """
 
 import dataclasses

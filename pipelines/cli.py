@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import logging
 import os
 import signal
@@ -58,6 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     config_class, _ = VERBS[parsed.verb]
+    if os.name == "nt":
+        return _refuse(parsed.verb, "needs Linux or macOS; on Windows use WSL.", 1)
     before = _stop_when_asked_to_end()
     try:
         # Wrong flags are told before TensorFlow's seconds.
@@ -69,6 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         _logger.debug("Where it was found:", exc_info=True)
         _print(getattr(error, "report", None), config_class)
+        _print(getattr(error, "done", None), config_class)
         return _refuse(parsed.verb, flags.name_flags(str(error), config_class))
     except OSError as error:
         _logger.debug("Where it was found:", exc_info=True)
@@ -81,8 +85,6 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
-    if isinstance(result, list):
-        result = "\n".join(map(str, result))
     _print(result, config_class)
     return 0
 
@@ -104,11 +106,15 @@ def _stop_when_asked_to_end() -> Any:
 
 def _print(result: object, config_class: type) -> None:
     """Prints what a verb has to say, if anything; a table calls settings by flags."""
-    if result is None:
+    if result is None or result == []:
         return
-    text = str(result)
+    # A list is of files.
+    text = "\n".join(map(str, result)) if isinstance(result, list) else str(result)
     if hasattr(result, "findings"):
         text = flags.name_flags(text, config_class)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files that are no text go out as they are.
+        sys.stdout.reconfigure(errors="surrogateescape")
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -44,11 +44,12 @@ class RunRecord:
         network: the arguments of `keras_unet.build_unet`.
         classes: names of the classes, in the order of their ids.
         mask_coding: what mask values meant.
-        scaling: of the pixels: "per_image".
+        scaling: of the pixels, "per_image" or "dtype".
         threshold: on P(foreground), chosen on the validation images; None from three
             classes on.
         precision: that training computed in, and that of the saved model.
-        data: fingerprint of all pixels, names of training and validation images.
+        data: of the training and the validation images: names, the fingerprint of all
+            pixels and one of each image, types of the pixels.
         best: step, validation loss and scores of the saved model ("by validation
             loss").
         versions: of Python and packages.
@@ -80,6 +81,11 @@ class RunRecord:
         """On P(foreground), of numbered objects; None from three classes on."""
         own = self.object_threshold
         return self.threshold if own is None else own
+
+    @property
+    def pixel_types(self) -> list[str]:
+        """Of the training images, the most frequent first; empty if not recorded."""
+        return list(self.data.get("training", {}).get("pixel_types", {}))
 
     @property
     def coding(self) -> MaskCoding:

@@ -9,7 +9,7 @@ The mean and standard deviation of an image are the same numbers whether it is r
 whole or block by block: integers are added up exactly, floats by a stable merge.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import tensorflow as tf
@@ -53,6 +53,27 @@ def dtype_statistics(dtype: np.dtype, channels: int) -> tuple[np.ndarray, np.nda
     largest = np.iinfo(dtype).max if np.dtype(dtype).kind in "iu" else 1
     std = np.full(channels, largest, np.float32)
     return np.zeros(channels, np.float32), std
+
+
+def doubts_of_types(
+    scaling: str, learned: Collection[str], found: Collection[str]
+) -> list[str]:
+    """Returns sentences on types of pixels that a net has not learned from.
+
+    Args:
+        scaling: "per_image", which brings all types to one range, or "dtype".
+        learned: types of the training images, such as "uint8".
+        found: types of the images that are to be segmented.
+    """
+    if scaling != "dtype" or not learned:
+        return []
+    return [
+        f"Pixels are {dtype}, but the run has learned from {', '.join(learned)}: "
+        "scaling dtype brings each type to its own range, so that they may look far "
+        "darker or brighter to the net. Convert the images to the type that it knows."
+        for dtype in found
+        if dtype not in learned
+    ]
 
 
 def statistics_of_moments(moments: Moments) -> tuple[np.ndarray, np.ndarray]:

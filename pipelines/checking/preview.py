@@ -13,6 +13,7 @@ from pipelines import tiles
 from pipelines.config import CheckConfig
 from pipelines.dataset import Dataset
 from pipelines.report.pictures import MISSED, colours_by_id
+from pipelines.tiles.places import default_rare_share
 
 # Images on a sheet, from the first to the last at equal steps, and tiles of each.
 NUM_IMAGES, NUM_TILES = 4, 4
@@ -39,7 +40,7 @@ def preview(dataset: Dataset, config: CheckConfig) -> bytes:
     Returns:
         A PNG file, RGB.
     """
-    config = _with_weights_of_the_set(dataset, config)
+    config = _with_choices_of_the_set(dataset, config)
     last = len(dataset.pairs) - 1
     places = np.linspace(0, last, min(NUM_IMAGES, last + 1)).round()
     rows = [_row(dataset, int(p), row, config) for row, p in enumerate(places)]
@@ -92,11 +93,15 @@ def weight_picture(weight: np.ndarray, highest: float) -> np.ndarray:
     return mixed.astype(np.uint8)
 
 
-def _with_weights_of_the_set(dataset: Dataset, config: CheckConfig) -> CheckConfig:
-    """Returns the settings with balanced class weights as numbers.
+def _with_choices_of_the_set(dataset: Dataset, config: CheckConfig) -> CheckConfig:
+    """Returns the settings with what `fit` takes from the whole set, as numbers.
 
-    Without a weight map they are those of the whole set, and a row has one image.
+    The share of rarer classes, and without a weight map balanced class weights: a row
+    has one image.
     """
+    if config.rare_share is None:
+        share = default_rare_share(dataset)
+        config = dataclasses.replace(config, rare_share=share)
     if config.class_weights != ("balanced",) or config.weight_map != "none":
         return config
     counts = dataset.class_counts().sum(axis=0, keepdims=True)

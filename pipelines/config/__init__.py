@@ -9,6 +9,7 @@ from pipelines.config.data import DataConfig, HoldOutConfig, MaskKind
 from pipelines.config.fields import setting
 from pipelines.config.fitting import DEFAULT_MINUTES, FitConfig, Precision
 from pipelines.config.network import NetworkConfig, Variant
+from pipelines.config.predicting import Output, PredictConfig
 from pipelines.config.stream import (
     NO_AUGMENTATION,
     AugmentConfig,
@@ -23,8 +24,6 @@ from pipelines.config.verbs import (
     Engine,
     EvaluateConfig,
     ExportConfig,
-    Output,
-    PredictConfig,
     SegmentConfig,
     ServeConfig,
 )

@@ -17,8 +17,10 @@ from pipelines.config.stream import StreamConfig
 class TilesConfig(StreamConfig, DataConfig):
     """Settings of `pipelines.tiles.training_tiles`."""
 
-    tile_size: int = setting(256, "pixels of a tile's side")
-    batch_size: int = setting(8, "tiles of a batch")
+    tile_size: int | None = setting(
+        None, "pixels of a tile's side; by default 256 (paper: 572)"
+    )
+    batch_size: int | None = setting(None, "tiles of a batch; by default 8 (paper: 1)")
     variant: Variant = setting("padded", "the net; paper: mask tiles are smaller")
     depth: int = setting(4, "number of poolings of the net, 1 to 6")
     seed: int = setting(0, "seed of places and changes")

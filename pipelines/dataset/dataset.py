@@ -110,6 +110,19 @@ class Dataset:
         with self.open_mask(index) as mask:
             return mask.whole()[..., 0]
 
+    def of_channels(self, channels: int) -> "Dataset":
+        """Returns the data set of the first channels: without alpha, for example."""
+        facts = (
+            dataclasses.replace(
+                one,
+                channels=channels,
+                mean=one.mean[:channels],
+                std=one.std[:channels],
+            )
+            for one in self.facts
+        )
+        return dataclasses.replace(self, facts=tuple(facts))
+
     def subset(self, indices: list[int]) -> "Dataset":
         """Returns the data set of some of the pairs."""
         return dataclasses.replace(

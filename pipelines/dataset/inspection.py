@@ -10,7 +10,14 @@ from pipelines.dataset import findings, mask_values, pair_findings
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.pairing import Pair
 from pipelines.dataset.value_counts import MOST_VALUES, TooManyValues, ValueCounts
-from pipelines.images import ArrayCache, WindowedImage, blocks, open_image, open_mask
+from pipelines.images import (
+    ArrayCache,
+    PixelSize,
+    WindowedImage,
+    blocks,
+    open_image,
+    open_mask,
+)
 from pipelines.images.derived import MatchedChannels
 from pipelines.images.lossy import lossy_compression
 from pipelines.images.moments import Moments
@@ -133,7 +140,7 @@ class _ImageSeen:
 
     def __init__(self, image: WindowedImage, how: str) -> None:
         self.size = image.height, image.width
-        self.place = pair_findings.Place(image.pixel_size, image.georeference)
+        self.place = pair_findings.Place(_length(image), image.georeference)
         self.digest = _new_digest(image)
         self.findings: list[Finding] = []
         moments = Moments(image.channels, image.dtype)
@@ -184,7 +191,7 @@ class _MaskSeen:
 
     def _read(self, mask: WindowedImage, in_colour: bool) -> None:
         self.size = mask.height, mask.width
-        self.place = pair_findings.Place(mask.pixel_size, mask.georeference)
+        self.place = pair_findings.Place(_length(mask), mask.georeference)
         self.digest = _new_digest(mask)
         as_colours = in_colour or mask.channels == 3
         counts = ValueCounts()
@@ -227,5 +234,11 @@ def _bytes(pixels: np.ndarray) -> memoryview:
 
 
 def _pixel_size(image: WindowedImage) -> tuple[float, float, str] | None:
-    size = image.pixel_size
+    size = _length(image)
     return None if size is None else (size.height, size.width, size.unit)
+
+
+def _length(image: WindowedImage) -> PixelSize | None:
+    """Returns the pixel size if it has a unit, so that it compares with others."""
+    size = image.pixel_size
+    return size if size is not None and size.is_length else None

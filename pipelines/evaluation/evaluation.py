@@ -1,15 +1,18 @@
 """evaluate: scores of a trained model on a set of images with masks."""
 
+import contextlib
 import dataclasses
 import logging
 import pathlib
+from collections.abc import Iterator
 
-from pipelines import run_folder, scores
+from pipelines import run_folder, scaling, scores
 from pipelines.config import EvaluateConfig
 from pipelines.dataset import Dataset, load_dataset
 from pipelines.evaluation.seen_images import seen_images
 from pipelines.evaluation.set_scores import FoundScores, SetScores, defined
 from pipelines.evaluation.threshold_choice import Threshold, choose_threshold
+from pipelines.images.reading import check_channels
 from pipelines.images.writing import check_replaceable, write_bytes_atomically
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
@@ -44,7 +47,12 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     run = dataclasses.replace(run, model=inference_net(run.model))
     net = (FlipAverage if config.flips else Net)(run.model)
     dataset = _load_data(config, run, net)
-    warnings = seen_images(dataset, run.record)
+    warnings = [
+        *seen_images(dataset, run.record),
+        *scaling.doubts_of_types(
+            run.record.scaling, run.record.pixel_types, dataset.pixel_types
+        ),
+    ]
     for warning in warnings:
         logger.warning("Warning: %s", warning)
     smallest_object = _smallest_object(config, run)
@@ -68,11 +76,42 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         on_image=others.add,
     )
     evaluation = _evaluation(run, result, others.result(), threshold, warnings)
-    if config.json:
-        write_bytes_atomically(config.json, f"{evaluation.to_json()}\n".encode())
-    if config.report:
-        _write_report(config, run, net, dataset, result, evaluation, threshold)
+    if net.output_channels <= 2:
+        evaluation = dataclasses.replace(
+            evaluation, smallest_object=smallest_object, inside=config.inside
+        )
+    evaluation = dataclasses.replace(evaluation, flips=config.flips)
+    with _kept(evaluation):
+        if config.json:
+            write_bytes_atomically(config.json, f"{evaluation.to_json()}\n".encode())
+        if config.report:
+            _write_report(config, run, net, dataset, result, evaluation, threshold)
     return evaluation
+
+
+class UnwrittenScores(ValueError):
+    """The scores are there, but not their file.
+
+    Attributes:
+        report: the scores.
+    """
+
+    def __init__(self, message: str, report: Evaluation) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+@contextlib.contextmanager
+def _kept(evaluation: Evaluation) -> Iterator[None]:
+    """Lets an error of the disk not take the scores with it."""
+    try:
+        yield
+    except OSError as error:
+        raise UnwrittenScores(
+            f"The scores cannot be written ({error.strerror or error}). Make room, or "
+            "name another file in json and report.",
+            evaluation,
+        ) from error
 
 
 def _smallest_object(config: EvaluateConfig, run: Run) -> int:
@@ -82,6 +121,12 @@ def _smallest_object(config: EvaluateConfig, run: Run) -> int:
 
 
 def _load_data(config: EvaluateConfig, run: Run, net: Net) -> Dataset:
+    num_classes = max(2, net.output_channels)
+    if num_classes > 2 and (config.smallest_object or config.inside != "foreground"):
+        raise ValueError(
+            "inside and smallest_object are of objects, which are scored in masks of "
+            f"two classes; the model tells {num_classes} apart. Leave them out."
+        )
     kind = run.record.coding.kind if config.mask_kind == "auto" else config.mask_kind
     if kind == "instances" and config.inside == "background":
         raise ValueError(
@@ -90,18 +135,13 @@ def _load_data(config: EvaluateConfig, run: Run, net: Net) -> Dataset:
             "inside out, or score with mask_kind binary."
         )
     dataset = load_dataset(config, known=run.record.coding, scaling=run.record.scaling)
-    num_classes = max(2, net.output_channels)
     if dataset.coding.num_classes > num_classes:
         raise ValueError(
             f"{config.masks}: {dataset.coding.num_classes} classes, but the model "
             f"knows {num_classes}. Score masks of the kind it was trained on."
         )
-    if dataset.channels != net.channels:
-        raise ValueError(
-            f"{config.images}: {dataset.channels} channels, but the model takes "
-            f"{net.channels}. Score images of the kind it was trained on."
-        )
-    return dataset
+    check_channels(dataset.channels, net.channels, config.images)
+    return dataset.of_channels(net.channels)
 
 
 def _evaluation(
@@ -124,10 +164,16 @@ def _evaluation(
         }
         for index, name in enumerate(run.record.classes)
     ]
-    means = scores.mean_scores(result.confusion)
+    means = {
+        name: defined(value)
+        for name, value in scores.mean_scores(result.confusion).items()
+    }
     return Evaluation(
         classes=classes,
-        **{f"mean_{name}": defined(value) for name, value in means.items()},
+        mean_iou=means["iou"],
+        mean_dice=means["dice"],
+        mean_precision=means["precision"],
+        mean_recall=means["recall"],
         pixel_error=defined(scores.pixel_error(result.confusion)),
         threshold=threshold.value,
         images=len(result.images),
@@ -156,18 +202,25 @@ def _write_report(
     notes = extremes(result.images, NUM_PICTURES)
     has_history = (run.path / run_folder.HISTORY).is_file()
     path = pathlib.Path(str(config.report))
+    facts = {
+        "Images": f"{len(dataset.pairs)}: {config.images}",
+        "Masks": f"{config.masks} ({dataset.coding.in_words})",
+        "Threshold": str(threshold),
+        "Passes": "8, flipped and turned" if config.flips else "1",
+    }
+    if evaluation.inside is not None:
+        # In the place of what the run has.
+        facts["Threshold of objects"] = f"{threshold.of_objects or threshold.value:g}"
+        facts["Objects"] = (
+            f"of the {evaluation.inside}, {evaluation.smallest_object} pixels and more"
+        )
     write_report(
         path,
         title=f"Scores of the run {run.path.name}",
         record=run.record,
         history=run_folder.load_history(run.path) if has_history else [],
         pictures=list(pictures_of(net, dataset, notes, threshold.value)),
-        facts={
-            "Images": f"{len(dataset.pairs)}: {config.images}",
-            "Masks": f"{config.masks} ({dataset.coding.in_words})",
-            "Threshold": str(threshold),
-            "Passes": "8, flipped and turned" if config.flips else "1",
-        },
+        facts=facts,
         validation=result,
         evaluation=evaluation,
     )

@@ -5,6 +5,7 @@ import logging
 
 from pipelines.config import DataConfig
 from pipelines.dataset import Dataset, load_dataset, split
+from pipelines.evaluation.seen_images import seen_places
 from pipelines.overlap_tile import Net
 from pipelines.run_folder import RunRecord
 from pipelines.validation import ObjectThresholds, validate
@@ -135,6 +136,9 @@ def _load(config: DataConfig, record: RunRecord) -> Dataset:
     )
     if of_its_own:
         return dataset
+    if "image_digests" in record.data["validation"]:
+        # Also among others that were added since.
+        return dataset.subset(seen_places(dataset, record.data["validation"]))
     return split(dataset, tuple(record.settings.get("validation_stems", ())))[1]
 
 

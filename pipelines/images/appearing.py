@@ -2,10 +2,13 @@
 
 import collections
 import contextlib
+import hashlib
 import os
 import pathlib
+import platform
 import shutil
 import threading
+import uuid
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -26,7 +29,7 @@ def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     for half in _halves_of(path):
         remove(half)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial = path.with_name(f".{path.name}.{_MACHINE}-{os.getpid()}-{_TOKEN}.part")
     try:
         yield partial
         if partial.is_file():
@@ -58,6 +61,10 @@ def remove(path: pathlib.Path) -> None:
         path.unlink(missing_ok=True)
 
 
+# Folders are shared between machines, and containers have the same few process numbers.
+_MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_TOKEN = uuid.uuid4().hex[:8]
+
 # What other processes had left in a folder when this one first wrote there, by the name
 # that it was to have: the folder is listed once, however many files are written.
 _halves: dict[pathlib.Path, dict[str, list[pathlib.Path]]] = {}
@@ -79,11 +86,13 @@ def _halves_of(path: pathlib.Path) -> list[pathlib.Path]:
 
 def _is_running(partial: pathlib.Path) -> bool:
     """Tells whether the process that made a partial file still runs."""
-    number = partial.name.split(".")[-2]
-    if not number.isdecimal():
+    machine, _, rest = partial.name.split(".")[-2].partition("-")
+    number, _, token = rest.partition("-")
+    if machine != _MACHINE or not number.isdecimal():
+        # Of another machine nothing is known.
         return True
     if int(number) == os.getpid():
-        return False
+        return token == _TOKEN
     try:
         os.kill(int(number), 0)
     except ProcessLookupError:

@@ -89,11 +89,16 @@ def file_key(path: pathlib.Path, *more: object) -> str:
             does.
         more: what else the array depends on, such as the page.
     """
+    return repr(tuple(map(str, (path.resolve(), file_state(path), *more))))
+
+
+def file_state(path: pathlib.Path) -> str:
+    """Returns what changes when a file or a Zarr store does, wherever it is."""
     status = path.stat()
-    parts = (path.resolve(), status.st_size, status.st_mtime_ns, *more)
+    parts = [status.st_size, status.st_mtime_ns]
     if path.is_dir():
         parts += _folder_state(path)
-    return repr(tuple(map(str, parts)))
+    return repr(parts)
 
 
 def _folder_state(path: pathlib.Path) -> tuple[int, int, int]:

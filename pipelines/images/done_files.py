@@ -6,7 +6,7 @@ import json
 import pathlib
 from typing import Any
 
-from pipelines.images.cache import file_key
+from pipelines.images.cache import file_state
 
 # A line for each file that was done; in the folder that they are in.
 RECORD = ".keras-unet-done.jsonl"
@@ -15,8 +15,8 @@ RECORD = ".keras-unet-done.jsonl"
 class DoneFiles:
     """The record of what runs have done, in the folders of the results.
 
-    A file counts as done if the same image (by size and time) was worked on with the
-    same settings, and the result is as it was written.
+    A file counts as done if the same image (by name, size and time) was worked on with
+    the same settings, and the result is as it was written. Both may have moved.
 
     Args:
         settings: all that changes the results, with the model.
@@ -36,7 +36,7 @@ class DoneFiles:
             ValueError: it is gone.
         """
         try:
-            parts = self._settings, file_key(source)
+            parts = self._settings, source.name, file_state(source)
         except OSError as error:
             raise ValueError(
                 f"{source}: cannot be read any more ({error.strerror}). Restore it, "
@@ -57,7 +57,7 @@ class DoneFiles:
         key, name, state = self._read[folder].get(path.name, ("", "", ""))
         # What is no more as it was written is written again.
         with contextlib.suppress(OSError, ValueError):
-            if key == self.key(source) and state == file_key(folder / name):
+            if key == self.key(source) and state == file_state(folder / name):
                 return folder / name
         return None
 
@@ -73,9 +73,10 @@ class DoneFiles:
             OSError: the record cannot be written.
         """
         line = {"file": path.name, "key": key, "result": result.name}
-        line["state"] = file_key(result)
+        line["state"] = file_state(result)
         with (path.parent / RECORD).open("a") as record:
-            record.write(json.dumps(line) + "\n")
+            # Also before it: a full disk may have left half a line.
+            record.write(f"\n{json.dumps(line)}\n")
 
 
 def _read_record(path: pathlib.Path) -> dict[str, tuple[str, str, str]]:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from pipelines.images.finding import printable
 
+# A disk, or the part of it that a user may take.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 _MOST_NAMED = 20
 
 
@@ -32,7 +35,7 @@ def sentence(source: pathlib.Path, target: pathlib.Path, error: Exception) -> st
     read, written = printable(str(source)), printable(str(target))
     if isinstance(error, OSError):
         reason = " ".join(str(error.strerror or error).split())
-        full = error.errno == errno.ENOSPC
+        full = error.errno in FULL
         way_out = "Make room" if full else "Name another folder"
         return (
             f"{written}: cannot be written ({reason}). {way_out}, and run again with "

@@ -5,8 +5,15 @@ locks keep apart then is not: the work goes on, for one process alone it is safe
 """
 
 import contextlib
-import fcntl
 from typing import IO
+
+try:
+    import fcntl
+except ImportError as error:
+    raise ImportError(
+        "The package pipelines and the command keras-unet need Linux or macOS. On "
+        "Windows use WSL; keras_unet alone works there."
+    ) from error
 
 
 def wait_for_lock(file: IO[bytes] | int) -> None:

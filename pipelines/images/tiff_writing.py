@@ -16,6 +16,7 @@ from pipelines.images.layout import (
     halve,
     row_bands,
 )
+from pipelines.images.windowed import PixelSize
 
 # Offsets of a classic TIFF have 32 bits; compression may fail to make it smaller.
 MOST_CLASSIC_BYTES = 2**31
@@ -59,7 +60,7 @@ def _writer(
     return tifffile.TiffWriter(
         path,
         bigtiff=num_images * first.num_bytes > MOST_CLASSIC_BYTES,
-        ome=first.pixel_size is not None,
+        ome=_length(first) is not None,
     )
 
 
@@ -85,7 +86,7 @@ def _write_page(
 
 def _settings(level: ImageLayout, number: int, num_levels: int) -> dict[str, Any]:
     several = level.channels > 1
-    metadata = _ome(level) if number == 0 and level.pixel_size is not None else None
+    metadata = _ome(level) if number == 0 and _length(level) is not None else None
     return {
         "shape": (level.height, level.width, *([level.channels] if several else [])),
         "dtype": level.dtype,
@@ -110,8 +111,14 @@ def tile_shape(layout: ImageLayout) -> tuple[int, int]:
     return height, width
 
 
-def _ome(layout: ImageLayout) -> dict[str, Any]:
+def _length(layout: ImageLayout) -> PixelSize | None:
+    """Returns the pixel size; None without a unit, which OME would take for microns."""
     size = layout.pixel_size
+    return size if size is not None and size.is_length else None
+
+
+def _ome(layout: ImageLayout) -> dict[str, Any]:
+    size = _length(layout)
     if size is None:
         return {}
     return {

@@ -17,12 +17,17 @@ class PixelSize:
     Attributes:
         height: of a pixel, in `unit`.
         width: of a pixel, in `unit`.
-        unit: its name, for example "µm".
+        unit: its name, for example "µm"; empty where the file has numbers alone.
     """
 
     height: float
     width: float
     unit: str
+
+    @property
+    def is_length(self) -> bool:
+        """Tells whether it can be compared with others."""
+        return bool(self.unit)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -193,20 +193,33 @@ def tiff_instead(
     return target
 
 
+def identity(path: pathlib.Path) -> tuple[int, int] | None:
+    """Returns what two names of one file have in common; None if there is no file.
+
+    Some systems take A.PNG and a.png for one, and a file may have more names.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _check_distinct(paths: dict[pathlib.Path, pathlib.Path]) -> None:
     sources: dict[str, tuple[pathlib.Path, pathlib.Path]] = {}
+    inputs = {identity(path) for path in paths} - {None}
     resolved_inputs = {path.resolve() for path in paths}
     for source, target in sorted(paths.items()):
         # On some systems names that differ in case only are one file.
         same = unicodedata.normalize("NFC", str(target)).casefold()
         if same in sources:
-            other, found = sources[same]
-            alike = "" if found == target else f", which some systems take for {found}"
+            other, taken = sources[same]
+            alike = "" if taken == target else f", which some systems take for {taken}"
             raise ValueError(
                 f"{other} and {source} would both be written to {target}{alike}. "
                 "Write them into two folders."
             )
-        if target.resolve() in resolved_inputs:
+        if target.resolve() in resolved_inputs or identity(target) in inputs:
             raise ValueError(
                 f"{target} is an input; writing there would destroy it. Name another "
                 "folder."

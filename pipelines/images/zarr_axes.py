@@ -82,4 +82,7 @@ def _pixel_size(
                 height, width = height * factors["y"], width * factors["x"]
                 found = True
     unit, width_unit = units[names.index("y")], units[names.index("x")]
-    return made_size(height, width, unit, width_unit) if found and unit else None
+    if not found or bool(unit) != bool(width_unit):
+        return None
+    # Units are optional; with the numbers alone viewers lay a mask over its image.
+    return made_size(height, width, unit or "", width_unit or "")

@@ -99,7 +99,7 @@ def _axes(level: ImageLayout) -> tuple[str, ...]:
 
 def _multiscale(levels: list[ImageLayout]) -> dict[str, Any]:
     size = levels[0].pixel_size
-    unit = {} if size is None else {"unit": word_of(size.unit)}
+    unit = {"unit": word_of(size.unit)} if size and size.is_length else {}
     axes = [
         {"name": "c", "type": "channel"}
         if name == "c"

@@ -1,16 +1,19 @@
 """Results of a large image kept until its file is whole, for a run that goes on."""
 
 import hashlib
+import io
+import logging
 import pathlib
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import BinaryIO
 
 import numpy as np
 
 from pipelines.images.file_locks import try_lock
 from pipelines.images.layout import ImageLayout, Window
 from pipelines.overlap_tile import TilePlan
+
+logger = logging.getLogger(__name__)
 
 # A result of fewer tiles is soon done again.
 FEWEST_TILES = 16
@@ -66,14 +69,14 @@ class KeptWindows:
             layout: of the result.
             compute: yields the windows from a number on.
 
-        Raises:
-            OSError: they cannot be kept.
+        Where they cannot be kept they are yielded all the same.
         """
         if plan.num_tiles * self._num_images < FEWEST_TILES:
             yield from compute(0)
             return
         path = self._path(page)
-        with path.open("a+b") as file:
+        # Without a buffer: what was written survives the process.
+        with path.open("a+b", buffering=0) as file:
             if try_lock(file) is False:
                 # Another process writes the same result: it keeps them already.
                 yield from compute(0)
@@ -88,11 +91,40 @@ class KeptWindows:
             else:
                 file.truncate(0)
                 file.write(header)
+            is_kept = True
             for top, left, pixels in compute(done):
-                file.write(np.ascontiguousarray(pixels).tobytes())
-                # What was flushed survives the process.
-                file.flush()
+                is_kept = is_kept and self._keep(file, pixels)
                 yield top, left, pixels
+
+    def _keep(self, file: io.FileIO, pixels: np.ndarray) -> bool:
+        """Appends a window; gives up all of them if there is no room."""
+        try:
+            left = memoryview(np.ascontiguousarray(pixels).tobytes())
+            while left:
+                left = left[file.write(left) :]
+        except OSError as error:
+            file.truncate(0)
+            logger.warning(
+                "%s: nothing can be kept there (%s); if this run is stopped, resume "
+                "begins the image anew.",
+                file.name,
+                error.strerror,
+            )
+            return False
+        return True
+
+    def tell(self) -> None:
+        """Says what is left behind for a run that goes on."""
+        paths = [self._path(page) for page in range(self._num_images)]
+        sizes = {path: path.stat().st_size for path in paths if path.exists()}
+        if sizes:
+            logger.warning(
+                "%s (%d MB) keeps what is computed of %s: go on with resume, or remove "
+                "it.",
+                ", ".join(map(str, sizes)),
+                sum(sizes.values()) // 10**6,
+                self._result,
+            )
 
     def remove(self) -> None:
         """Removes what was kept."""
@@ -107,7 +139,7 @@ class KeptWindows:
 
 
 def _whole_ones(
-    file: BinaryIO, plan: TilePlan, layout: ImageLayout
+    file: io.FileIO, plan: TilePlan, layout: ImageLayout
 ) -> Iterator[Window]:
     """Yields the windows that are whole, and cuts off what comes behind."""
     for top, left, shape in _shapes(plan, layout):

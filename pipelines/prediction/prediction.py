@@ -10,13 +10,14 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from pipelines import run_folder
+from pipelines import run_folder, scaling
 from pipelines.config import PredictConfig
 from pipelines.config.byte_sizes import parse_bytes
-from pipelines.images import file_key, find_images, open_image
+from pipelines.images import find_images, open_image
 from pipelines.images.appearing import appearing
+from pipelines.images.cache import file_state
 from pipelines.images.done_files import DoneFiles
-from pipelines.images.file_failures import FilesError, summary
+from pipelines.images.file_failures import FULL, FilesError, summary
 from pipelines.images.layout import ImageLayout
 from pipelines.images.windowed_writing import write_windowed
 from pipelines.images.writing import check_writable
@@ -82,7 +83,7 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     check_no_masks(run.record.settings, files)
     check_writable(files[0].path.parent)
     model_keys = [
-        file_key(run.path / name) for name in (run_folder.MODEL, run_folder.RECORD)
+        file_state(run.path / name) for name in (run_folder.MODEL, run_folder.RECORD)
     ]
     done = DoneFiles([*model_keys, *(getattr(config, name) for name in _SETTINGS)])
     results: dict[OutputFile, pathlib.Path] = {}
@@ -110,6 +111,7 @@ def _write_all(
     taken = {file.path for file in files} | set(results.values())
     failures: list[str] = []
     unplaced: list[OutputFile] = []
+    doubted: set[str] = set()
     if not todo:
         return failures
     predictor = _predictor(config, run, values)
@@ -122,6 +124,7 @@ def _write_all(
                 with open_image(file.entries[0]) as image:
                     layout = predictor.layout(image)
                     is_placed = image.is_georeferenced
+                    _doubt(run, image.dtype.name, doubted)
                 fitting = file.fitting(layout, taken)
                 taken.add(fitting.path)
                 _write(fitting, layout, key, predictor, done, config, progress)
@@ -136,6 +139,17 @@ def _write_all(
                     logger.warning("%s", failures[-1])
     warn_of_unplaced(unplaced)
     return failures
+
+
+def _doubt(run: run_folder.Run, dtype: str, doubted: set[str]) -> None:
+    """Warns once of each type of pixels that the run does not know."""
+    record = run.record
+    if dtype not in doubted:
+        doubted.add(dtype)
+        for doubt in scaling.doubts_of_types(
+            record.scaling, record.pixel_types, [dtype]
+        ):
+            logger.warning("Warning: %s", doubt)
 
 
 def _predictor(
@@ -199,11 +213,19 @@ def _write(
 
 @contextlib.contextmanager
 def _removed_unless_stopped(kept: KeptWindows) -> Iterator[None]:
-    """Removes what was kept, but not if the process is to end."""
+    """Removes what was kept, but not if another try can go on from there."""
     try:
         yield
+    except OSError as error:
+        # On a full disk others need the room.
+        if error.errno in FULL:
+            kept.remove()
+        raise
     except Exception:
         kept.remove()
+        raise
+    except BaseException:
+        kept.tell()
         raise
     kept.remove()
 

@@ -13,7 +13,12 @@ from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.layout import ImageLayout
 from pipelines.images.png_writing import MOST_PIXELS, png_holds
 from pipelines.images.windowed_writing import WRITTEN_SUFFIXES
-from pipelines.images.writing import default_suffix, output_paths, tiff_instead
+from pipelines.images.writing import (
+    default_suffix,
+    identity,
+    output_paths,
+    tiff_instead,
+)
 
 _SUFFIXES = {"png": ".png", "tiff": ".tif", "zarr": ".zarr"}
 
@@ -50,6 +55,12 @@ class OutputFile:
     def input(self) -> pathlib.Path:
         """The file that is read."""
         return self.entries[0].path
+
+    def replaceable(self) -> tuple[pathlib.Path, ...]:
+        """Returns the files that the result may replace: a PNG may become a TIFF."""
+        if self.suffix == ".png" and not self.chosen:
+            return self.path, self.path.with_suffix(".tif")
+        return (self.path,)
 
     def fitting(
         self, layout: ImageLayout, taken: Collection[pathlib.Path]
@@ -110,6 +121,11 @@ def plan_files(
     for path, group in itertools.groupby(zip(paths, entries, strict=True), _path_of):
         chosen = explicit or image_format != "auto"
         files.append(OutputFile(path, tuple(entry for _, entry in group), chosen))
+        if files[-1].suffix == ".png" and not png_fits:
+            raise ValueError(
+                f"{path}: a PNG holds one channel of uint8 or uint16, and no pyramid. "
+                "Name a .tif or .zarr, or a folder."
+            )
         _check_kind(files[-1], image_format, explicit)
         _check_replaceable(path)
     return files
@@ -125,11 +141,12 @@ def check_no_masks(settings: Mapping[str, Any], files: Sequence[OutputFile]) -> 
     Raises:
         ValueError: a file is such a mask.
     """
-    existing = {file.path.resolve(): file.path for file in files if file.path.exists()}
+    existing = {identity(path): path for file in files for path in file.replaceable()}
+    existing.pop(None, None)
     if not existing:
         return
     for mask in _masks_of(settings):
-        path = existing.get(mask.path.resolve())
+        path = existing.get(identity(mask.path))
         if path is not None:
             raise ValueError(
                 f"{path} is a mask that the run has learned from; writing there would "

@@ -38,6 +38,11 @@ class Evaluation:
         threshold_from: "run", "given" or "validation images".
         object_threshold: on P(foreground), of the objects of average_precision; None
             where it is `threshold`.
+        smallest_object: pixels; predicted objects of fewer did not count. None from
+            three classes on.
+        inside: the class of objects: "foreground" or "background"; None from three
+            classes on.
+        flips: probabilities were averaged over flips and quarter turns.
         warnings: sentences on what makes the scores doubtful.
     """
 
@@ -57,6 +62,9 @@ class Evaluation:
     hausdorff_unit: str = "pixels"
     threshold_from: str | None = None
     object_threshold: float | None = None
+    smallest_object: int | None = None
+    inside: str | None = None
+    flips: bool = False
     warnings: list[str] = dataclasses.field(default_factory=list)
 
     def to_json(self) -> str:
@@ -93,6 +101,11 @@ class Evaluation:
             )
             lines.append(f"{row['name']:{width}}{cells}")
         lines.append(f"Hausdorff distances in {self.hausdorff_unit}")
+        if self.inside is not None:
+            least = f"{self.smallest_object} pixels and more"
+            lines.append(f"Objects are of the {self.inside}, of {least}")
+        if self.flips:
+            lines.append("Probabilities are means over 8 flips and quarter turns")
         lines += [f"{name:26}{shown(value)}" for name, value in self.of_set().items()]
         chosen = ""
         if self.threshold is not None:

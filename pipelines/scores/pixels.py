@@ -106,11 +106,25 @@ class ThresholdCounts:
         # Pixels of the background and of the foreground by their probability.
         self._counts = np.zeros((2, len(THRESHOLDS) + 1), np.int64)
 
-    def add(self, y_true: np.ndarray, foreground_probability: np.ndarray) -> None:
-        """Adds an image: class ids 0 or 1, and P(foreground), of one shape.
+    def add(
+        self,
+        y_true: np.ndarray,
+        foreground_probability: np.ndarray,
+        valid: np.ndarray | None = None,
+    ) -> None:
+        """Adds an image.
 
-        NaN, which is above no threshold, is background.
+        Args:
+            y_true: class ids, 0 or 1.
+            foreground_probability: of that shape; NaN, which is above no threshold, is
+                background.
+            valid: bool of that shape, False where a pixel is not scored; None: all are.
         """
+        if valid is not None:
+            y_true, foreground_probability = (
+                y_true[valid],
+                foreground_probability[valid],
+            )
         probability = np.nan_to_num(foreground_probability.ravel(), nan=0.0)
         # side="left": a pixel is foreground when P > threshold.
         places = np.searchsorted(THRESHOLDS, probability, "left")

@@ -22,13 +22,19 @@ class ReliabilityCounts:
         self._probability = np.zeros(bins)
         self._came_true = np.zeros(bins, np.int64)
 
-    def add(self, probability: np.ndarray, came_true: np.ndarray) -> None:
+    def add(
+        self,
+        probability: np.ndarray,
+        came_true: np.ndarray,
+        valid: np.ndarray | None = None,
+    ) -> None:
         """Adds pixels.
 
         Args:
             probability: of what is predicted, floats from 0 to 1 of any shape; pixels
                 of NaN, which a diverged net puts out, are left out.
             came_true: bool of that shape.
+            valid: bool of that shape, False where a pixel is not scored; None: all are.
 
         Raises:
             ValueError: the shapes differ.
@@ -40,6 +46,8 @@ class ReliabilityCounts:
             )
         bins = len(self.pixels)
         said = ~np.isnan(probability)
+        if valid is not None:
+            said &= valid
         probability, came_true = probability[said].astype(np.float64), came_true[said]
         # 1 belongs to the last bin.
         places = np.minimum((probability * bins).astype(np.int64), bins - 1)

@@ -28,6 +28,9 @@ from pipelines.tiles.places import Places, default_rare_share
 from pipelines.tiles.tile_changes import TileChanges
 from pipelines.tiles.tile_windows import TileWindows
 
+PADDED_TILE_SIZE, PAPER_TILE_SIZE = 256, 572
+PADDED_BATCH_SIZE, PAPER_BATCH_SIZE = 8, 1
+
 
 @dataclasses.dataclass(frozen=True)
 class TileShape:
@@ -52,14 +55,16 @@ def tile_shape(tile_size: int, depth: int, variant: str) -> TileShape:
     return TileShape(tile_size, geometry.output_size(tile_size, depth, variant))
 
 
-def training_tiles(images: str, masks: str, **settings: Any) -> tf.data.Dataset:
+def training_tiles(
+    images: str | os.PathLike[str], masks: str | os.PathLike[str], **settings: Any
+) -> tf.data.Dataset:
     """Returns an endless stream of training tiles from image files.
 
     The images are checked first. What is decoded or computed once is kept on disk, by
     default in a temporary folder that goes with the process (see `cache_folder`).
 
     Args:
-        images: a file, a folder, a glob or a multi-page TIFF.
+        images: a file, a folder, a glob or a multi-page TIFF; text or a path.
         masks: of the same stems.
         settings: fields of `pipelines.config.TilesConfig`, such as tile_size,
             batch_size, seed, elastic or weight_map.
@@ -70,18 +75,28 @@ def training_tiles(images: str, masks: str, **settings: Any) -> tf.data.Dataset:
     Raises:
         ValueError: a setting is out of range, or a file is wrong; names it.
     """
-    config = TilesConfig(images=images, masks=masks, **settings)
-    shape = tile_shape(config.tile_size, config.depth, config.variant)
+    config = TilesConfig(images=os.fspath(images), masks=os.fspath(masks), **settings)
+    tile_size, batch_size = _default_sizes(config)
+    shape = tile_shape(tile_size, config.depth, config.variant)
     folder = config.cache_folder or _temporary_folder().name
     cache = cache_of_gigabytes(folder, config.cache_gigabytes)
     return tile_stream(
         load_dataset(config, cache=cache),
         shape,
-        batch_size=config.batch_size,
-        seed=config.seed,
+        batch_size=batch_size,
         config=config,
         cache=cache,
     )
+
+
+def _default_sizes(config: TilesConfig) -> tuple[int, int]:
+    """Returns the tile size and the batch size; those of the net if they are open."""
+    tile_size, batch_size = PADDED_TILE_SIZE, PADDED_BATCH_SIZE
+    if config.variant == "paper":
+        # 572 at the paper's depth.
+        sizes = geometry.nearest_input_sizes(PAPER_TILE_SIZE, config.depth, "paper")
+        tile_size, batch_size = sizes[-1], PAPER_BATCH_SIZE
+    return config.tile_size or tile_size, config.batch_size or batch_size
 
 
 @functools.cache
@@ -94,7 +109,7 @@ def tile_stream(
     shape: TileShape,
     *,
     batch_size: int,
-    seed: int = 0,
+    seed: int | None = None,
     config: StreamConfig = NO_AUGMENTATION,
     start: int = 0,
     num_tiles: int | None = None,
@@ -111,8 +126,9 @@ def tile_stream(
         dataset: checked pairs.
         shape: sizes of image and mask tile.
         batch_size: tiles of a batch.
-        seed: of places and changes.
-        config: changes, share of rarer classes and weights; none by default.
+        seed: of places and changes; by default that of `config`, or 0.
+        config: changes, share of rarer classes and weights; none by default. What else
+            it has, such as the sizes of a `TilesConfig`, has no say.
         start: number of the first tile, in the stream of all workers.
         num_tiles: where the stream ends, counted from tile 0; endless by default. Of
             the last tiles those that do not fill a batch are left out.
@@ -129,6 +145,8 @@ def tile_stream(
     Raises:
         ValueError: class weights do not fit the classes, or a number is out of range.
     """
+    if seed is None:
+        seed = getattr(config, "seed", 0)
     _check_numbers(batch_size, start, num_tiles, worker, num_workers)
     weights = pixel_weights(dataset, config)
     window_size = shape.image_size + 2 * augment.halo(config, shape.image_size)

@@ -14,9 +14,9 @@ from pipelines.config.fields import value_in_words
 from pipelines.dataset import Dataset
 from pipelines.dataset.object_sizes import object_reach, smallest_object
 from pipelines.tiles.places import default_rare_share
+from pipelines.tiles.tiles import PADDED_TILE_SIZE, PAPER_TILE_SIZE
 from pipelines.training import objectives, precision
 
-PADDED_TILE_SIZE, PAPER_TILE_SIZE = 256, 572
 SMALLEST_TILE = 64
 DEPTH, LARGEST_DEPTH = 4, 5
 # The bottom of the net still has this many pixels a side.

@@ -107,6 +107,10 @@ def make_optimizer(config: FitConfig, learning_rate: float) -> Any:
             f"optimizer {config.optimizer!r} takes no learning_rate, which the "
             "schedule needs. Choose another, for example keras.optimizers:Adam."
         )
+    own = rate_of_path(config.optimizer)
+    if own is not None:
+        # A whole number is one, too, but not for Keras.
+        arguments["learning_rate"] = own
     arguments.setdefault("learning_rate", learning_rate)
     return _construct(target, arguments, config.optimizer)
 

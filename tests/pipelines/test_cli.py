@@ -1,5 +1,6 @@
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import tifffile
 
 import pipelines
 from pipelines import cli
+from pipelines.images.file_failures import FilesError
 
 GREY = np.arange(64, dtype="uint8").reshape(8, 8)
 MASK = (GREY > 30) * np.uint8(255)
@@ -402,6 +404,29 @@ def test_wrong_flags_are_told_before_tensorflow_is_loaded(monkeypatch, capsys):
     assert "depth" in capsys.readouterr().err
 
 
+def test_what_is_done_is_listed_beside_what_failed(monkeypatch, capfdbinary):
+    name = os.fsdecode(b"masks/Pr\xe4parat.png")
+
+    def predict(_):
+        raise FilesError("1 of 2 files failed", [pathlib.Path(name)])
+
+    monkeypatch.setitem(vars(pipelines), "predict", predict)
+    words = ["predict", "--model", "m", "--images", "i", "--out", "o"]
+    assert cli.main(words) == 2
+    out, err = capfdbinary.readouterr()
+    # In the bytes that the file system has.
+    assert out == b"masks/Pr\xe4parat.png\n"
+    assert b"1 of 2 files failed" in err
+
+
+def test_another_system_is_told_before_anything_is_loaded(monkeypatch, capsys):
+    monkeypatch.setattr(cli.os, "name", "nt")
+    code = cli.main(["check", "--images", "i", "--masks", "m"])
+    monkeypatch.undo()
+    assert code == 1
+    assert "needs Linux or macOS; on Windows use WSL." in capsys.readouterr().err
+
+
 def test_asked_to_end_a_verb_stops_as_by_ctrl_c(monkeypatch, capsys):
     def check(_):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -424,7 +449,7 @@ def test_a_fault_of_ours_is_shown_whole(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("result", "text"), [(None, ""), ("a", "a\n"), ([1, 2], "1\n2\n"), ([], "\n")]
+    ("result", "text"), [(None, ""), ("a", "a\n"), ([1, 2], "1\n2\n"), ([], "")]
 )
 def test_the_result_is_printed(monkeypatch, capsys, result, text):
     monkeypatch.setitem(vars(pipelines), "check", lambda _: result)

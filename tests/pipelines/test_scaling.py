@@ -36,6 +36,14 @@ def test_a_scaled_image_has_mean_0_and_deviation_1(random, dtype):
     np.testing.assert_allclose(scaled.std(axis=(0, 1)), 1, rtol=1e-5)
 
 
+def test_types_that_were_not_learned_from_are_doubted_with_scaling_dtype_alone():
+    (doubt,) = scaling.doubts_of_types("dtype", ["uint8"], ["uint8", "float32"])
+    assert doubt.startswith("Pixels are float32, but the run has learned from uint8")
+    assert scaling.doubts_of_types("per_image", ["uint8"], ["float32"]) == []
+    # Older runs have not recorded them.
+    assert scaling.doubts_of_types("dtype", [], ["float32"]) == []
+
+
 def test_scaling_ignores_gain_and_offset_of_the_camera(random):
     image = random.integers(0, 4096, (20, 20, 1))
     scaled = scaling.scale_image(image.astype(np.float32))

@@ -9,6 +9,7 @@ from pipelines.checking import preview
 from pipelines.config import CheckConfig
 from pipelines.dataset import load_dataset
 from pipelines.report.pictures import CLASS_COLOURS, MISSED
+from pipelines.tiles.places import default_rare_share
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,9 @@ def test_weight_maps_stand_beside_their_tiles(config):
 def test_balanced_weights_are_those_of_the_whole_set(config):
     balanced = dataclasses.replace(config, class_weights=("balanced",))
     dataset = load_dataset(balanced)
-    found = preview._with_weights_of_the_set(dataset, balanced).class_weights
+    settings = preview._with_choices_of_the_set(dataset, balanced)
+    assert settings.rare_share == default_rare_share(dataset)
+    found = settings.class_weights
     pixels = dataset.class_counts().sum(axis=0)
     weights = [float(text) for text in found]
     # Each class weighs as much as the other.

@@ -9,7 +9,8 @@ def settings(**changes):
 
 def test_defaults_are_those_of_fit():
     config = settings()
-    assert (config.tile_size, config.batch_size, config.variant) == (256, 8, "padded")
+    # Both follow the variant.
+    assert (config.tile_size, config.batch_size) == (None, None)
     assert config.flips and config.elastic == 10
 
 

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 
 from pipelines import evaluate, predict, scores
 from pipelines.config import EvaluateConfig, PredictConfig
@@ -29,6 +30,9 @@ KEYS = {
     "hausdorff_unit",
     "threshold_from",
     "object_threshold",
+    "smallest_object",
+    "inside",
+    "flips",
     "warnings",
 }
 CLASS_KEYS = {
@@ -147,8 +151,71 @@ def test_images_of_other_channels_are_refused(config, discs, tmp_path):
         pixels[2:4] = 255
         PIL.Image.fromarray(pixels).save(tmp_path / name / "a.png")
     images, masks = str(tmp_path / "images"), str(tmp_path / "masks")
-    with pytest.raises(ValueError, match="3 channels, but the model takes 1"):
+    with pytest.raises(ValueError, match="images: 1 channels expected, got 3"):
         evaluate(config(images=images, masks=masks))
+
+
+def test_alpha_of_a_tiff_is_left_out_as_by_predict(config, discs, tmp_path):
+    (tmp_path / "images").mkdir()
+    for path in (discs / "images").iterdir():
+        grey = np.asarray(PIL.Image.open(path))
+        both = np.stack([grey, np.full_like(grey, 255)], axis=-1)
+        target = tmp_path / "images" / f"{path.stem}.tif"
+        tifffile.imwrite(
+            target, both, photometric="minisblack", extrasamples=["unassalpha"]
+        )
+    found = evaluate(config(images=str(tmp_path / "images"), scores="quick"))
+    expected = evaluate(config(scores="quick"))
+    assert found.classes == expected.classes
+
+
+def test_scores_whose_file_cannot_be_written_are_shown(config, monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(evaluation, "write_bytes_atomically", full)
+    with pytest.raises(ValueError, match="cannot be written .No space left") as caught:
+        evaluate(config(json=str(tmp_path / "a.json"), scores="quick"))
+    assert caught.value.report.images == 5
+
+
+def test_settings_of_objects_are_refused_with_more_classes(
+    random_net, save_run, config, tmp_path
+):
+    run = save_run(tmp_path / "run", random_net(num_classes=3))
+    for setting in ({"smallest_object": 5}, {"inside": "background"}):
+        with pytest.raises(ValueError, match="the model tells 3 apart. Leave them out"):
+            evaluate(config(model=str(run), **setting))
+
+
+def test_the_page_names_the_threshold_that_objects_were_cut_at(config, run, tmp_path):
+    copied = shutil.copytree(run, tmp_path / "run")
+    record = json.loads((copied / "config.json").read_text())
+    record["object_threshold"] = 0.7654
+    (copied / "config.json").write_text(json.dumps(record))
+    page = tmp_path / "scores.html"
+    evaluate(config(model=str(copied), threshold=0.3, report=str(page), scores="quick"))
+    text = page.read_text()
+    assert "0.7654" not in text
+    assert "of the foreground, " in text
+
+
+def test_pixels_of_a_type_that_the_run_does_not_know_are_told(
+    config, run, discs, tmp_path, caplog
+):
+    copied = shutil.copytree(run, tmp_path / "run")
+    record = json.loads((copied / "config.json").read_text())
+    record["scaling"] = "dtype"
+    (copied / "config.json").write_text(json.dumps(record))
+    (tmp_path / "images").mkdir()
+    for path in (discs / "images").iterdir():
+        pixels = np.asarray(PIL.Image.open(path)).astype(np.float32)
+        tifffile.imwrite(tmp_path / "images" / f"{path.stem}.tif", pixels)
+    settings = {"model": str(copied), "images": str(tmp_path / "images")}
+    found = evaluate(config(**settings, scores="quick"))
+    assert any("Pixels are float32, but" in warning for warning in found.warnings)
+    predict(PredictConfig(**settings, out=str(tmp_path / "out")))
+    assert caplog.text.count("Pixels are float32, but the run has learned from") == 2
 
 
 def test_a_folder_that_is_no_run_is_refused(config, tmp_path):

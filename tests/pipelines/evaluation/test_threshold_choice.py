@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import pytest
 
@@ -104,6 +105,21 @@ def test_auto_never_chooses_on_images_that_are_scored(loaded, net, dataset):
 
 def test_the_validation_images_are_those_that_fit_held_out(loaded):
     names = [pair.image.key for pair in validation_set(loaded.record).pairs]
+    assert names == ["cell_4"]
+
+
+def test_the_validation_images_are_found_among_others(loaded, discs, tmp_path):
+    shutil.copytree(discs, tmp_path / "data")
+    for folder in ("images", "masks"):
+        files = sorted((tmp_path / "data" / folder).iterdir())
+        shutil.copy(files[0], files[0].with_name(f"a_new_one{files[0].suffix}"))
+    settings = dict(
+        loaded.record.settings,
+        images=str(tmp_path / "data" / "images"),
+        masks=str(tmp_path / "data" / "masks"),
+    )
+    record = dataclasses.replace(loaded.record, settings=settings)
+    names = [pair.image.key for pair in validation_set(record).pairs]
     assert names == ["cell_4"]
 
 

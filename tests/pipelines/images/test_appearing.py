@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from pipelines.images import appearing as appearing_files
 from pipelines.images.appearing import appearing
 
 
@@ -40,14 +41,38 @@ def test_a_folder_replaces_a_folder(tmp_path):
     assert names(tmp_path) == ["mask.zarr"]
 
 
+def half_of(name, number, machine=appearing_files._MACHINE, token="another"):
+    return f".{name}.{machine}-{number}-{token}.part"
+
+
 def test_what_a_killed_process_left_is_removed(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    (tmp_path / f".mask[1].tif.{process.pid}.part").touch()
-    running = f".mask[1].tif.{os.getppid()}.part"
-    (tmp_path / running).touch()
-    (tmp_path / f".other.tif.{process.pid}.part").touch()
+    gone = [
+        half_of("mask[1].tif", process.pid),
+        # Of a container that was started again: its processes have the same numbers.
+        half_of("mask[1].tif", os.getpid()),
+    ]
+    kept = [
+        half_of("mask[1].tif", os.getppid()),
+        half_of("mask[1].tif", process.pid, machine="elsewhere"),
+        half_of("other.tif", process.pid),
+    ]
+    for name in gone + kept:
+        (tmp_path / name).touch()
     with appearing(tmp_path / "mask[1].tif") as partial:
         partial.touch()
-    found = names(tmp_path)
-    assert found == [running, f".other.tif.{process.pid}.part", "mask[1].tif"]
+    assert names(tmp_path) == sorted([*kept, "mask[1].tif"])
+
+
+def test_two_containers_do_not_touch_each_others_halves(tmp_path, monkeypatch):
+    path = tmp_path / "mask.tif"
+    with appearing(path) as first:
+        first.write_bytes(b"first")
+        monkeypatch.setattr(appearing_files, "_MACHINE", "elsewhere")
+        monkeypatch.setattr(appearing_files, "_TOKEN", "another")
+        monkeypatch.setattr(appearing_files, "_halves", {})
+        with appearing(path) as second:
+            second.write_bytes(b"second")
+        assert first.read_bytes() == b"first"
+    assert path.read_bytes() == b"first"

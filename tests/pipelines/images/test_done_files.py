@@ -17,9 +17,28 @@ def test_done_is_the_same_input_with_the_same_settings(tmp_path):
     with (tmp_path / RECORD).open("a") as record:
         record.write('{"file": "a.')
     assert DoneFiles(["mask"]).find(source, path) == path
+    # And what is done after it counts.
+    other = tmp_path / "b.png"
+    other.write_bytes(b"mask")
+    done.mark(other, done.key(source), other)
+    assert DoneFiles(["mask"]).find(source, other) == other
     assert DoneFiles(["probability"]).find(source, path) is None
     source.write_bytes(b"another")
     assert DoneFiles(["mask"]).find(source, path) is None
+
+
+def test_what_was_moved_is_done(tmp_path):
+    for folder in ("in", "out"):
+        (tmp_path / folder).mkdir()
+    source, path = tmp_path / "in" / "a.jpg", tmp_path / "out" / "a.png"
+    source.write_bytes(b"image")
+    path.write_bytes(b"mask")
+    DoneFiles([]).mark(path, DoneFiles([]).key(source), path)
+    moved = (tmp_path / "in").rename(tmp_path / "images") / "a.jpg"
+    path = (tmp_path / "out").rename(tmp_path / "masks") / "a.png"
+    assert DoneFiles([]).find(moved, path) == path
+    renamed = moved.rename(moved.with_name("b.jpg"))
+    assert DoneFiles([]).find(renamed, path) is None
 
 
 def test_what_was_removed_or_changed_is_not_done(tmp_path):

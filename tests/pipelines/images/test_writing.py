@@ -146,6 +146,15 @@ def test_an_input_is_never_overwritten(tmp_path, out):
         writing.output_paths([ImageEntry(image)], out.format(folder))
 
 
+def test_an_input_of_another_name_is_never_overwritten(tmp_path):
+    image = tmp_path / "A.PNG"
+    writing.write_image(image, np.zeros((2, 2), "uint8"))
+    # As on a system that takes both names for one file.
+    (tmp_path / "A.png").hardlink_to(image)
+    with pytest.raises(ValueError, match="is an input"):
+        writing.output_paths([ImageEntry(image)], str(tmp_path))
+
+
 def test_a_folder_is_made_or_refused(tmp_path):
     writing.check_writable(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []

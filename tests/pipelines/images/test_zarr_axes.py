@@ -107,6 +107,13 @@ def test_axes_may_be_in_capitals_and_units_differ(tmp_path):
     assert size == PixelSize(500.0, pytest.approx(250.0), "nm")
 
 
+def test_a_size_without_a_unit_is_kept_as_numbers(tmp_path):
+    group = ome_group(tmp_path / "a", "0.5", "yx", (5, 6), [0.5, 0.25], unit=None)
+    size = described(group)[0][2]
+    assert size == PixelSize(0.5, 0.25, "")
+    assert not size.is_length
+
+
 def test_numbers_are_those_of_the_first_level(tmp_path):
     group = ome_group(tmp_path / "a", "0.5", "yx", (5, 6), [1, 1])
     group["0"][...] = np.arange(30).reshape(5, 6)

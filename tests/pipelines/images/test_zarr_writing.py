@@ -45,6 +45,17 @@ def test_a_smaller_level_is_the_mean(tmp_path, random):
     np.testing.assert_allclose(found, blocks, atol=0.5)
 
 
+def test_a_size_without_a_unit_has_none(tmp_path, random):
+    image = random.integers(0, 200, (20, 30, 1), dtype=np.uint8)
+    size = PixelSize(0.5, 0.25, "")
+    write_zarr(tmp_path / "a.zarr", [to_write(image, pixel_size=size)])
+    ome = zarr.open_group(tmp_path / "a.zarr", mode="r").attrs["ome"]
+    (scales,) = ome["multiscales"]
+    assert scales["axes"][0] == {"name": "y", "type": "space"}
+    transformations = scales["datasets"][0]["coordinateTransformations"]
+    assert transformations == [{"type": "scale", "scale": [0.5, 0.25]}]
+
+
 def test_axes_and_pixel_size_are_those_of_ome(tmp_path, random):
     image = random.integers(0, 200, (20, 30, 2), dtype=np.uint8)
     size = PixelSize(0.5, 0.25, "\u00b5m")

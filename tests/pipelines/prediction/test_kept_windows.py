@@ -1,3 +1,6 @@
+import resource
+import signal
+
 import numpy as np
 import pytest
 
@@ -104,6 +107,32 @@ def test_pages_of_a_stack_are_kept_apart_and_removed_together(kept, tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
     kept(num_images=2).remove()
     assert [path.name for path in tmp_path.iterdir()] == [".mask.tif.notes"]
+
+
+def test_without_room_the_result_is_made_all_the_same(kept, tmp_path, caplog):
+    limit = 35 * 37 * 2
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        found = stitched(kept().through(0, PLAN, LAYOUT, Computed()))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    np.testing.assert_array_equal(found, WHOLE)
+    (message,) = caplog.messages
+    assert "nothing can be kept there (File too large)" in message
+    assert (tmp_path / ".mask.tif.0.windows").stat().st_size == 0
+
+
+def test_what_is_left_behind_is_told(kept, tmp_path, caplog):
+    kept().tell()
+    assert caplog.messages == []
+    stopped(kept(), 20)
+    kept().tell()
+    (message,) = caplog.messages
+    assert f"{tmp_path / '.mask.tif.0.windows'} (0 MB) keeps" in message
+    assert "go on with resume" in message
 
 
 def test_few_tiles_are_not_kept(kept, tmp_path):

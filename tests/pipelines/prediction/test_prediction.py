@@ -1,6 +1,10 @@
 import errno
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import imagecodecs
 import numpy as np
@@ -18,6 +22,7 @@ from pipelines.images import (
     png_writing,
     read_image,
 )
+from pipelines.images.done_files import RECORD
 from pipelines.images.file_failures import FilesError
 from pipelines.images.writing import write_image
 from pipelines.overlap_tile import Net, plan_tiles
@@ -243,7 +248,51 @@ def test_resume_leaves_out_what_is_done(nets, random, tmp_path):
     assert all(path.stat().st_mtime_ns != times[path.name] for path in paths)
 
 
-def test_a_run_that_is_killed_leaves_nothing_that_looks_finished(
+KILLABLE = """
+import sys
+from pipelines import cli
+from pipelines.overlap_tile import plan_tiles
+from pipelines.overlap_tile.tile_passes import TilePass
+from pipelines.prediction import image_prediction
+
+def small_tiles(net, memory, layout, budget, *, flips, **_):
+    size = layout.height, layout.width
+    plan = plan_tiles(*size, 8, net.depth, net.variant)
+    return plan, TilePass(net, plan, *size, flips)
+
+image_prediction.largest_plan = small_tiles
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_a_prediction_that_is_really_killed_goes_on(nets, random, tmp_path):
+    run, _ = nets()
+    tifffile.imwrite(tmp_path / "a.tif", grey(random, 400, 300))
+    out, straight = tmp_path / "out", tmp_path / "straight"
+    words = ["predict", "--model", str(run), "--images", str(tmp_path / "a.tif")]
+
+    def start(folder, *more):
+        command = [sys.executable, "-c", KILLABLE, *words, "--out", str(folder), *more]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    process = start(out)
+    kept = out / ".a.tif.0.windows"
+    while process.poll() is None and not (kept.exists() and kept.stat().st_size > 5000):
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, "ended before it was killed"
+    # Nothing has the name of a result.
+    left = [path.name for path in out.iterdir()]
+    assert kept.name in left and all(name.startswith(".") for name in left)
+    for folder, more in ((out, ["--resume"]), (straight, [])):
+        process = start(folder, *more)
+        assert process.communicate()[0].decode().split() == [f"{folder / 'a.tif'}"]
+    assert (out / "a.tif").read_bytes() == (straight / "a.tif").read_bytes()
+    assert {path.name for path in out.iterdir()} == {"a.tif", RECORD}
+
+
+def test_a_run_that_is_stopped_leaves_nothing_that_looks_finished(
     nets, random, tmp_path, monkeypatch
 ):
     run, _ = nets()

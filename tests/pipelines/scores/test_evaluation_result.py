@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -25,6 +26,17 @@ def test_the_table_names_classes_scores_and_where_the_threshold_is_from(evaluati
     assert lines[1].split() == ["cell", *["0.5000"] * 5, "-"]
     assert "V_rand                    0.9000" in lines
     assert lines[-1] == "3 images, threshold 0.4 (run)"
+
+
+def test_the_table_says_what_the_scores_depend_on(evaluation):
+    text = str(
+        dataclasses.replace(
+            evaluation, inside="background", smallest_object=7, flips=True
+        )
+    )
+    assert "Objects are of the background, of 7 pixels and more" in text
+    assert "means over 8 flips" in text
+    assert "Objects" not in str(evaluation) and "flips" not in str(evaluation)
 
 
 def test_scores_that_do_not_apply_are_left_out_of_the_set(evaluation):

@@ -127,6 +127,15 @@ def test_counts_at_every_threshold_equal_brute_force(counted):
         )
 
 
+def test_pixels_that_are_not_valid_are_not_counted(random):
+    y_true, valid = random.integers(0, 2, (8, 9)), random.random((8, 9)) < 0.5
+    probability = random.random((8, 9))
+    found, expected = scores.ThresholdCounts(), scores.ThresholdCounts()
+    found.add(y_true, probability, valid)
+    expected.add(y_true[valid], probability[valid])
+    np.testing.assert_array_equal(found.confusion(0.5), expected.confusion(0.5))
+
+
 def test_the_best_threshold_is_that_of_the_highest_mean_iou(counted):
     pairs, counts = counted
     best = counts.best_threshold()

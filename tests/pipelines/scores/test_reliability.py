@@ -33,6 +33,16 @@ def test_probabilities_that_come_true_as_often_as_they_say_have_no_error(random)
     assert counts.calibration_error() < 0.01
 
 
+def test_pixels_that_are_not_valid_do_not_count(random):
+    probability, valid = random.random((8, 9)), random.random((8, 9)) < 0.5
+    came_true = random.random((8, 9)) < probability
+    counts, expected = ReliabilityCounts(), ReliabilityCounts()
+    counts.add(probability, came_true, valid)
+    expected.add(probability[valid], came_true[valid])
+    np.testing.assert_array_equal(counts.pixels, expected.pixels)
+    np.testing.assert_array_equal(counts.curve(), expected.curve())
+
+
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match="must have one shape"):
         ReliabilityCounts().add(np.zeros(3), np.zeros(2, bool))

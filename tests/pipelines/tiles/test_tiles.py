@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 import hashlib
 import os
 import subprocess
@@ -12,7 +13,12 @@ import tifffile
 
 from keras_unet import geometry
 from keras_unet.border_weights import border_weights
-from pipelines.config import NO_AUGMENTATION, DataConfig, StreamConfig
+from pipelines.config import (
+    NO_AUGMENTATION,
+    DataConfig,
+    StreamConfig,
+    TilesConfig,
+)
 from pipelines.dataset import load_dataset
 from pipelines.tiles import tiles
 from pipelines.tiles.tiles import TileShape, tile_shape, tile_stream
@@ -346,11 +352,41 @@ def test_rarer_classes_are_seen_more_often_by_a_share_of_tiles(make_dataset):
 
 def test_files_become_a_stream_in_two_lines(discs):
     stream = tiles.training_tiles(
-        str(discs / "images"), str(discs / "masks"), tile_size=188, variant="paper"
+        discs / "images", discs / "masks", tile_size=188, batch_size=8, variant="paper"
     )
     image, mask = next(iter(stream))
     assert image.shape == (8, 188, 188, 1)
     assert mask.shape == (8, 4, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("variant", "image_shape", "mask_shape"),
+    [
+        ("padded", (8, 256, 256, 1), (8, 256, 256, 1)),
+        ("paper", (1, 572, 572, 1), (1, 388, 388, 1)),
+    ],
+)
+def test_sizes_are_those_of_the_variant(discs, variant, image_shape, mask_shape):
+    folders = discs / "images", discs / "masks"
+    stream = tiles.training_tiles(*folders, variant=variant)
+    image, mask = stream.element_spec
+    assert (image.shape, mask.shape) == (image_shape, mask_shape)
+
+
+def test_the_seed_of_the_settings_counts(discs):
+    config = TilesConfig(images=str(discs / "images"), masks=str(discs / "masks"))
+    dataset = load_dataset(config)
+
+    def first(**changes):
+        settings = dataclasses.replace(config, seed=changes.pop("of_config", 0))
+        stream = tiles.tile_stream(
+            dataset, TileShape(32, 32), batch_size=2, config=settings, **changes
+        )
+        return next(iter(stream))[0].numpy()
+
+    np.testing.assert_array_equal(first(of_config=5), first(seed=5))
+    np.testing.assert_array_equal(first(of_config=5, seed=0), first())
+    assert not np.array_equal(first(of_config=5), first())
 
 
 @pytest.mark.parametrize("gigabytes", [0, 1])

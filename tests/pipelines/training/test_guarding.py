@@ -1,7 +1,9 @@
 import keras
 import numpy as np
+import PIL.Image
 import pytest
 
+from pipelines import fit
 from pipelines.training.guarding import ValidationGuard
 from pipelines.validation import Validation
 
@@ -45,3 +47,55 @@ def test_the_only_validation_is_looked_at(caplog):
     guard.model.stop_training = True
     guard.look_at(result(RARE_NEVER, spread=0.0))
     assert "The output is the same for every pixel" in caplog.text
+
+
+# What `fit` says of trainings that really go wrong.
+
+
+@pytest.fixture
+def warnings_of_fit(fit_config, tmp_path, caplog):
+    def train(images, masks, **changes):
+        for name, arrays in (("images", images), ("masks", masks)):
+            (tmp_path / name).mkdir()
+            for number, array in enumerate(arrays):
+                PIL.Image.fromarray(array).save(tmp_path / name / f"{number}.png")
+        folders = {"images": str(tmp_path / "images"), "masks": str(tmp_path / "masks")}
+        fit(fit_config(tmp_path / "run", **folders, **changes))
+        return [
+            record.getMessage()
+            for record in caplog.records
+            if record.name == "keras_unet.guard"
+        ]
+
+    return train
+
+
+@pytest.fixture
+def noise(random):
+    """Images that show two halves of their values, and the masks of the brighter."""
+    images = random.integers(0, 256, (5, 40, 56)).astype(np.uint8)
+    return images, (images > 128).astype(np.uint8)
+
+
+def test_a_training_that_explodes_is_told_and_so_is_what_is_left(
+    warnings_of_fit, noise
+):
+    images, masks = noise
+    # At this rate every unit dies, and the output is one value.
+    optimizer = "keras.optimizers:Adam:learning_rate=1"
+    settings = {"optimizer": optimizer, "batch_norm": False, "steps": 12}
+    exploding, constant = warnings_of_fit(images, masks * 255, **settings)
+    assert exploding.startswith("The loss has risen from ")
+    assert "gradients explode. Lower learning_rate" in exploding
+    assert constant.startswith("The output is the same for every pixel")
+
+
+def test_a_class_that_nothing_shows_is_never_predicted(warnings_of_fit, noise):
+    images, masks = noise
+    masks[:, ::20, ::20] = 2
+    settings = {"depth": 1, "batch_norm": False, "learning_rate": 0.02, "steps": 30}
+    (message,) = warnings_of_fit(
+        images, masks, mask_kind="classes", rare_share=0, **settings
+    )
+    assert message.startswith("class 2 is never predicted, though 0.268 %")
+    assert "it is too rare for the loss" in message

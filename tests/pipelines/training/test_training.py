@@ -118,6 +118,18 @@ def test_short_numbers_train_and_the_saved_model_is_float32(tiny, precision):
     assert keras.mixed_precision.global_policy().name == "float32"
 
 
+def test_gradient_checkpointing_trains_the_same_weights(tiny, determinism_undone):
+    settings = {"steps": 3, "dropout": 0.2, "deterministic": True}
+    nets = [
+        run_folder.load(
+            fit(tiny(str(on), gradient_checkpointing=on, **settings)).run_dir
+        ).model
+        for on in (False, True)
+    ]
+    for one, other in zip(*(net.get_weights() for net in nets), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_the_paper_net_trains_on_its_smallest_tile(tiny):
     size = geometry.least_input_size(1, "paper")
     result = fit(tiny(variant="paper", tile_size=size))
