@@ -29,6 +29,15 @@ def test_states_are_those_of_the_versions(connect, grpc_url):
     assert connect(grpc_url).states() == [VersionState(1, "AVAILABLE", "")]
 
 
+def test_no_proxy_stands_before_this_machine(connect, grpc_url, monkeypatch):
+    # One that nothing gets through.
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("no_grpc_proxy", raising=False)
+    (state,) = connect(grpc_url).states()
+    assert state.state == "AVAILABLE"
+
+
 @pytest.mark.parametrize("version", ["", "/versions/1"])
 def test_tensors_and_strings_travel(connect, grpc_url, version):
     server = connect(grpc_url + version)

@@ -1,5 +1,8 @@
+import concurrent.futures
 import contextlib
 import http.client
+import json
+import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +40,37 @@ def test_taken_port_is_told_before_anything_is_loaded(monkeypatch, toy_folder, c
 def test_discovery_of_versions_needs_no_tensorflow(module):
     code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_asked_to_end_it_answers_what_it_has_taken(toy_folder, send):
+    command = [sys.executable, "-m", "pipelines.dev_server", f"--model={toy_folder}"]
+    process = subprocess.Popen(
+        [*command, "--rest-port=0", "--grpc-port=0"], stderr=subprocess.PIPE, text=True
+    )
+    with process, concurrent.futures.ThreadPoolExecutor(1) as executor:
+        try:
+            lines = iter(process.stderr.readline, "")
+            line = next(line for line in lines if "REST API: " in line)
+            base = line.split()[-1].partition("/v1/")[0]
+            address = urllib.parse.urlsplit(base)
+            listens = False
+            while not listens:
+                with contextlib.suppress(ConnectionRefusedError):
+                    socket.create_connection((address.hostname, address.port)).close()
+                    listens = True
+            # Some seconds of work.
+            body = {"signature_name": "count", "inputs": {"steps": 400_000}}
+            path, data = "/v1/models/toy:predict", json.dumps(body).encode()
+            answer = executor.submit(send, base, "POST", path, data)
+            time.sleep(0.2)
+            assert not answer.done()
+            process.send_signal(signal.SIGTERM)
+            status, said = answer.result()
+            assert (status, json.loads(said)) == (200, {"outputs": [400_000]})
+            process.stderr.read()
+            assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()
 
 
 def test_small_answers_do_not_wait_for_acknowledgements(development_server):
