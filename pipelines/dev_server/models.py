@@ -33,7 +33,7 @@ class ModelManager:
     """
 
     def __init__(self, source: Path) -> None:
-        self.source = source.resolve()
+        self.source = source.absolute()
         self._config_text: bytes | None = None
         self._models: dict[str, ServedModel] = {}
         # Also those that were removed: their states are told, and their numbers stay

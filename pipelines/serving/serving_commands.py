@@ -78,7 +78,11 @@ def docker_command(
         host: address of this machine that the ports are opened on.
         rest_port: port of the REST API.
         grpc_port: port of the gRPC API.
+
+    Raises:
+        ValueError: Docker or the image's script does not take its name.
     """
+    _check_for_docker(source)
     address = bracketed(host)
     image = os.environ.get(IMAGE_VARIABLE, IMAGE)
     command = [
@@ -102,7 +106,9 @@ def docker_command(
         model_flags: tuple[str, ...] = ()
     else:
         # The folder, not the file: an editor puts a new file in the place of the old.
-        paths = dict.fromkeys([source.config_file.parent, *source.folders])
+        file = source.config_file
+        places = [file.parent, file.resolve().parent, *source.folders]
+        paths = dict.fromkeys(places)
         command += [f"-v={path}:{path}:ro" for path in paths]
         # Counts instead of the one model that the image's script names.
         model_flags = _model_flags(source)
@@ -134,6 +140,20 @@ def development_command(
         f"--grpc-port={grpc_port}",
         "--enable-grpc-healthcheck-service",
     )
+
+
+def _check_for_docker(source: Source) -> None:
+    for path in (*source.folders, *filter(None, [source.config_file])):
+        if ":" in str(path):
+            raise ValueError(
+                f"{path}: Docker mounts no folder with a colon in its path. Rename it, "
+                "or take the engine development."
+            )
+    if source.config_file is None and len(source.name.split()) != 1:
+        raise ValueError(
+            f"{source.folders[0]}: the image of TensorFlow Serving takes no name with "
+            "spaces. Rename the folder, or take the engine development."
+        )
 
 
 def bracketed(host: str) -> str:

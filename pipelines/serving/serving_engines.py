@@ -109,7 +109,7 @@ def served_source(path: Path) -> Source:
         folder = _checked_folder(path)
         return Source(folder.name, (folder,))
     _check_packages("tensorflow_serving")
-    configs = read_config_file(path.resolve())
+    configs = read_config_file(path)
     for config in configs:
         if not config.wanted(set(published_versions(config.base_path))):
             raise ValueError(
@@ -118,7 +118,8 @@ def served_source(path: Path) -> Source:
                 "first."
             )
     folders = tuple(config.base_path for config in configs)
-    return Source(configs[0].name, folders, path.resolve())
+    # Where it is a link (as in a mounted ConfigMap), its target changes.
+    return Source(configs[0].name, folders, path.absolute())
 
 
 def choose_engine(engine: Engine) -> tuple[str, str, str]:

@@ -14,6 +14,7 @@ from pipelines.serving.serving_commands import (
 
 FOLDER = pathlib.Path("/models here/my unet")
 ONE = Source("my unet", (FOLDER,))
+IN_DOCKER = Source("cells", (pathlib.Path("/models here/cells"),))
 FILE = pathlib.Path("/etc/models.config")
 SEVERAL = Source("a", (pathlib.Path("/m/a"), pathlib.Path("/m/b")), FILE)
 SETTINGS = (
@@ -41,7 +42,7 @@ def test_command_of_the_program():
 
 
 def test_command_of_docker():
-    assert docker_command("docker", ONE, "127.0.0.1", 8501, 8500) == (
+    assert docker_command("docker", IN_DOCKER, "127.0.0.1", 8501, 8500) == (
         "docker",
         "run",
         "--rm",
@@ -49,17 +50,27 @@ def test_command_of_docker():
         "-p=127.0.0.1:8501:8501",
         "-p=127.0.0.1:8500:8500",
         f"-v={MONITORING_FILE}:/etc/tensorflow_serving/monitoring.config:ro",
-        f"-v={FOLDER}:/models/my unet:ro",
-        "-e=MODEL_NAME=my unet",
+        "-v=/models here/cells:/models/cells:ro",
+        "-e=MODEL_NAME=cells",
         "mine:1",
         *SETTINGS,
         "--monitoring_config_file=/etc/tensorflow_serving/monitoring.config",
     )
 
 
+def test_what_docker_does_not_take_is_told_before_it_is_started():
+    # The image's script does not quote the name.
+    with pytest.raises(ValueError, match="my unet: .* takes no name with spaces"):
+        docker_command("docker", ONE, "127.0.0.1", 1, 2)
+    with pytest.raises(
+        ValueError, match="/a:b/c: Docker mounts no folder with a colon"
+    ):
+        docker_command("docker", Source("c", (pathlib.Path("/a:b/c"),)), "::1", 1, 2)
+
+
 def test_the_newest_image_is_pulled_and_one_s_own_is_not(monkeypatch):
     def command():
-        return docker_command("docker", ONE, "127.0.0.1", 8501, 8500)
+        return docker_command("docker", IN_DOCKER, "127.0.0.1", 8501, 8500)
 
     assert "--pull=always" not in command()
     monkeypatch.delenv("TF_SERVING_IMAGE")
@@ -98,10 +109,24 @@ def test_configuration_file_takes_the_place_of_the_folder():
     assert command[command.index("mine:1") + 1 :][:3] == flags
 
 
+def test_a_linked_configuration_file_is_found_in_the_container(tmp_path):
+    for name in ("data", "config"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "data" / "models.config").touch()
+    link = tmp_path / "config" / "models.config"
+    link.symlink_to(tmp_path / "data" / "models.config")
+    source = Source("a", (pathlib.Path("/m/a"),), link)
+    command = docker_command("docker", source, "::1", 1, 2)
+    assert f"--model_config_file={link}" in command
+    for folder in ("data", "config"):
+        path = (tmp_path / folder).resolve()
+        assert f"-v={path}:{path}:ro" in command
+
+
 def test_no_command_batches():
     for command in (
         program_command("server", ONE, 1, 2),
-        docker_command("docker", ONE, "127.0.0.1", 1, 2),
+        docker_command("docker", IN_DOCKER, "127.0.0.1", 1, 2),
     ):
         assert not any("batching" in word for word in command)
 

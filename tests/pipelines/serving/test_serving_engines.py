@@ -60,7 +60,7 @@ def test_program_may_be_named_by_the_environment(folder, programs, monkeypatch):
 
 def test_docker_is_taken_if_its_engine_answers(folder, programs):
     program = programs("docker", 'test "$1" = info')
-    launch = plan_launch(config(folder))
+    launch = plan_launch(config(folder.rename(folder.with_name("cells"))))
     assert launch.engine == serving_engines.SERVER_IN_DOCKER
     assert launch.command[:2] == (program, "run")
 
@@ -157,6 +157,13 @@ def test_models_of_a_configuration_file_are_served(folder, tmp_path, programs):
     assert f"--model_config_file={file}" in launch.command
     assert launch.url.endswith("/v1/models/cells")
     assert f"--model={file}" in plan_launch(config(file, engine="development")).command
+
+
+def test_a_link_to_a_configuration_file_is_followed_anew(folder, tmp_path, programs):
+    programs("tensorflow_model_server")
+    link = tmp_path / "linked.config"
+    link.symlink_to(config_file(tmp_path / "models.config", folder, 1))
+    assert f"--model_config_file={link}" in plan_launch(config(link)).command
 
 
 def test_configuration_file_is_checked_before_anything_is_started(folder, tmp_path):
