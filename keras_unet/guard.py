@@ -44,6 +44,7 @@ class TrainingGuard(keras.callbacks.Callback):
         threshold: of a single channel, on the scale that the model puts out: 0.5 for
             probabilities, 0 for logits.
         ignore_class: class id of pixels in y_true that are not looked at; None: none.
+        signed_loss: the loss may be below 0, as minus the Dice coefficient is.
 
     Raises:
         ValueError: only one of images and y_true is given.
@@ -58,6 +59,7 @@ class TrainingGuard(keras.callbacks.Callback):
         y_true: Any = None,
         threshold: float = 0.5,
         ignore_class: int | None = None,
+        signed_loss: bool = False,
     ) -> None:
         super().__init__()
         if (images is None) != (y_true is None):
@@ -68,6 +70,7 @@ class TrainingGuard(keras.callbacks.Callback):
         self._images, self._y_true = images, y_true
         self._threshold = threshold
         self._ignore_class = ignore_class
+        self._signed_loss = signed_loss
         self._said: set[str] = set()
         self._mean, self._lowest = math.nan, math.inf
 
@@ -160,12 +163,13 @@ class TrainingGuard(keras.callbacks.Callback):
         )
 
     def _look_at_sign(self, name: str, value: float) -> None:
-        if value < 0:
+        if value < 0 and not self._signed_loss:
             self._say(
                 name,
                 "%s is %.4g, below 0: cross-entropy cannot be, unless masks are beyond "
                 "0 to 1 (0 and 255 must become 0 and 1) or the model's last layer is "
-                "not what the loss expects (from_logits).",
+                "not what the loss expects (from_logits). A loss of another kind that "
+                "may be below 0 is to be told (signed_loss).",
                 name,
                 value,
             )

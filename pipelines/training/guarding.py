@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from keras_unet.guard import FLAT, TrainingGuard
 from pipelines.validation import Validation
 
@@ -14,6 +16,8 @@ class ValidationGuard(TrainingGuard):
 
     Args:
         class_names: in the order of their ids.
+        signed_loss: a loss below 0 is nothing to be said: it is of the user's own, and
+            masks that would make cross-entropy so are refused before the training.
     """
 
     missed_advice = (
@@ -21,8 +25,10 @@ class ValidationGuard(TrainingGuard):
         "(--rare-share), or train longer."
     )
 
-    def __init__(self, class_names: Sequence[str]) -> None:
-        super().__init__()
+    def __init__(
+        self, class_names: Sequence[str], *, signed_loss: bool = False
+    ) -> None:
+        super().__init__(signed_loss=signed_loss)
         self._class_names = class_names
         self._validations = 0
 
@@ -33,10 +39,10 @@ class ValidationGuard(TrainingGuard):
         is_last = getattr(self.model, "stop_training", False)
         if self._validations < _FIRST_LOOKED_AT and not is_last:
             return
-        if result.spread < FLAT:
+        confusion = result.confusion
+        labelled = confusion.sum(axis=1)
+        # Of masks of one class, such as empty ones, one value is right.
+        if result.spread < FLAT and np.count_nonzero(labelled) > 1:
             self.say_constant()
             return
-        confusion = result.confusion
-        self.look_at_counts(
-            confusion.sum(axis=1), confusion.sum(axis=0), self._class_names
-        )
+        self.look_at_counts(labelled, confusion.sum(axis=0), self._class_names)

@@ -116,7 +116,7 @@ def _train(plan: RunPlan, model: keras.Model, found: Checkpoint | None) -> FitRe
     rate = float(np.asarray(model.optimizer.learning_rate))
     budget = Budget(rate, config.steps, config.minutes)
     average = WeightAverage(config.averaging)
-    guard = ValidationGuard(plan.class_names)
+    guard = ValidationGuard(plan.class_names, signed_loss=config.loss is not None)
     recorder = Recorder(plan)
     validator = Validator(
         budget,

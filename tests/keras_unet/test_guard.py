@@ -48,6 +48,13 @@ def test_masks_of_255_make_the_loss_negative(discs, warnings_of):
     assert "0 and 255 must become 0 and 1" in message
 
 
+def test_a_loss_that_may_be_negative_is_left_in_peace(caplog):
+    TrainingGuard(signed_loss=True).on_train_batch_end(0, {"loss": -0.7})
+    assert caplog.records == []
+    TrainingGuard().on_train_batch_end(0, {"loss": -0.7})
+    assert "loss is -0.7, below 0" in caplog.text and "signed_loss" in caplog.text
+
+
 def test_a_share_above_1_is_not_a_share(discs, warnings_of):
     def dice(y_true, y_pred):
         return keras.losses.mean_absolute_error(y_true, y_pred * 0) * 8

@@ -41,6 +41,11 @@ def test_the_first_validation_may_know_one_class_only(said):
     assert said([result(RARE_NEVER, spread=0.0), result(BOTH)]) == []
 
 
+def test_masks_of_one_class_may_be_predicted_as_one_value(said):
+    empty = result(np.array([[100, 0], [0, 0]]), spread=1e-4)
+    assert said([empty] * 3) == []
+
+
 def test_the_only_validation_is_looked_at(caplog):
     guard = ValidationGuard(["background", "cell"])
     guard.set_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
