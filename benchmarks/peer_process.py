@@ -19,19 +19,36 @@ PEERS, ADDONS = (
 
 def versions() -> dict[str, str]:
     """Returns the versions of the peers; empty without their environment."""
-    names = [
-        re.split(r"[=<>]", line)[0]
-        for line in (HERE / "peers.txt").read_text().splitlines()
-        if not line.startswith("#")
-    ]
+    lines = (HERE / "peers.txt").read_text().splitlines()
+    names = [re.split(r"\W*[=<>~\[]", line)[0] for line in lines if line[:1].isalpha()]
+    found = _installed(PEERS, names)
+    # Those that stand in folders of their own, beside the environments that run them.
+    for folder in ("medicai", "keras_unet_012"):
+        found |= _installed(
+            PEERS, [folder.split("_0")[0]], ROOT / ".venv-peers" / folder
+        )
+    old = _installed(ADDONS, ["tensorflow", "keras"])
+    return found | {f"{name} of the addons stack": one for name, one in old.items()}
+
+
+def _installed(
+    python: str, names: Sequence[str], path: pathlib.Path = ROOT
+) -> dict[str, str]:
+    """Returns the versions of those packages that a Python finds; empty without it."""
     code = (
-        "import json, sys; from importlib import metadata; "
-        "print(json.dumps({name: metadata.version(name) for name in sys.argv[1:]}))"
+        "import json, sys; from importlib import metadata as m; "
+        "there = {d.name.lower(): d.version for d in m.distributions()}; "
+        "print(json.dumps({n: there[n] for n in sys.argv[1:] if n in there}))"
     )
-    if not pathlib.Path(PEERS).exists():
+    names = [name.lower().replace("_", "-") for name in names]
+    if not pathlib.Path(python).exists():
         return {}
-    done = subprocess.run([PEERS, "-c", code, *names], capture_output=True, check=True)
-    return dict(json.loads(done.stdout))
+    done = subprocess.run(
+        [python, "-c", code, *names],
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(path)},
+    )
+    return {} if done.returncode else dict(json.loads(done.stdout))
 
 
 def tiles_per_second(

@@ -57,8 +57,11 @@ def ask_about(pool: ServerPool) -> About | None:
     return _parsed(outputs, pool.servers[0])
 
 
-def ask_all_about(pool: ServerPool) -> About | None:
-    """Returns what the model says on each server; as `ask_about`.
+def ask_all_about(pool: ServerPool) -> tuple[About, ServerPool] | None:
+    """Returns what the model says on all servers; as `ask_about`.
+
+    Returns:
+        What they say, and those that have said it: others may serve another model.
 
     Raises:
         ServerFailure: no server answers, or they do not serve the same model.
@@ -78,7 +81,7 @@ def ask_all_about(pool: ServerPool) -> About | None:
                 "Export one of them to all.",
                 Kind.REFUSED,
             )
-    return first[1]
+    return first[1], pool.of_those([server for server, _ in answers])
 
 
 def _lacks_signature(failure: ServerFailure) -> bool:

@@ -74,11 +74,21 @@ def _image_to_write(service: Service, sent: SentImage) -> Iterator[ImageToWrite]
     with naming(sent.entry), contextlib.closing(open_image(sent.entry)) as image:
         layout = ImageLayout.of(image, 1, np.dtype(np.uint8))
         if sent.mask is not None:
-            mask = imagecodecs.png_decode(sent.mask)[..., np.newaxis]
-            yield ImageToWrite(layout, [(0, 0, mask)])
+            yield ImageToWrite(layout, [(0, 0, _decoded(sent.mask))])
         else:
             windows = _named_windows(sent.entry, service.mask_windows(image))
             yield ImageToWrite(layout, windows)
+
+
+def _decoded(mask: bytes) -> np.ndarray:
+    try:
+        return imagecodecs.png_decode(mask)[..., np.newaxis]
+    # Decoders raise errors of many kinds.
+    except Exception as error:
+        raise ValueError(
+            f"the mask that a server answered with is no whole PNG ({error}). Look at "
+            "what stands between, such as a proxy."
+        ) from error
 
 
 def _named_windows(entry: ImageEntry, windows: Iterator[Window]) -> Iterator[Window]:

@@ -3,7 +3,7 @@
 import copy
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -48,11 +48,12 @@ class ServerPool:
         self._busy = [0] * len(self.servers)
         self._rests_until = [0.0] * len(self.servers)
         self._failures = [0] * len(self.servers)
+        self._members = list(range(len(self.servers)))
 
     @property
     def num_requests(self) -> int:
         """How many requests at a time keep all of them busy."""
-        return REQUESTS_EACH * len(self.servers)
+        return REQUESTS_EACH * len(self._members)
 
     def check(self) -> None:
         """Raises ServerFailure unless a server has an available version.
@@ -71,10 +72,16 @@ class ServerPool:
         Raises:
             ServerFailure: none answers, or not all with one version.
         """
-        version = with_retries(self._common_version, self._retries)
+        version = self._patiently(self._common_version)
         # Shares lock, loads and rests, for they are the same machines.
         pool = copy.copy(self)
         pool.servers = [server.pinned(version) for server in self.servers]
+        return pool
+
+    def of_those(self, servers: Collection[Server]) -> "ServerPool":
+        """Returns a pool in which only some of the servers are asked."""
+        pool = copy.copy(self)
+        pool._members = [i for i in self._members if self.servers[i] in servers]
         return pool
 
     def _check(self, given_up: set[int]) -> None:
@@ -112,6 +119,11 @@ class ServerPool:
         (version,) = answering
         return version
 
+    def _patiently(self, ask: Callable[[], Answer]) -> Answer:
+        """Waits for busy servers as long as a prediction does."""
+        busy_seconds = BUSY_SECONDS if self._retries else 0.0
+        return with_retries(ask, self._retries, busy_seconds=busy_seconds)
+
     def _ask_each(self, ask: Callable[[Server], Answer]) -> list[tuple[Server, Answer]]:
         """Asks those that are awake, or else the first that answers.
 
@@ -137,9 +149,7 @@ class ServerPool:
         """Returns the servers, and which of them rest."""
         with self._lock:
             now = self._clock()
-            found = [
-                (index, until > now) for index, until in enumerate(self._rests_until)
-            ]
+            found = [(index, self._rests_until[index] > now) for index in self._members]
         return sorted(found, key=lambda pair: pair[1])
 
     def predict(
@@ -149,12 +159,12 @@ class ServerPool:
         asked: set[int] = set()
         busy: set[int] = set()
         patient_until = self._clock() + (BUSY_SECONDS if self._retries else 0.0)
-        single = len(self.servers) == 1
+        single = len(self._members) == 1
         while True:
             index = self._take(asked)
             server = self.servers[index]
             # The last one that is left is given time to come back.
-            alone = len(asked) == len(self.servers) - 1
+            alone = len(asked) == len(self._members) - 1
             try:
                 answer = with_retries(
                     lambda server=server: server.predict(signature, inputs),  # type: ignore[misc]
@@ -189,9 +199,8 @@ class ServerPool:
         Raises:
             ServerFailure: none does.
         """
-        return with_retries(
-            lambda: self._ask_each(lambda server: server.predict(signature, inputs)),
-            self._retries,
+        return self._patiently(
+            lambda: self._ask_each(lambda server: server.predict(signature, inputs))
         )
 
     def close(self) -> None:
@@ -204,7 +213,7 @@ class ServerPool:
         with self._lock:
             now = self._clock()
             index = min(
-                (index for index in range(len(self.servers)) if index not in asked),
+                (index for index in self._members if index not in asked),
                 key=lambda index: (self._rests_until[index] > now, self._busy[index]),
             )
             self._busy[index] += 1

@@ -7,7 +7,6 @@ regions.
 
 import collections
 import contextlib
-import functools
 import itertools
 import logging
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import tqdm
 
+from pipelines.client.about import ask_about
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import ServerFailure
@@ -22,7 +22,7 @@ from pipelines.client.golden import GoldenReport, check_golden
 from pipelines.client.in_order import in_order
 from pipelines.client.mask_files import write_masks
 from pipelines.client.pool import ServerPool
-from pipelines.client.sending import send_image
+from pipelines.client.sending import SentImage, send_image
 from pipelines.client.service import Service, at_work
 from pipelines.config import SegmentConfig
 from pipelines.images import ImageEntry, find_images
@@ -90,14 +90,26 @@ def _segment_files(
     except ServerFailure as failure:
         if not results:
             raise
+        before = f" {summary(failures, len(files))}" if failures else ""
         raise FilesError(
             f"{failure} {len(results)} of {len(files)} files are done; resume leaves "
-            "them out.",
+            f"them out.{before}",
             _in_order_of(files, results),
         ) from failure
+    _warn_of_another_model(service)
     if failures:
         raise FilesError(summary(failures, len(files)), _in_order_of(files, results))
     return _in_order_of(files, results)
+
+
+def _warn_of_another_model(service: Service) -> None:
+    """Warns if the servers have changed their model since the start."""
+    with contextlib.suppress(ServerFailure):
+        if ask_about(service.pool) != service.about:
+            logger.warning(
+                "The servers have begun to serve another model meanwhile: masks are of "
+                "both. Run again without resume for masks of one."
+            )
 
 
 def _written(
@@ -107,7 +119,19 @@ def _written(
     taken: set[Path],
 ) -> Iterator[tuple[Path, Path | Exception]]:
     """Yields each file with where it is written, or with why it is not."""
-    send = functools.partial(send_image, service, done)
+    given_up: set[Path] = set()
+
+    def send(entry: ImageEntry) -> SentImage:
+        if entry.path in given_up:
+            # Of a stack that failed the rest is passed over.
+            return SentImage(entry)
+        return send_image(service, done, entry)
+
+    def counted(images: Iterator[SentImage]) -> Iterator[SentImage]:
+        for image in images:
+            yield image
+            progress.update()
+
     entries = itertools.chain.from_iterable(files.values())
     sent = in_order(service.executor, send, entries, service.pool.num_requests)
     # disable=None: quiet where standard error is not a terminal.
@@ -118,7 +142,7 @@ def _written(
         ) as progress,
     ):
         for path, file in files.items():
-            own = itertools.islice(sent, len(file))
+            own = counted(itertools.islice(sent, len(file)))
             try:
                 result, key = write_masks(service, path, taken, own, len(file))
                 done.mark(path, key, result)
@@ -127,10 +151,10 @@ def _written(
                 raise
             except (ValueError, OSError) as error:
                 logger.debug("Where it was found:", exc_info=True)
+                given_up.add(file[0].path)
                 yield path, error
-            # Of a stack that failed the rest is passed over.
+            # What is left of it.
             collections.deque(own, maxlen=0)
-            progress.update(len(file))
 
 
 def _in_order_of(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pipelines.client.failures import ServerFailure
 from pipelines.client.service import Service, mask_of_file
 from pipelines.images import ImageEntry, WindowedImage, open_image
-from pipelines.images.damage import JPEG_SIGNATURE, PNG_SIGNATURE
+from pipelines.images.damage import JPEG_SIGNATURE, PNG_SIGNATURE, reading
 from pipelines.images.done_files import DoneFiles
 from pipelines.images.layout import ImageLayout
 from pipelines.images.png_writing import png_holds
@@ -75,7 +75,10 @@ def naming(entry: ImageEntry) -> Iterator[None]:
 def _file_content(entry: ImageEntry, image: WindowedImage) -> bytes:
     """The image as a PNG or JPEG file: its own bytes, where it is one."""
     if entry.path.is_file() and entry.page is None:
-        with entry.path.open("rb") as file:
+        with (
+            reading(entry.name, entry.path, "PNG or JPEG"),
+            entry.path.open("rb") as file,
+        ):
             # By what it begins with, for its name may err.
             start = file.read(len(PNG_SIGNATURE))
             if start.startswith((PNG_SIGNATURE, JPEG_SIGNATURE)):

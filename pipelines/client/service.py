@@ -81,16 +81,17 @@ class Service:
         """
         with contextlib.closing(self.pool.pinned()) as pool:
             # Of the very version that answers for the regions.
-            about = ask_all_about(pool)
-            if about is None:
+            said = ask_all_about(pool)
+            if said is None:
                 raise ValueError(
                     f"{pool.servers[0].address.text}: the model has no signature "
                     "about, without which no image can be cut into regions. Export "
                     "it again."
                 )
+            about, alike = said
             matched = MatchedChannels(image, about.channels)
             regions = plan_regions(image.height, image.width, about)
-            yield from mask_windows(pool, self.executor, matched, about, regions)
+            yield from mask_windows(alike, self.executor, matched, about, regions)
 
 
 @contextlib.contextmanager

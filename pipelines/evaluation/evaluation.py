@@ -76,14 +76,16 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         on_image=others.add,
     )
     evaluation = _evaluation(run, result, others.result(), threshold, warnings)
-    if net.output_channels <= 2:
-        evaluation = dataclasses.replace(
-            evaluation, smallest_object=smallest_object, inside=config.inside
-        )
-    evaluation = dataclasses.replace(evaluation, flips=config.flips)
-    with _kept(evaluation):
+    evaluation = dataclasses.replace(
+        evaluation,
+        smallest_object=smallest_object if net.output_channels <= 2 else None,
+        inside=config.inside if net.output_channels <= 2 else None,
+        flips=config.flips,
+    )
+    with _kept(evaluation, config.json):
         if config.json:
             write_bytes_atomically(config.json, f"{evaluation.to_json()}\n".encode())
+    with _kept(evaluation, config.report):
         if config.report:
             _write_report(config, run, net, dataset, result, evaluation, threshold)
     return evaluation
@@ -102,14 +104,15 @@ class UnwrittenScores(ValueError):
 
 
 @contextlib.contextmanager
-def _kept(evaluation: Evaluation) -> Iterator[None]:
-    """Lets an error of the disk not take the scores with it."""
+def _kept(evaluation: Evaluation, path: str | None) -> Iterator[None]:
+    """Lets an error in writing a file not take the scores with it."""
     try:
         yield
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise UnwrittenScores(
-            f"The scores cannot be written ({error.strerror or error}). Make room, or "
-            "name another file in json and report.",
+            f"{path}: cannot be written ({reason}). The scores are shown all the same; "
+            "mend that, or name another file.",
             evaluation,
         ) from error
 

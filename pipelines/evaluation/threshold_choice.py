@@ -1,11 +1,12 @@
 """The threshold that images are scored at: the run's, a given one, or chosen anew."""
 
+import collections
+import contextlib
 import dataclasses
 import logging
 
 from pipelines.config import DataConfig
 from pipelines.dataset import Dataset, load_dataset, split
-from pipelines.evaluation.seen_images import seen_places
 from pipelines.overlap_tile import Net
 from pipelines.run_folder import RunRecord
 from pipelines.validation import ObjectThresholds, validate
@@ -134,12 +135,23 @@ def _load(config: DataConfig, record: RunRecord) -> Dataset:
         known=record.coding,
         scaling=record.scaling,
     )
-    if of_its_own:
-        return dataset
-    if "image_digests" in record.data["validation"]:
-        # Also among others that were added since.
-        return dataset.subset(seen_places(dataset, record.data["validation"]))
-    return split(dataset, tuple(record.settings.get("validation_stems", ())))[1]
+    usual = dataset
+    if not of_its_own:
+        # Stems may be gone.
+        with contextlib.suppress(ValueError):
+            stems = tuple(record.settings.get("validation_stems", ()))
+            usual = split(dataset, stems)[1]
+    recorded = record.data["validation"]
+    if usual.fingerprint == recorded["fingerprint"]:
+        return usual
+    # Among others that were added since; of equal images as many as there were.
+    left = collections.Counter(recorded.get("image_digests", ()))
+    places = []
+    for place, one in enumerate(dataset.facts):
+        if left[one.image_digest] > 0:
+            left[one.image_digest] -= 1
+            places.append(place)
+    return dataset.subset(places) if places else usual
 
 
 def _not_scored(held_out: Dataset, scored: Dataset) -> Dataset:

@@ -8,9 +8,13 @@ import pathlib
 import platform
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from typing import BinaryIO
+
+# Halves of other machines that nobody has written to for so long are left for good.
+LONGEST_SILENCE_SECONDS = 7 * 24 * 3600.0
 
 
 @contextlib.contextmanager
@@ -18,7 +22,8 @@ def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Lends another name beside `path`; renames what is there if all went well.
 
     Makes the folder if it is missing. What a killed process left under such a name is
-    removed by the next process that writes `path` on the same machine.
+    removed by the next process that writes `path` on the same machine, and by one
+    elsewhere after a week.
 
     Yields:
         A path in the same folder, hidden, at which nothing is yet.
@@ -61,8 +66,16 @@ def remove(path: pathlib.Path) -> None:
         path.unlink(missing_ok=True)
 
 
-# Folders are shared between machines, and containers have the same few process numbers.
-_MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+def _machine() -> str:
+    """Returns what tells where a process number is one's own: machine and container."""
+    place = platform.node()
+    # Containers may have the machine's name, and have the same few process numbers.
+    with contextlib.suppress(OSError):
+        place += f" {os.stat('/proc/self/ns/pid').st_ino}"
+    return hashlib.sha256(place.encode()).hexdigest()[:8]
+
+
+_MACHINE = _machine()
 _TOKEN = uuid.uuid4().hex[:8]
 
 # What other processes had left in a folder when this one first wrote there, by the name
@@ -89,8 +102,8 @@ def _is_running(partial: pathlib.Path) -> bool:
     machine, _, rest = partial.name.split(".")[-2].partition("-")
     number, _, token = rest.partition("-")
     if machine != _MACHINE or not number.isdecimal():
-        # Of another machine nothing is known.
-        return True
+        # Of another machine nothing is known but that it writes.
+        return time.time() - partial.stat().st_mtime < LONGEST_SILENCE_SECONDS
     if int(number) == os.getpid():
         return token == _TOKEN
     try:

@@ -36,11 +36,12 @@ def sentence(source: pathlib.Path, target: pathlib.Path, error: Exception) -> st
     if isinstance(error, OSError):
         reason = " ".join(str(error.strerror or error).split())
         full = error.errno in FULL
-        way_out = "Make room" if full else "Name another folder"
-        return (
-            f"{written}: cannot be written ({reason}). {way_out}, and run again with "
-            "resume."
+        way_out = (
+            "Make room, and run again with resume."
+            if full
+            else "Run again with resume once it can be, or name another folder."
         )
+        return f"{written}: cannot be written ({reason}). {way_out}"
     text = " ".join(str(error).split())
     named = read in text or written in text
     return text if named else f"{read}: {text}"

@@ -42,6 +42,7 @@ class KeptWindows:
     ) -> None:
         self._result, self._key, self._resume = result, key, resume
         self._num_images = num_images
+        self._given_up = False
 
     def begun(self, page: int, layout: ImageLayout) -> int | None:
         """Returns the largest core of the tiles that are kept, or None without any.
@@ -71,7 +72,8 @@ class KeptWindows:
 
         Where they cannot be kept they are yielded all the same.
         """
-        if plan.num_tiles * self._num_images < FEWEST_TILES:
+        few = plan.num_tiles * self._num_images < FEWEST_TILES
+        if few or self._given_up:
             yield from compute(0)
             return
         path = self._path(page)
@@ -90,28 +92,26 @@ class KeptWindows:
                     done += 1
             else:
                 file.truncate(0)
-                file.write(header)
-            is_kept = True
+                self._keep(file, header)
             for top, left, pixels in compute(done):
-                is_kept = is_kept and self._keep(file, pixels)
+                if not self._given_up:
+                    self._keep(file, np.ascontiguousarray(pixels).tobytes())
                 yield top, left, pixels
 
-    def _keep(self, file: io.FileIO, pixels: np.ndarray) -> bool:
-        """Appends a window; gives up all of them if there is no room."""
+    def _keep(self, file: io.FileIO, content: bytes) -> None:
+        """Appends to a file; gives up those of all images if there is no room."""
         try:
-            left = memoryview(np.ascontiguousarray(pixels).tobytes())
-            while left:
-                left = left[file.write(left) :]
+            _written(file, content)
         except OSError as error:
+            self._given_up = True
             file.truncate(0)
+            self.remove()
             logger.warning(
                 "%s: nothing can be kept there (%s); if this run is stopped, resume "
                 "begins the image anew.",
                 file.name,
                 error.strerror,
             )
-            return False
-        return True
 
     def tell(self) -> None:
         """Says what is left behind for a run that goes on."""
@@ -136,6 +136,12 @@ class KeptWindows:
 
     def _path(self, page: int) -> pathlib.Path:
         return self._result.with_name(f".{self._result.name}.{page}{SUFFIX}")
+
+
+def _written(file: io.FileIO, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]
 
 
 def _whole_ones(

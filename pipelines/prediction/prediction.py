@@ -126,6 +126,8 @@ def _write_all(
                     is_placed = image.is_georeferenced
                     _doubt(run, image.dtype.name, doubted)
                 fitting = file.fitting(layout, taken)
+                if fitting is not file:
+                    check_no_masks(run.record.settings, [fitting])
                 taken.add(fitting.path)
                 _write(fitting, layout, key, predictor, done, config, progress)
                 results[file] = fitting.path
@@ -220,6 +222,7 @@ def _removed_unless_stopped(kept: KeptWindows) -> Iterator[None]:
         # On a full disk others need the room.
         if error.errno in FULL:
             kept.remove()
+        kept.tell()
         raise
     except Exception:
         kept.remove()

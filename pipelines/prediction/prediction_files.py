@@ -56,12 +56,6 @@ class OutputFile:
         """The file that is read."""
         return self.entries[0].path
 
-    def replaceable(self) -> tuple[pathlib.Path, ...]:
-        """Returns the files that the result may replace: a PNG may become a TIFF."""
-        if self.suffix == ".png" and not self.chosen:
-            return self.path, self.path.with_suffix(".tif")
-        return (self.path,)
-
     def fitting(
         self, layout: ImageLayout, taken: Collection[pathlib.Path]
     ) -> "OutputFile":
@@ -141,7 +135,7 @@ def check_no_masks(settings: Mapping[str, Any], files: Sequence[OutputFile]) -> 
     Raises:
         ValueError: a file is such a mask.
     """
-    existing = {identity(path): path for file in files for path in file.replaceable()}
+    existing = {identity(file.path): file.path for file in files}
     existing.pop(None, None)
     if not existing:
         return

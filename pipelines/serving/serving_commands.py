@@ -143,7 +143,9 @@ def development_command(
 
 
 def _check_for_docker(source: Source) -> None:
-    for path in (*source.folders, *filter(None, [source.config_file])):
+    file = source.config_file
+    files = [] if file is None else [file, file.resolve()]
+    for path in (*source.folders, *files):
         if ":" in str(path):
             raise ValueError(
                 f"{path}: Docker mounts no folder with a colon in its path. Rename it, "

@@ -6,7 +6,7 @@ from pipelines.client.about import ask_about, ask_all_about, string_array
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
-from pipelines.client.pool import ServerPool
+from pipelines.client.pool import REQUESTS_EACH, ServerPool
 
 
 def test_model_tells_what_the_client_needs(rest_url, grpc_url, about_of):
@@ -37,13 +37,17 @@ def test_all_servers_have_to_serve_one_model(fake_server, about_of):
     one = about_of().text
     other = one.replace("0.5", "0.25")
     same = [fake_server([says(one)], "one"), fake_server([says(one)], "two")]
-    assert ask_all_about(ServerPool(same, 0)) == about_of()
+    assert ask_all_about(ServerPool(same, 0))[0] == about_of()
     servers = [fake_server([says(one)], "one"), fake_server([says(other)], "two")]
     with pytest.raises(ServerFailure, match="serve different models under one version"):
         ask_all_about(ServerPool(servers, 0))
-    # One that is away says nothing against the others.
+    # One that is away says nothing against the others, but is asked no more.
     away = fake_server([ServerFailure("away", Kind.UNREACHABLE)], "away")
-    assert ask_all_about(ServerPool([away, fake_server([says(one)])], 0)) is not None
+    _, alike = ask_all_about(ServerPool([away, fake_server([says(one)])], 0))
+    for _ in range(3):
+        alike.predict("region", {})
+    assert away.asked == 1
+    assert alike.num_requests == REQUESTS_EACH
     silent = fake_server([ServerFailure("no such signature", Kind.REFUSED)])
     assert ask_all_about(ServerPool([silent], 0)) is None
 

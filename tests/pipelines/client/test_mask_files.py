@@ -44,6 +44,13 @@ def test_masks_of_a_stack_are_pages(tmp_path, mask):
     )
 
 
+def test_a_mask_that_is_no_whole_png_is_told(tmp_path, mask):
+    tifffile.imwrite(tmp_path / "in.tif", mask)
+    sent = SentImage(ImageEntry(tmp_path / "in.tif"), "key", png(mask)[:-30])
+    with pytest.raises(ValueError, match=r"in\.tif: the mask .* is no whole PNG"):
+        written(tmp_path / "a.tif", sent)
+
+
 def test_nothing_is_left_of_a_stack_whose_second_page_failed(tmp_path, mask):
     tifffile.imwrite(tmp_path / "in.tif", np.stack([mask, mask]), metadata=None)
     first = SentImage(ImageEntry(tmp_path / "in.tif", 0), "key", png(mask))

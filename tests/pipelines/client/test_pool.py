@@ -52,6 +52,17 @@ def test_a_server_that_fails_again_rests_longer_until_it_answers(fake_server):
     assert asked[:5] == [0.0, 10.0, 30.0, 70.0, 71.0]
 
 
+def test_each_that_answers_is_asked_and_busy_ones_are_waited_for(fake_server):
+    one, two = fake_server(name="one"), fake_server(name="two")
+    answers = ServerPool([one, two], 1).predict_each("s", {})
+    assert [server for server, _ in answers] == [one, two]
+    busy = fake_server([failure(Kind.BUSY)] * 30)
+    ((server, _),) = ServerPool([busy], 1).predict_each("s", {})
+    assert (server, busy.asked) == (busy, 31)
+    with pytest.raises(ServerFailure, match="try later"):
+        ServerPool([fake_server([failure(Kind.BUSY)])], 0).predict_each("s", {})
+
+
 def test_busy_servers_are_waited_for(fake_server):
     one = fake_server([failure(Kind.BUSY)] * 30)
     assert ServerPool([one], 1).predict("s", {})[""] == 1

@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 import tifffile
 
-from pipelines.client import segment, segment_image
+from pipelines.client import segment, segment_image, segmenting, sending, service
 from pipelines.client.service import Service
 from pipelines.config import SegmentConfig
 from pipelines.images import ArrayImage
@@ -197,8 +197,8 @@ def test_refused_image_is_named_with_the_words_of_the_server(url, images, tmp_pa
     assert {file.name for file in out.iterdir()} == {"a.png", "c.png", RECORD}
 
 
-def test_a_stack_with_a_bad_page_fails_alone(url, images, image, tmp_path):
-    pages = np.stack([image, image, image, image])
+def test_a_stack_with_a_bad_page_fails_alone(url, images, image, tmp_path, monkeypatch):
+    pages = np.stack([image] * 40)
     tifffile.imwrite(
         images / "b.tif", pages, compression="zlib", photometric="minisblack"
     )
@@ -208,8 +208,17 @@ def test_a_stack_with_a_bad_page_fails_alone(url, images, image, tmp_path):
         file.seek(offset)
         file.write(bytes(8))
     (images / "c.png").write_bytes((images / "a.png").read_bytes())
+    sent = []
+    send = segmenting.send_image
+    monkeypatch.setattr(
+        segmenting,
+        "send_image",
+        lambda service, done, entry: sent.append(entry) or send(service, done, entry),
+    )
     with pytest.raises(FilesError, match=r"1 of 3 .*b\.tif page 1: ") as caught:
         run(url, images, tmp_path / "masks")
+    # The pages after it are not sent for nothing.
+    assert len(sent) < 10
     assert [path.name for path in caught.value.done] == ["a.png", "c.png"]
     assert not (tmp_path / "masks" / "b.tif").exists()
 
@@ -235,6 +244,62 @@ def test_resume_leaves_out_what_is_done(
         assert len(received) == 4
         run(url, images, out)
         assert len(received) == 6
+
+
+def test_resume_is_of_the_model_that_is_served(
+    images, rest_url, tmp_path, monkeypatch, about_of, caplog
+):
+    out = tmp_path / "masks"
+    asked = []
+    (path,) = run(rest_url, images, out)
+    before = path.stat().st_mtime_ns
+    run(rest_url, images, out, resume=True)
+    assert path.stat().st_mtime_ns == before
+    other = about_of(text="another model")
+
+    def ask_about(pool):
+        asked.append(pool)
+        return other
+
+    monkeypatch.setattr(service, "ask_about", ask_about)
+    run(rest_url, images, out, resume=True)
+    assert path.stat().st_mtime_ns != before and asked
+    # At the end it was the first one again.
+    assert "begun to serve another model meanwhile" in caplog.text
+
+
+def test_an_image_that_goes_away_while_it_is_sent_fails_alone(
+    rest_url, images, image, tmp_path, monkeypatch
+):
+    for name in ("b", "c"):
+        (images / f"{name}.png").write_bytes(png(image))
+    content = sending._file_content
+
+    def going(entry, opened):
+        if entry.stem == "b":
+            entry.path.unlink()
+        return content(entry, opened)
+
+    monkeypatch.setattr(sending, "_file_content", going)
+    with pytest.raises(FilesError, match=r"b\.png: the file does not exist") as caught:
+        run(rest_url, images, tmp_path / "masks")
+    assert [path.name for path in caught.value.done] == ["a.png", "c.png"]
+
+
+def test_lost_servers_end_it_with_all_that_is_known(
+    images, image, tmp_path, stub, b64, monkeypatch
+):
+    monkeypatch.setattr("pipelines.client.pool.REQUESTS_EACH", 1)
+    for name in ("b", "c"):
+        (images / f"{name}.png").write_bytes(png(image))
+    mask = b64(png(np.zeros((2, 3), np.uint8)))
+    answer = json.dumps({"predictions": [mask]}).encode()
+    with stub(answer, status=[200, 400, 503]) as url:
+        with pytest.raises(FilesError) as caught:
+            run(url, images, tmp_path / "masks")
+    text = str(caught.value)
+    assert "1 of 3 files are done; resume" in text
+    assert "1 of 3 files failed" in text and "b.png: " in text
 
 
 def test_folder_that_cannot_be_written_is_told_before_an_image_is_sent(

@@ -5,11 +5,12 @@ import shutil
 import numpy as np
 import pytest
 
+from pipelines.client.about import string_array
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import ServerFailure
 from pipelines.client.pool import ServerPool
-from pipelines.client.service import at_work, mask_of_file
+from pipelines.client.service import Service, at_work, mask_of_file
 from pipelines.dev_server.models import ModelManager
 from pipelines.images import ArrayImage
 
@@ -50,6 +51,17 @@ def test_an_image_is_not_put_together_of_two_versions(
             manager.poll()
             with pytest.raises(ServerFailure, match=r"versions/1:predict answered 404"):
                 list(windows)
+
+
+def test_an_image_is_not_put_together_of_two_models(fake_server, large, about_of):
+    def server(text, name):
+        return fake_server([{"about": string_array([text.encode()])}], name)
+
+    text = about_of().text
+    servers = [server(text, "one"), server(text.replace("0.5", "0.25"), "two")]
+    service = Service(ServerPool(servers, 0), None, about_of())
+    with pytest.raises(ServerFailure, match="serve different models under one version"):
+        list(service.mask_windows(ArrayImage(large[..., None], "a")))
 
 
 def test_a_model_that_says_nothing_of_itself_gets_images_of_any_size_whole(

@@ -1,4 +1,3 @@
-import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -42,31 +41,40 @@ def test_discovery_of_versions_needs_no_tensorflow(module):
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_asked_to_end_it_answers_what_it_has_taken(toy_folder, send):
+def connected(base):
+    """Connects to a server that has bound its port and is about to listen."""
+    address = urllib.parse.urlsplit(base)
+    for _ in range(600):
+        with contextlib.suppress(ConnectionRefusedError):
+            return socket.create_connection((address.hostname, address.port), 60)
+        time.sleep(0.05)
+    raise AssertionError(f"{base} does not listen")
+
+
+def test_asked_to_end_it_answers_what_it_has_taken(toy_folder):
     command = [sys.executable, "-m", "pipelines.dev_server", f"--model={toy_folder}"]
     process = subprocess.Popen(
         [*command, "--rest-port=0", "--grpc-port=0"], stderr=subprocess.PIPE, text=True
     )
-    with process, concurrent.futures.ThreadPoolExecutor(1) as executor:
+    # Some seconds of work.
+    request = {"signature_name": "count", "inputs": {"steps": 400_000}}
+    body = json.dumps(request).encode()
+    head = "POST /v1/models/toy:predict HTTP/1.1\r\nHost: here\r\n"
+    head += f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+    with process:
         try:
             lines = iter(process.stderr.readline, "")
             line = next(line for line in lines if "REST API: " in line)
-            base = line.split()[-1].partition("/v1/")[0]
-            address = urllib.parse.urlsplit(base)
-            listens = False
-            while not listens:
-                with contextlib.suppress(ConnectionRefusedError):
-                    socket.create_connection((address.hostname, address.port)).close()
-                    listens = True
-            # Some seconds of work.
-            body = {"signature_name": "count", "inputs": {"steps": 400_000}}
-            path, data = "/v1/models/toy:predict", json.dumps(body).encode()
-            answer = executor.submit(send, base, "POST", path, data)
-            time.sleep(0.2)
-            assert not answer.done()
-            process.send_signal(signal.SIGTERM)
-            status, said = answer.result()
-            assert (status, json.loads(said)) == (200, {"outputs": [400_000]})
+            with connected(line.split()[-1].partition("/v1/")[0]) as connection:
+                connection.sendall(head.encode())
+                # Said when the body is asked for: the request has been taken.
+                assert connection.recv(1024).startswith(b"HTTP/1.1 100")
+                connection.sendall(body)
+                process.send_signal(signal.SIGTERM)
+                answer = http.client.HTTPResponse(connection)
+                answer.begin()
+                assert answer.status == 200
+                assert json.loads(answer.read()) == {"outputs": [400_000]}
             process.stderr.read()
             assert process.wait(timeout=30) == 0
         finally:

@@ -174,7 +174,9 @@ def test_scores_whose_file_cannot_be_written_are_shown(config, monkeypatch, tmp_
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(evaluation, "write_bytes_atomically", full)
-    with pytest.raises(ValueError, match="cannot be written .No space left") as caught:
+    with pytest.raises(
+        ValueError, match=r"a\.json: cannot be written .No space left"
+    ) as caught:
         evaluate(config(json=str(tmp_path / "a.json"), scores="quick"))
     assert caught.value.report.images == 5
 

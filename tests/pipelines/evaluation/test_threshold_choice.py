@@ -123,6 +123,20 @@ def test_the_validation_images_are_found_among_others(loaded, discs, tmp_path):
     assert names == ["cell_4"]
 
 
+def test_a_training_image_like_a_validation_image_is_none(loaded, discs, tmp_path):
+    shutil.copytree(discs, tmp_path / "data")
+    for folder in ("images", "masks"):
+        path = tmp_path / "data" / folder
+        shutil.copy(path / "cell_4.png", path / "cell_0.png")
+    settings = dict(
+        loaded.record.settings,
+        images=str(tmp_path / "data" / "images"),
+        masks=str(tmp_path / "data" / "masks"),
+    )
+    record = dataclasses.replace(loaded.record, settings=settings)
+    assert [p.image.key for p in validation_set(record).pairs] == ["cell_4"]
+
+
 def test_images_that_have_changed_since_are_refused(loaded):
     data = dict(loaded.record.data, validation={"fingerprint": "other"})
     changed = dataclasses.replace(loaded.record, data=data)

@@ -9,6 +9,7 @@ import sys
 import time
 
 import imagecodecs
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -133,7 +134,18 @@ def test_an_export_tells_of_its_run(loaded, run):
     assert about["classes"] == record.classes
     assert about["training"]["fingerprint"] == record.data["training"]["fingerprint"]
     assert about["batch_norm_folded"] is True
+    assert re.fullmatch("[0-9a-f]{64}", about["training"]["weights"])
     assert about["pixel_limit"] == 256_000_000
+
+
+def test_weights_are_told_apart_by_their_checksum(random_net):
+    net = random_net()
+    same = keras.models.clone_model(net)
+    same.set_weights(net.get_weights())
+    assert exporting._checksum(same) == exporting._checksum(net)
+    first, *others = net.get_weights()
+    same.set_weights([first + 1e-6, *others])
+    assert exporting._checksum(same) != exporting._checksum(net)
 
 
 def test_warm_up_requests_run_as_on_a_server(exported):

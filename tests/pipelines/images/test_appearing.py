@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -60,6 +61,11 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     ]
     for name in gone + kept:
         (tmp_path / name).touch()
+    # What another machine has not written to for weeks.
+    gone.append(half_of("mask[1].tif", process.pid, machine="elsewhere", token="old"))
+    (tmp_path / gone[-1]).touch()
+    long_ago = time.time() - 2 * appearing_files.LONGEST_SILENCE_SECONDS
+    os.utime(tmp_path / gone[-1], (long_ago, long_ago))
     with appearing(tmp_path / "mask[1].tif") as partial:
         partial.touch()
     assert names(tmp_path) == sorted([*kept, "mask[1].tif"])

@@ -23,8 +23,8 @@ def test_what_is_done_goes_with_the_error():
         ),
         (
             OSError(13, "Permission denied"),
-            "out/a.tif: cannot be written (Permission denied). Name another folder, "
-            "and run again with resume.",
+            "out/a.tif: cannot be written (Permission denied). Run again with resume "
+            "once it can be, or name another folder.",
         ),
         (ValueError("words of it"), "in/a.tif: words of it"),
         (ValueError("in/a.tif page 2: words"), "in/a.tif page 2: words"),

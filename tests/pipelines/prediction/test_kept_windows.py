@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.images.layout import ImageLayout
 from pipelines.overlap_tile import plan_tiles
+from pipelines.prediction import kept_windows
 from pipelines.prediction.kept_windows import KeptWindows
 
 LAYOUT = ImageLayout(37, 50, 2, np.dtype(np.uint16))
@@ -122,7 +123,22 @@ def test_without_room_the_result_is_made_all_the_same(kept, tmp_path, caplog):
     np.testing.assert_array_equal(found, WHOLE)
     (message,) = caplog.messages
     assert "nothing can be kept there (File too large)" in message
-    assert (tmp_path / ".mask.tif.0.windows").stat().st_size == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_room_nothing_of_a_stack_is_kept(kept, tmp_path, monkeypatch):
+    windows = kept(num_images=3)
+    stitched(windows.through(0, PLAN, LAYOUT, Computed()))
+    assert len(list(tmp_path.iterdir())) == 1
+
+    def no_room(file, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kept_windows, "_written", no_room)
+    for page in (1, 2):
+        found = stitched(windows.through(page, PLAN, LAYOUT, Computed()))
+        np.testing.assert_array_equal(found, WHOLE)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_left_behind_is_told(kept, tmp_path, caplog):

@@ -1,10 +1,10 @@
 import errno
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import imagecodecs
 import numpy as np
@@ -249,11 +249,12 @@ def test_resume_leaves_out_what_is_done(nets, random, tmp_path):
 
 
 KILLABLE = """
-import sys
+import os, signal, sys
 from pipelines import cli
 from pipelines.overlap_tile import plan_tiles
 from pipelines.overlap_tile.tile_passes import TilePass
 from pipelines.prediction import image_prediction
+from pipelines.prediction.output_values import OutputValues
 
 def small_tiles(net, memory, layout, budget, *, flips, **_):
     size = layout.height, layout.width
@@ -261,6 +262,16 @@ def small_tiles(net, memory, layout, budget, *, flips, **_):
     return plan, TilePass(net, plan, *size, flips)
 
 image_prediction.largest_plan = small_tiles
+left, encode = int(os.environ.get("TILES_LEFT", "1000000")), OutputValues.encode
+
+def encode_or_die(values, probability):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return encode(values, probability)
+
+OutputValues.encode = encode_or_die
 sys.exit(cli.main(sys.argv[1:]))
 """
 
@@ -271,23 +282,22 @@ def test_a_prediction_that_is_really_killed_goes_on(nets, random, tmp_path):
     out, straight = tmp_path / "out", tmp_path / "straight"
     words = ["predict", "--model", str(run), "--images", str(tmp_path / "a.tif")]
 
-    def start(folder, *more):
+    def run_it(folder, *more, **variables):
         command = [sys.executable, "-c", KILLABLE, *words, "--out", str(folder), *more]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.run(
+            command, capture_output=True, env=os.environ | variables, text=True
+        )
 
-    process = start(out)
+    killed = run_it(out, TILES_LEFT="700")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     kept = out / ".a.tif.0.windows"
-    while process.poll() is None and not (kept.exists() and kept.stat().st_size > 5000):
-        time.sleep(0.005)
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL, "ended before it was killed"
     # Nothing has the name of a result.
     left = [path.name for path in out.iterdir()]
     assert kept.name in left and all(name.startswith(".") for name in left)
-    for folder, more in ((out, ["--resume"]), (straight, [])):
-        process = start(folder, *more)
-        assert process.communicate()[0].decode().split() == [f"{folder / 'a.tif'}"]
+    # Of 1,900 tiles.
+    for folder, more, most in ((out, ["--resume"], "1500"), (straight, [], "1900")):
+        done = run_it(folder, *more, TILES_LEFT=most)
+        assert done.stdout.split() == [f"{folder / 'a.tif'}"], done.stderr
     assert (out / "a.tif").read_bytes() == (straight / "a.tif").read_bytes()
     assert {path.name for path in out.iterdir()} == {"a.tif", RECORD}
 
