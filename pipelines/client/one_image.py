@@ -69,6 +69,8 @@ def segment_array(
         )
     pixels = image if image.ndim == 3 else image[..., np.newaxis]
     source = ArrayImage(pixels, "the image")
+    # As in the PNG that it is sent as.
+    source.has_alpha = source.channels in (2, 4)
     with _connected(url, timeout, retries) as pool, at_work(pool) as service:
         if service.takes_whole(source):
             return imagecodecs.png_decode(mask_of_file(pool, encode_png(pixels)))

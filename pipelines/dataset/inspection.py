@@ -1,18 +1,14 @@
 """One pass over an image and its mask: all that a data check needs to know of them."""
 
 import dataclasses
-import hashlib
 
-import numpy as np
-
-from pipelines import scaling
 from pipelines.dataset import findings, mask_values, pair_findings
 from pipelines.dataset.findings import Finding
+from pipelines.dataset.image_pass import ImageSeen, as_bytes, length_of, new_digest
 from pipelines.dataset.pairing import Pair
 from pipelines.dataset.value_counts import MOST_VALUES, TooManyValues, ValueCounts
 from pipelines.images import (
     ArrayCache,
-    PixelSize,
     WindowedImage,
     blocks,
     open_image,
@@ -20,7 +16,6 @@ from pipelines.images import (
 )
 from pipelines.images.derived import MatchedChannels
 from pipelines.images.lossy import lossy_compression
-from pipelines.images.moments import Moments
 from pipelines.images.orientation import AS_STORED, orientation
 
 # Formats in which a second or fourth channel is transparency.
@@ -28,7 +23,6 @@ ALPHA_SUFFIXES = (".png", ".webp", ".bmp")
 # A mask of so many values is refused at once if it looks smoothed: the counts of many
 # such masks would fill the memory.
 MANY_VALUES = 4096
-DIGEST_BYTES = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +43,7 @@ class ImageFacts:
         mask_runs: see `MaskValues.runs`.
         mask_in_colour: the mask has pixels that are not grey.
         pixel_size: height, width and unit of a pixel, if the file says.
+        has_alpha: the last of the channels says how transparent the others are.
     """
 
     height: int
@@ -63,6 +58,7 @@ class ImageFacts:
     mask_runs: int = 0
     mask_in_colour: bool = False
     pixel_size: tuple[float, float, str] | None = None
+    has_alpha: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +92,7 @@ def inspect(
     try:
         with open_image(pair.image, cache) as image:
             image = MatchedChannels(image, _channels(image, pair))
-            seen = _ImageSeen(image, how)
+            seen = ImageSeen(image, how)
     except (ValueError, OSError) as problem:
         unread = findings.unreadable(pair.image.name, problem)
         # The mask is looked at all the same: its faults are to be told as well.
@@ -127,43 +123,9 @@ def inspect(
         mask_runs=mask.runs,
         mask_in_colour=mask.in_colour,
         pixel_size=_pixel_size(image),
+        has_alpha=image.has_alpha,
     )
     return Inspection(facts, tuple(found))
-
-
-class _ImageSeen:
-    """One pass over an image.
-
-    Raises:
-        ValueError: it cannot be read.
-    """
-
-    def __init__(self, image: WindowedImage, how: str) -> None:
-        self.size = image.height, image.width
-        self.place = pair_findings.Place(_length(image), image.georeference)
-        self.digest = _new_digest(image)
-        self.findings: list[Finding] = []
-        moments = Moments(image.channels, image.dtype)
-        first: np.ndarray | None = None
-        constant, not_finite = True, 0
-        for _, _, pixels in blocks(image):
-            self.digest.update(_bytes(pixels))
-            if pixels.dtype.kind == "f":
-                not_finite += pixels.size - int(np.count_nonzero(np.isfinite(pixels)))
-            if not not_finite and how == "per_image":
-                moments.add(pixels)
-            first = pixels[0, 0].copy() if first is None else first
-            constant = constant and bool((pixels == first).all())
-        if not_finite:
-            self.findings.append(pair_findings.not_finite(image, not_finite))
-        elif constant and first is not None:
-            self.findings.append(pair_findings.constant(image, first))
-        statistics = scaling.dtype_statistics(image.dtype, image.channels)
-        if how == "per_image" and not not_finite:
-            statistics = scaling.statistics_of_moments(moments)
-        self.mean, self.std = statistics
-        if not np.isfinite([self.mean, self.std]).all():
-            self.findings.append(pair_findings.too_large(image))
 
 
 class _MaskSeen:
@@ -191,12 +153,12 @@ class _MaskSeen:
 
     def _read(self, mask: WindowedImage, in_colour: bool) -> None:
         self.size = mask.height, mask.width
-        self.place = pair_findings.Place(_length(mask), mask.georeference)
-        self.digest = _new_digest(mask)
+        self.place = pair_findings.Place(length_of(mask), mask.georeference)
+        self.digest = new_digest(mask)
         as_colours = in_colour or mask.channels == 3
         counts = ValueCounts()
         for _, _, pixels in blocks(mask):
-            self.digest.update(_bytes(pixels))
+            self.digest.update(as_bytes(pixels))
             if mask.channels == 3 and pixels.max() > 255:
                 raise ValueError(
                     "a mask in colour must have 8 bits, got values up to "
@@ -222,23 +184,6 @@ def _channels(image: WindowedImage, pair: Pair) -> int:
     return image.channels - (has_alpha and image.channels in (2, 4))
 
 
-def _new_digest(image: WindowedImage) -> hashlib.blake2b:
-    dtype = image.dtype.newbyteorder("=")
-    shape = f"{image.height} {image.width} {image.channels} {dtype}"
-    return hashlib.blake2b(shape.encode(), digest_size=DIGEST_BYTES)
-
-
-def _bytes(pixels: np.ndarray) -> memoryview:
-    pixels = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
-    return pixels.reshape(-1).view(np.uint8).data
-
-
 def _pixel_size(image: WindowedImage) -> tuple[float, float, str] | None:
-    size = _length(image)
+    size = length_of(image)
     return None if size is None else (size.height, size.width, size.unit)
-
-
-def _length(image: WindowedImage) -> PixelSize | None:
-    """Returns the pixel size if it has a unit, so that it compares with others."""
-    size = image.pixel_size
-    return size if size is not None and size.is_length else None

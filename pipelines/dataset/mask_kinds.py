@@ -30,8 +30,8 @@ def recognise(
     The kind "auto" takes what is clear:
 
     - one or two values in the whole set: binary, the greater is foreground;
-    - ids beyond the 254 that classes may have, not evenly spaced as scaled classes
-      are: instances;
+    - ids beyond 255, which may mark ignored pixels of classes, not evenly spaced as
+      scaled classes are: instances;
     - masks that each hold 1 to n without a gap, n differing between at least three
       masks and once over 20: instances. Of so many classes some mask would leave one
       out;
@@ -58,7 +58,7 @@ def recognise(
     if settings.colours:
         coding, found = _coloured(masks, settings.colours)
     elif any(mask.in_colour for mask in masks):
-        coding, found = None, [mask_refusals.colours(masks)]
+        coding, found = None, [mask_refusals.colours(masks, kind)]
     elif kind == "classes":
         coding, found = _classes(masks)
     elif kind == "instances":
@@ -112,6 +112,15 @@ def _binary(
             return None, [mask_refusals.other_values(mask, sorted(seen))]
     if len(seen) < 2:
         return _one_value(seen, known)
+    if max(seen) <= 0:
+        problem = findings.error(
+            "negative-ids",
+            seen[min(seen)],
+            f"has the values {min(seen)} and {max(seen)}: the greater is foreground, "
+            "which would be the background.",
+            "Write 0 and 1.",
+        )
+        return None, [problem]
     return MaskCoding("binary", max(seen), 2), []
 
 

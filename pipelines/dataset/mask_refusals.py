@@ -19,7 +19,7 @@ MOSTLY = 0.75
 ID_FLAGS = "mask_kind classes or mask_kind instances"
 
 
-def colours(masks: Sequence[MaskValues]) -> Finding:
+def colours(masks: Sequence[MaskValues], kind: str) -> Finding:
     """Returns the finding for masks in colour without a table of the classes."""
     name = next(mask.file for mask in masks if mask.in_colour)
     counts: dict[int, int] = {}
@@ -28,6 +28,14 @@ def colours(masks: Sequence[MaskValues]) -> Finding:
             # Masks of the set that are grey all over were counted by their grey value.
             value = value if mask.in_colour else value * 0x010101
             counts[value] = counts.get(value, 0) + pixels
+    if kind in ("instances", "binary"):
+        what = {"instances": "the number of each object", "binary": "0 and 255"}[kind]
+        return findings.error(
+            "colours",
+            name,
+            f"the masks are in colour, which masks of {kind} cannot be.",
+            f"Write {what} into grey images (of 16 bits from 256 objects on).",
+        )
     if len(counts) > LISTED_COLOURS:
         return findings.error(
             "colours",
@@ -64,7 +72,7 @@ def too_many_values(mask: MaskValues, kind: str) -> Finding:
             "image rather than a mask.",
             f"Name the masks; if these are ids all the same, say {ID_FLAGS}.",
         )
-    if kind == "auto" and mask.without_gap:
+    if kind == "auto" and mask.without_gap and not mask.looks_smoothed:
         return findings.error(
             "ambiguous",
             mask.file,

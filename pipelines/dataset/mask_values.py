@@ -84,11 +84,16 @@ class MaskValues:
         """It has two values and rarer grey levels between or around them.
 
         The second most common value has more pixels than all the rarer ones together,
-        and the values are not ids without a gap.
+        and the values are not ids without a gap: of many without one the two most
+        common are the least and the greatest.
         """
-        if len(self.counts) < 3 or self.without_gap:
+        if len(self.counts) < 3:
             return False
         common = sorted(self.counts, key=lambda value: -self.counts[value])
+        if self.without_gap:
+            ends = {min(self.counts), max(self.counts)}
+            if len(self.counts) <= FEW_VALUES or set(common[:2]) != ends:
+                return False
         first, second = (self.counts[value] for value in common[:2])
         rest = sum(self.counts.values()) - first - second
         return second > rest and abs(common[0] - common[1]) > 1

@@ -91,6 +91,19 @@ def too_large(image: WindowedImage) -> Finding:
     )
 
 
+def no_data(image: WindowedImage, number: int) -> Finding:
+    """Pixels of which the file says that nothing is known."""
+    share = 100 * number / (image.height * image.width * image.channels)
+    return findings.warning(
+        "no-data",
+        image.name,
+        f"{share:.2g} % of its values are NoData ({image.nodata:g}), and count in its "
+        "mean and standard deviation like any other.",
+        "Fill them with a value from within the range, or cut the image; mark the "
+        "pixels in the mask to leave them out of the training (ignore_value).",
+    )
+
+
 def constant(image: WindowedImage, value: np.ndarray) -> Finding:
     """All pixels of an image are the same."""
     return findings.warning(

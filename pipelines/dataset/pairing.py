@@ -89,7 +89,8 @@ def find_pairs(
     by_image = _by_key(image_entries, image_key, images, image_affixes, found)
     by_mask = _by_key(mask_entries, mask_key, masks, mask_affixes, found)
     used = {entry.path.resolve() for entry in (*by_image.values(), *by_mask.values())}
-    found = [finding for finding in found if not _is_used(finding, used)]
+    found += _unused(image_entries, image_key, image_affixes, used)
+    found += _unused(mask_entries, mask_key, mask_affixes, used)
     found += _without_mask(by_image, by_mask, same, masks)
     found += _without_image(by_image, by_mask, same)
     pairs = [
@@ -120,15 +121,8 @@ def _by_key(
     for entry in entries:
         name = key(entry)
         if name is None:
-            found.append(
-                findings.warning(
-                    "other-name",
-                    entry.name,
-                    f"is not called {affixes} and is not used.",
-                    "Rename it, or correct prefix and suffix.",
-                )
-            )
-        elif name in by_key:
+            continue
+        if name in by_key:
             found.append(
                 findings.error(
                     "same-stem",
@@ -148,9 +142,20 @@ def _by_key(
     return by_key
 
 
-def _is_used(finding: Finding, used: set[pathlib.Path]) -> bool:
-    """Tells whether a file without the affixes of one side is used on the other."""
-    return finding.code == "other-name" and pathlib.Path(finding.file).resolve() in used
+def _unused(
+    entries: Sequence[ImageEntry], key: Key, affixes: Affixes, used: set[pathlib.Path]
+) -> list[Finding]:
+    """Warns of what has not the affixes of its side and is not used on the other."""
+    return [
+        findings.warning(
+            "other-name",
+            entry.name,
+            f"is not called {affixes} and is not used.",
+            "Rename it, or correct prefix and suffix.",
+        )
+        for entry in entries
+        if key(entry) is None and entry.path.resolve() not in used
+    ]
 
 
 def _without(
@@ -173,7 +178,8 @@ def _without_mask(
         if entry.page is not None and entry.stem in masks:
             way_out = (
                 "The mask is one image, the image's file holds several: if they are "
-                "channels, save them as such (as the last axis, or with the axes CYX)."
+                "channels, save them as such (as the last axis, of at most 16, or with "
+                "the axes CYX)."
             )
         elif affixes is not None:
             way_out = f"Masks are called {affixes}: say {_flags_of(affixes)}."

@@ -59,6 +59,18 @@ def _errors(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
             "class; there is nothing to learn.",
             "Add masks that mark objects, or hold out other images.",
         )
+    else:
+        for number in sorted(held_out.classes_found - training.classes_found):
+            if number >= known:
+                continue
+            place = int(np.argmax(held_out.class_counts()[:, number] > 0))
+            yield findings.warning(
+                "unlearned-class",
+                held_out.pairs[place].mask.name,
+                f"is held out and shows {training.class_names[number]}, which none of "
+                f"the {len(training.pairs)} masks to train on has.",
+                "Hold out other images (validation_stems), or add some that show it.",
+            )
     if not held_out.classes_found:
         yield findings.error(
             "all-ignored",

@@ -143,7 +143,8 @@ def _load_data(config: EvaluateConfig, run: Run, net: Net) -> Dataset:
             f"{config.masks}: {dataset.coding.num_classes} classes, but the model "
             f"knows {num_classes}. Score masks of the kind it was trained on."
         )
-    check_channels(dataset.channels, net.channels, config.images)
+    alpha = all(one.has_alpha for one in dataset.facts)
+    check_channels(dataset.channels, net.channels, config.images, alpha=alpha)
     return dataset.of_channels(net.channels)
 
 

@@ -3,7 +3,7 @@
 from pipelines.images.cache import ArrayCache, file_key
 from pipelines.images.finding import ImageEntry, find_images
 from pipelines.images.opening import open_image, open_mask
-from pipelines.images.reading import match_channels, read_image, read_mask
+from pipelines.images.reading import read_image, read_mask
 from pipelines.images.windowed import ArrayImage, PixelSize, WindowedImage, blocks
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "blocks",
     "file_key",
     "find_images",
-    "match_channels",
     "open_image",
     "open_mask",
     "read_image",

@@ -17,6 +17,8 @@ from pipelines.images.handles import SourceFile
 from pipelines.images.windowed import WindowedImage
 
 Fill = Callable[[np.ndarray], None]
+# Raised where pixels of files come out otherwise than before: what is kept is then old.
+DECODING = 2
 # How often a used array is marked as used: marking takes system calls.
 _MARK_SECONDS = 10.0
 # Other processes may remove an array between its making and its reading.
@@ -69,7 +71,9 @@ class ArrayCache:
         flat = FlatArray(len(header), shape, strides, dtype)
         if flat.end > self._limit:
             return None
-        digest = hashlib.sha256(repr((key, shape, dtype.str)).encode()).hexdigest()
+        digest = hashlib.sha256(
+            repr((DECODING, key, shape, dtype.str)).encode()
+        ).hexdigest()
         path = self._folder / f"{digest[:40]}.npy"
         return _CachedImage(path, self._limit, name, flat, fill)
 

@@ -73,10 +73,7 @@ def reading(name: str, path: pathlib.Path, kind: str) -> Iterator[None]:
             "nothing writes to it."
         ) from error
     except MemoryError as error:
-        raise UnreadableImage(
-            f"{name}: its pixels do not fit into memory. Save it as a tiled TIFF or "
-            "Zarr, which are read in parts, or check that it is not damaged."
-        ) from error
+        raise too_large_for_memory(name) from error
     except OSError as error:
         if error.errno in _OF_THE_FILE:
             raise UnreadableImage(_sentence(name, path, kind, error)) from error
@@ -87,6 +84,14 @@ def reading(name: str, path: pathlib.Path, kind: str) -> Iterator[None]:
     # Decoders raise errors of many kinds on damaged files.
     except Exception as error:
         raise UnreadableImage(_sentence(name, path, kind, error)) from error
+
+
+def too_large_for_memory(name: str) -> UnreadableImage:
+    """Returns what is said of an image that is read as a whole, and too large."""
+    return UnreadableImage(
+        f"{name}: its pixels do not fit into memory. Save it as a tiled TIFF or Zarr, "
+        "which are read in parts, or check that it is not damaged."
+    )
 
 
 def _sentence(name: str, path: pathlib.Path, kind: str, error: Exception) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.images.cache import ArrayCache, file_key
 from pipelines.images.cache_folder import release_pages
-from pipelines.images.damage import reading
+from pipelines.images.damage import reading, too_large_for_memory
 from pipelines.images.handles import SourceFile
 from pipelines.images.windowed import WindowedImage
 
@@ -47,7 +47,10 @@ class MemoryImage(WindowedImage):
         with self._lock:
             if self._pixels is None:
                 shape = (self.height, self.width, self.channels)
-                pixels = np.empty(shape, self.dtype)
+                try:
+                    pixels = np.empty(shape, self.dtype)
+                except MemoryError as error:
+                    raise too_large_for_memory(self.name) from error
                 self._fill(pixels)
                 self._pixels = pixels
             pixels = self._pixels

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.images.reading import check_channels, match_channels
+from pipelines.images.reading import check_channels
 from pipelines.images.windowed import WindowedImage
 
 
@@ -16,6 +16,7 @@ class DerivedImage(WindowedImage):
         self.channels, self.pixel_size = source.channels, source.pixel_size
         self.georeference = source.georeference
         self.is_georeferenced = source.is_georeferenced
+        self.has_alpha, self.nodata = source.has_alpha, source.nodata
 
     def close(self) -> None:
         """Closes the other."""
@@ -35,10 +36,11 @@ class MatchedChannels(DerivedImage):
 
     def __init__(self, source: WindowedImage, channels: int) -> None:
         super().__init__(source)
-        check_channels(source.channels, channels, source.name)
+        check_channels(source.channels, channels, source.name, alpha=source.has_alpha)
+        self.has_alpha = source.has_alpha and channels == source.channels
         self.channels = channels
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Returns `channels` channels."""
         pixels = self._source.window(top, left, height, width)
-        return match_channels(pixels, self.channels, self.name)
+        return pixels[..., : self.channels]

@@ -28,7 +28,8 @@ def open_image(entry: ImageEntry, cache: ArrayCache | None = None) -> WindowedIm
         ValueError: the file is missing, damaged, not numeric, or has no pixels; names
             the file.
     """
-    image, _ = _open(entry, cache, as_mask=False)
+    image, has_alpha = _open(entry, cache, as_mask=False)
+    image.has_alpha = has_alpha
     return image
 
 

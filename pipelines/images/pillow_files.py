@@ -50,6 +50,9 @@ def open_by_pillow(
             mode, (width, height) = image.mode, image.size
             # Cameras put previews behind a JPEG: the photograph is the first.
             frames = 1 if kind == "JPEG" else getattr(image, "n_frames", 1)
+        if kind == "BMP" and mode == "1" and _bits_of_bmp(path) != 1:
+            # Pillow takes the bytes of such a palette for bits.
+            raise ValueError("it has a palette of two greys; save it as PNG")
         if mode not in _MODES[kind]:
             raise ValueError(f"its colours are {mode}, not grey or RGB")
         if frames > 1:
@@ -73,6 +76,15 @@ def open_by_pillow(
 
         dtype = np.dtype(np.uint8)
         return decoded_image(path, kind, name, shape, dtype, fill, cache, as_mask)
+
+
+def _bits_of_bmp(path: pathlib.Path) -> int:
+    """Returns the bits of a pixel, from the header."""
+    with path.open("rb") as file:
+        head = file.read(30)
+    # Of the oldest headers, of 12 bytes, it is found four bytes before.
+    start = 24 if head[14:18] == b"\x0c\0\0\0" else 28
+    return int.from_bytes(head[start : start + 2], "little")
 
 
 @contextlib.contextmanager

@@ -49,38 +49,22 @@ def read_mask(entry: ImageEntry) -> np.ndarray:
 CHANNELS_OF_FILES = (1, 3, 4)
 
 
-def match_channels(
-    image: np.ndarray, channels: int, name: str = "the image"
-) -> np.ndarray:
-    """Drops an alpha channel that the model does not take.
+def check_channels(found: int, channels: int, name: str, *, alpha: bool) -> None:
+    """Checks that an image serves a model.
 
-    The exported graph has the same rule: 2 channels serve where 1 is expected, and 4
-    where 3 are; anything else must fit.
-
-    Args:
-        image: (height, width, channels of the file).
-        channels: what the model takes.
-        name: what the message calls it.
-
-    Raises:
-        ValueError: the image has other channels than the model takes.
-    """
-    check_channels(image.shape[-1], channels, name)
-    return image[..., :channels]
-
-
-def check_channels(found: int, channels: int, name: str) -> None:
-    """Checks that an image serves a model; see `match_channels`.
+    With alpha, which is left out then, 2 channels serve where 1 is expected, and 4
+    where 3 are; anything else must fit. The exported graph has the same rule for files.
 
     Args:
         found: channels of the file.
         channels: what the model takes.
         name: what the message calls the image.
+        alpha: the last channel says how transparent the others are.
 
     Raises:
         ValueError: the image has other channels than the model takes.
     """
-    if found != channels and (found, channels) not in ((2, 1), (4, 3)):
+    if found != channels and not (alpha and (found, channels) in ((2, 1), (4, 3))):
         raise ValueError(
             f"{name}: {channels} channels expected, got {found}. Convert the image, "
             "or train on images like it."

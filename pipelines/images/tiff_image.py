@@ -1,5 +1,6 @@
 """An image of a TIFF, of which windows are read."""
 
+import dataclasses
 import math
 import pathlib
 
@@ -52,6 +53,8 @@ def open_tiff(
         if index >= len(places):
             raise ValueError(f"it holds {len(places)} images")
         place = places[index]
+        if len(places) > 1:
+            place = _as_its_page(source, place)
         tiff_image = _TiffImage(source, place, name, as_mask)
         image: WindowedImage = tiff_image
         if tiff_image.segment_bytes > LARGE_SEGMENT:
@@ -64,7 +67,24 @@ def open_tiff(
         if place.georeferenced and index == 0:
             image.is_georeferenced = True
             image.georeference = read_georeference(path)
+        image.nodata = place.nodata
         return image, place.alpha
+
+
+def _as_its_page(source: SourceFile, place: TiffPlace) -> TiffPlace:
+    """Returns an image of one page as that page is: of many not all are looked at."""
+    if len(place.pages) != 1 or place.pages[0] < 0:
+        return place
+    page = read_page(source, place.pages[0])
+    if (page.shape, page.dtype) == (place.shape, place.dtype):
+        return place
+    return dataclasses.replace(
+        place,
+        shape=page.shape,
+        dtype=page.dtype,
+        segment_bytes=page.segment_bytes,
+        segment_rows=page.segment_rows,
+    )
 
 
 class _TiffImage(WindowedImage):

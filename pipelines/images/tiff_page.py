@@ -55,7 +55,7 @@ class TiffPageReader:
             if page.is_tiled
             else (min(page.rowsperstrip, height), width)
         )
-        self._flat = _flat(page) if page.is_contiguous else None
+        self._flat = _flat(page) if page.is_final else None
         segment = math.prod(self._size) * samples * self.dtype.itemsize
         self.segment_rows = self._size[0]
         self.segment_bytes = 0 if self._flat else segment

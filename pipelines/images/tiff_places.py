@@ -21,8 +21,14 @@ from pipelines.images.windowed import PixelSize
 # Series of these kinds are images of equal rank. In others the first is the image, and
 # what follows are thumbnails, labels and smaller levels.
 _EQUAL_SERIES = ("generic", "uniform", "shaped", "ome")
-_GEO_KEYS = 34735
-_WHITE_IS_ZERO, _RGB = 0, 2
+_PLAIN_KINDS = ("generic", "uniform", "shaped")
+_GEO_KEYS, _NODATA = 34735, 42113
+_WHITE_IS_ZERO, _RGB, _YCBCR = 0, 2, 6
+# Colours that are neither grey nor RGB, and are not turned into them.
+_OTHER_COLOURS = {5: "CMYK", 8: "Lab", 9: "Lab", 10: "Lab"}
+# No compression, and those that keep values as they are: of YCbCr only JPEG's decoder
+# makes RGB.
+_AS_THEY_ARE = (1, 5, 8, 32773, 32946, 34925, 50000)
 # Bit of the tag NewSubfileType.
 _TRANSPARENCY_MASK = 4
 # Extra samples of these kinds say how transparent the others are.
@@ -46,6 +52,7 @@ class TiffPlace:
         segment_rows: of one tile or strip; 0 if unknown.
         pixel_size: None if unknown.
         georeferenced: whether it says where it lies on the Earth.
+        nodata: what it writes where nothing is known.
     """
 
     shape: tuple[int, int, int]
@@ -60,6 +67,7 @@ class TiffPlace:
     segment_rows: int = 0
     pixel_size: PixelSize | None = None
     georeferenced: bool = False
+    nodata: float | None = None
 
 
 def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffPlace]:
@@ -71,23 +79,54 @@ def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffP
     Raises:
         Exception: of many kinds, if the file is damaged.
     """
-    all_series = tiff.series
+    try:
+        all_series = tiff.series
+    # Pages that only seemed to be alike.
+    except RuntimeError:
+        if tiff.is_ome or tiff.is_imagej:
+            raise
+        return _of_pages(source, tiff, len(offsets))
     if not all_series:
         raise ValueError("it holds no image")
     kind = all_series[0].kind
-    if kind == "generic" and len(all_series) > 1:
-        # Series gather pages of one size; this is their order in the file.
-        pages = [tiff.pages.get(number) for number in range(len(offsets))]
-        return [_of_page(source, tiff, page) for page in pages if _is_image(page)]
+    _check_imagej(source, tiff, kind, len(offsets))
+    # Series gather pages of one size; this is their order in the file. Palettes may
+    # differ from page to page.
+    unlike = kind == "generic" and len(all_series) > 1
+    palettes = kind in _PLAIN_KINDS and all_series[0].keyframe.colormap is not None
+    if unlike or (palettes and len(offsets) > 1 and not tiff.is_imagej):
+        return _of_pages(source, tiff, len(offsets))
     chosen = all_series if kind in _EQUAL_SERIES else all_series[:1]
     sizes = pixel_sizes(tiff, len(chosen))
     found = []
     for number, (series, size) in enumerate(zip(chosen, sizes, strict=True)):
-        if kind == "ome" and is_of_several_files(tiff, series):
+        if series.is_multifile or (kind == "ome" and is_of_several_files(tiff, series)):
             found += _of_one_file(source, tiff, series, number, size)
         else:
             found += _of_series(source, series, number, offsets, size)
     return found
+
+
+def _of_pages(source: SourceFile, tiff: Any, count: int) -> list[TiffPlace]:
+    pages = [tiff.pages.get(number) for number in range(count)]
+    return [_of_page(source, tiff, page) for page in pages if _is_image(page)]
+
+
+def _check_imagej(source: SourceFile, tiff: Any, kind: str, num_pages: int) -> None:
+    """Raises ValueError for a stack of ImageJ that breaks off.
+
+    Beyond 4 GB it has one page, then all pixels; tifffile takes the page for all.
+    """
+    if not tiff.is_imagej or kind in ("imagej", "ome", "shaped"):
+        return
+    promised = int((tiff.imagej_metadata or {}).get("images", 1))
+    page = tiff.pages.first
+    end = page.dataoffsets[0] + promised * page.nbytes if page.dataoffsets else 0
+    if promised > num_pages and end > source.state.size:
+        raise ValueError(
+            f"its notes promise {promised} images, more than its bytes hold: it breaks "
+            "off"
+        )
 
 
 def _is_image(page: Any) -> bool:
@@ -179,6 +218,11 @@ def _described(place: TiffPlace, page: Any) -> TiffPlace:
     """Adds what the tags of a page say of its channels."""
     if page.dtype is None:
         raise ValueError(f"its numbers of {page.bitspersample} bits are not known")
+    colour_space = _OTHER_COLOURS.get(page.photometric)
+    if page.photometric == _YCBCR and page.compression in _AS_THEY_ARE:
+        colour_space = "YCbCr"
+    if colour_space:
+        raise ValueError(f"its colours are {colour_space}, not grey or RGB")
     colours = None
     # ImageJ's palettes say how it shows grey values.
     if page.colormap is not None and not page.parent.is_imagej:
@@ -195,6 +239,7 @@ def _described(place: TiffPlace, page: Any) -> TiffPlace:
         alpha=alpha and place.shape[2] == samples,
         inverted=place.dtype == bool and page.photometric == _WHITE_IS_ZERO,
         georeferenced=_GEO_KEYS in page.tags,
+        nodata=page.nodata if _NODATA in page.tags else None,
     )
 
 

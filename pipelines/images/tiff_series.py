@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+# Kinds of series whose pages are those of the file, one after the other. Others, such
+# as OME-TIFF, may say of each page which plane it is.
+_IN_FILE_ORDER = ("generic", "uniform", "shaped", "imagej")
 _FILE_OF_UUID = re.compile(r"<(?:\w+:)?UUID[^>]*\bFileName=\"([^\"]*)\"")
 
 
@@ -19,7 +22,7 @@ def image_pages(series: Any, offsets: list[int]) -> list[list[int]] | None:
     if leading is None or series.is_multifile or series.transform is not None:
         return None
     count = len(series)
-    if 1 < count == len(offsets) and series.keyframe.index == 0:
+    if series.kind in _IN_FILE_ORDER and 1 < count == len(offsets):
         found: list[int | None] = list(offsets)
     else:
         pages = [series[number] for number in range(count)]

@@ -56,6 +56,8 @@ class WindowedImage(abc.ABC):
         pixel_size: None where the file does not say.
         georeference: None where the file has none, or rasterio is not installed.
         is_georeferenced: the file has one, whether it could be read or not.
+        has_alpha: the last channel says how transparent the others are.
+        nodata: what a GeoTIFF writes where nothing is known; None if it does not say.
     """
 
     name: str
@@ -66,6 +68,8 @@ class WindowedImage(abc.ABC):
     pixel_size: PixelSize | None = None
     georeference: Georeference | None = None
     is_georeferenced: bool = False
+    has_alpha: bool = False
+    nodata: float | None = None
 
     @property
     def num_bytes(self) -> int:

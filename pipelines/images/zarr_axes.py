@@ -50,10 +50,16 @@ def _described_image(node: Any, about: dict[str, Any]) -> Description:
     first = scales["datasets"][0]
     array = node[first["path"]]
     axes = scales.get("axes", _OLD_AXES[-array.ndim :])
-    names = [axis["name"] if isinstance(axis, dict) else axis for axis in axes]
-    names = [name.lower() for name in names]
+    names = [_name_of(axis) for axis in axes]
     units = [axis.get("unit") if isinstance(axis, dict) else None for axis in axes]
     return array, _letters(names), _pixel_size(names, units, scales, first)
+
+
+def _name_of(axis: dict[str, Any] | str) -> str:
+    """Returns the name of an axis; c of channels, whatever they are called."""
+    if isinstance(axis, str):
+        return axis.lower()
+    return "c" if axis.get("type") == "channel" else str(axis["name"]).lower()
 
 
 def _named_axes(array: Any) -> str | None:

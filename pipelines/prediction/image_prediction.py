@@ -58,7 +58,9 @@ class ImagePredictor:
         Raises:
             ValueError: the net takes other channels.
         """
-        check_channels(image.channels, self.net.channels, image.name)
+        check_channels(
+            image.channels, self.net.channels, image.name, alpha=image.has_alpha
+        )
         layout = ImageLayout.of(image, self.values.channels, self.values.dtype)
         return dataclasses.replace(
             layout, averaged=self.values.averaged, georeference=image.georeference

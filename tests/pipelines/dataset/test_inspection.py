@@ -93,6 +93,24 @@ def test_values_beyond_float32_are_refused(pair):
     assert codes(found) == ["too-large"]
 
 
+def test_a_single_pixel_beyond_float32_is_refused_however_it_is_scaled(pair):
+    image = np.zeros((2, 3))
+    image[0, 1] = -1e39
+    for how in ("per_image", "dtype"):
+        assert codes(inspect(pair(image), how=how)) == ["too-large"]
+
+
+def test_pixels_of_no_data_are_counted(pair, tmp_path):
+    both = pair(IMAGE.astype("float32"))
+    image = IMAGE.astype("float32")
+    image[1, 1:] = -9999
+    tag = [(42113, "s", 0, "-9999", True)]
+    tifffile.imwrite(tmp_path / "images" / "a.tif", image, extratags=tag)
+    found = inspect(both)
+    assert codes(found) == ["no-data"]
+    assert "33 % of its values are NoData (-9999)" in found.findings[0].message
+
+
 def test_a_constant_image_is_a_warning(pair):
     found = inspect(pair(np.full((2, 3), 7, "uint8")))
     assert found.facts is not None

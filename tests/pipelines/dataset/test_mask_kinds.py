@@ -47,6 +47,33 @@ def test_of_two_values_the_greater_is_foreground(kind, values, foreground):
     assert coding(kind, *values) == MaskCoding("binary", foreground, 2)
 
 
+def test_of_two_values_that_are_not_above_0_none_is_foreground():
+    assert "-1 and 0: the greater is foreground" in refusal("auto", {-1, 0})
+
+
+@pytest.mark.parametrize("kind", ["auto", "instances"])
+def test_a_smoothed_mask_of_all_grey_levels_is_recognised(kind):
+    counts = {value: 1 for value in range(256)} | {0: 800, 255: 600}
+    mask = MaskValues("a", counts, runs=200)
+    found, findings = recognise([mask], MaskSettings(kind))
+    assert findings[0].code == "grey-levels"
+    assert (found is None) == (kind == "auto")
+    # As many ids without a gap, the background the most.
+    objects = MaskValues("b", {n: 9 for n in range(60)} | {0: 800, 7: 700}, runs=60)
+    assert not objects.looks_smoothed
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("instances", "the number of each object"), ("binary", "0 and 255")],
+)
+def test_masks_in_colour_have_a_way_out_of_their_kind(kind, words):
+    mask = MaskValues("a", {0: 9, 0xFF0000: 3}, runs=1, in_colour=True)
+    found, (finding,) = recognise([mask], MaskSettings(kind))
+    assert found is None and words in finding.way_out
+    assert "class_colours" not in finding.way_out
+
+
 def test_class_ids_make_as_many_classes_as_the_highest_says():
     assert coding("classes", {0}, {0, 4}, {1}) == MaskCoding("classes", None, 5)
 

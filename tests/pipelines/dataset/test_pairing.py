@@ -161,6 +161,18 @@ def test_images_and_masks_may_share_a_folder(make, files, image_affixes, mask_af
     assert names(pairs) == [files]
 
 
+def test_stacks_of_images_and_masks_may_share_a_folder(tmp_path):
+    for name in ("a.tif", "a_mask.tif"):
+        write(tmp_path / name, num_pages=2)
+    affixes = {"mask_affixes": Affixes(suffix="_mask")}
+    folder = str(tmp_path)
+    assert told(folder, folder, **affixes) == []
+    pairs = paired(folder, folder, **affixes)
+    assert [pair.mask.name for pair in pairs] == [
+        f"{tmp_path / 'a_mask.tif'} page {page}" for page in range(2)
+    ]
+
+
 def test_files_of_other_names_are_not_used_and_told(make):
     images, masks = make(["img_1.png", "readme.png"], ["1.png"])
     (found,) = told(images, masks, image_affixes=Affixes("img_"))

@@ -51,6 +51,14 @@ def test_what_keeps_two_parts_from_use_is_told_of_both(part):
     assert codes(sound, sound) == ["leak"]
 
 
+def test_a_class_that_only_held_out_masks_show_is_told(part):
+    three = MaskCoding("classes", None, 3)
+    training = part("a", {0: 5, 1: 5}, coding=three)
+    (found,) = part_findings.of_parts(training, part("b", {0: 5, 2: 1}, coding=three))
+    assert (found.code, found.severity) == ("unlearned-class", "warning")
+    assert found.file.endswith("b.png") and "shows class 2" in found.message
+
+
 def test_the_whole_is_looked_at_for_what_there_is_to_learn(part):
     (found,) = part_findings.of_whole(part("a", {0: 5}), "masks")
     assert (found.code, found.file) == ("one-class", "masks")

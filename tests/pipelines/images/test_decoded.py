@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from pipelines.images import ArrayCache, ArrayImage, decoded
-from pipelines.images.decoded import decoded_image, fill_by_rows, windows_or_whole
+from pipelines.images.decoded import (
+    MemoryImage,
+    decoded_image,
+    fill_by_rows,
+    windows_or_whole,
+)
 
 
 @pytest.fixture
@@ -101,3 +106,13 @@ def test_a_large_image_of_large_segments_is_not_decoded_into_memory(
     assert windows_or_whole(windows, cached, segment_bytes=2000) is cached
     monkeypatch.setattr(decoded, "_MOST_KEPT", 2400)
     assert windows_or_whole(windows, in_memory, segment_bytes=2000) is in_memory
+
+
+def test_an_image_too_large_for_memory_is_one_sentence(monkeypatch):
+    def no_memory(*_):
+        raise MemoryError
+
+    image = MemoryImage("a.png", (2, 3, 1), np.dtype("uint8"), lambda _: None)
+    monkeypatch.setattr("pipelines.images.decoded.np.empty", no_memory)
+    with pytest.raises(ValueError, match=r"a\.png: its pixels do not fit into memory"):
+        image.whole()

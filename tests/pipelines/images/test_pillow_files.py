@@ -1,7 +1,10 @@
+import struct
+
 import numpy as np
 import PIL.Image
 import pytest
 
+from pipelines.images import ImageEntry, read_image
 from pipelines.images.pillow_files import open_by_pillow
 
 
@@ -39,6 +42,18 @@ def test_a_bmp_of_one_bit_is_black_and_white(tmp_path, colour):
         expected = np.asarray(picture) * 255
     image = open_by_pillow(path, "a", None, as_mask=False)
     np.testing.assert_array_equal(image.whole()[..., 0], expected)
+
+
+def test_a_bmp_whose_palette_is_taken_for_bits_is_refused(tmp_path):
+    # Eight bits a pixel, and a palette of two entries: black and white.
+    rows = bytes([0, 1, 0, 1]) * 2
+    header = struct.pack("<IiiHHIIiiII", 40, 4, 2, 1, 8, 0, len(rows), 0, 0, 2, 2)
+    palette = bytes([0, 0, 0, 0, 255, 255, 255, 0])
+    start = 14 + len(header) + len(palette)
+    file = b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start)
+    (tmp_path / "a.bmp").write_bytes(file + header + palette + rows)
+    with pytest.raises(ValueError, match="a palette of two greys; save it as PNG"):
+        read_image(ImageEntry(tmp_path / "a.bmp"))
 
 
 def test_a_palette_is_colours_in_an_image_and_indices_in_a_mask(tmp_path):

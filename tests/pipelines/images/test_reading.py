@@ -7,7 +7,8 @@ import PIL.Image
 import pytest
 import tifffile
 
-from pipelines.images import ImageEntry, match_channels, read_image, read_mask
+from pipelines.images import ImageEntry, read_image, read_mask
+from pipelines.images.reading import check_channels
 
 
 @pytest.fixture
@@ -250,16 +251,18 @@ def test_threads_may_read_at_once(tmp_path, colour):
 @pytest.mark.parametrize(
     ("found", "channels"), [(1, 1), (3, 3), (5, 5), (2, 1), (4, 3)]
 )
-def test_only_alpha_is_dropped(found, channels):
-    image = np.arange(6 * found).reshape(2, 3, found)
-    np.testing.assert_array_equal(
-        match_channels(image, channels), image[..., :channels]
-    )
+def test_alpha_may_be_left_out(found, channels):
+    check_channels(found, channels, "a.png", alpha=True)
 
 
 @pytest.mark.parametrize(
-    ("found", "channels"), [(1, 3), (3, 1), (4, 1), (4, 2), (3, 4)]
+    ("found", "channels", "alpha"),
+    [
+        *[(1, 3, True), (3, 1, True), (4, 1, True), (4, 2, True), (3, 4, True)],
+        # Two dyes, and a band beside the colours.
+        *[(2, 1, False), (4, 3, False)],
+    ],
 )
-def test_other_channels_are_refused_with_both_numbers(found, channels):
+def test_other_channels_are_refused_with_both_numbers(found, channels, alpha):
     with pytest.raises(ValueError, match=rf"a\.png: {channels} .*got {found}\."):
-        match_channels(np.zeros((2, 3, found)), channels, "a.png")
+        check_channels(found, channels, "a.png", alpha=alpha)

@@ -39,6 +39,14 @@ def test_images_without_pages_of_their_own_are_read(path, stack):
         np.testing.assert_array_equal(image.window(1, 2, 3, 3), expected[1:4, 2:5])
 
 
+def test_a_stack_that_breaks_off_is_never_read_as_its_first_page(path):
+    with tifffile.TiffFile(path) as file:
+        end = file.pages.first.dataoffsets[0] + file.series[0].nbytes
+    path.write_bytes(path.read_bytes()[: end - 40])
+    with pytest.raises(ValueError, match="promise 6 images, more than its bytes hold"):
+        places(SourceFile(path))
+
+
 def test_a_file_that_ends_before_its_images_is_refused(path):
     with tifffile.TiffFile(path) as file, pytest.raises(ValueError, match="should end"):
         flat_images(file.series[0], 200)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from pipelines.images import tiff
+from pipelines.images import ImageEntry, find_images, read_image, tiff
 from pipelines.images.handles import SourceFile
 
 
@@ -53,3 +53,49 @@ def test_a_segment_is_known_before_it_is_decoded(places):
 
 def test_complex_numbers_keep_their_type_for_the_message(places):
     assert places(np.zeros((5, 6), "complex64"))[0].dtype == "complex64"
+
+
+@pytest.mark.parametrize(
+    ("photometric", "samples", "words"),
+    [("separated", 4, "CMYK"), ("cielab", 3, "Lab")],
+)
+def test_colours_that_are_neither_grey_nor_rgb_are_refused(
+    places, photometric, samples, words
+):
+    image = np.zeros((5, 6, samples), "uint8")
+    with pytest.raises(ValueError, match=f"its colours are {words}, not grey or RGB"):
+        places(image, photometric=photometric, planarconfig="contig")
+
+
+def test_pages_have_palettes_of_their_own(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for level in (10, 20):
+            palette = np.full((3, 256), level << 8, "uint16")
+            writer.write(
+                np.zeros((5, 6), "uint8"), photometric="palette", colormap=palette
+            )
+    first, second = (
+        read_image(ImageEntry(tmp_path / "a.tif", page)) for page in range(2)
+    )
+    assert (first == 10).all() and (second == 20).all()
+    assert first.shape == (5, 6, 3)
+
+
+def test_of_many_pages_any_may_be_unlike_the_others(tmp_path, random):
+    sizes = [(5, 6)] * 10
+    sizes[3] = (7, 6)
+    pages = [random.integers(0, 255, size).astype("uint8") for size in sizes]
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for page in pages:
+            writer.write(page, metadata=None)
+    entries = find_images(str(tmp_path / "a.tif"))
+    assert len(entries) == 10
+    for entry, page in zip(entries, pages, strict=True):
+        np.testing.assert_array_equal(read_image(entry)[..., 0], page)
+
+
+@pytest.mark.parametrize("value", [-9999.0, None])
+def test_what_stands_for_nothing_is_known(places, value):
+    tags = [] if value is None else [(42113, "s", 0, str(value), True)]
+    (place,) = places(np.zeros((5, 6), "float32"), extratags=tags)
+    assert place.nodata == value

@@ -38,6 +38,30 @@ def write_set(tmp_path, random):
     return write
 
 
+def test_planes_are_those_that_the_notes_say_in_whatever_order_they_lie(
+    tmp_path, random
+):
+    pages = random.integers(0, 255, (6, 5, 6)).astype("uint8")
+    # In the order of recording: both channels of each time.
+    planes = "".join(
+        f'<TiffData IFD="{2 * t + c}" PlaneCount="1" FirstC="{c}" FirstT="{t}"/>'
+        for t in range(3)
+        for c in range(2)
+    )
+    text = OME.replace("XYCZT", "XYZTC").format(
+        own="a", channels=2, times=3, planes=planes
+    )
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for number, page in enumerate(pages):
+            writer.write(page, description=text if number == 0 else None, metadata=None)
+    entries = find_images(str(path))
+    assert len(entries) == 3
+    for time, entry in enumerate(entries):
+        expected = np.moveaxis(pages[2 * time : 2 * time + 2], 0, -1)
+        np.testing.assert_array_equal(read_image(entry), expected)
+
+
 def test_each_file_of_a_set_has_its_own_images(tmp_path, write_set):
     planes = write_set(1, 3)
     entries = find_images(str(tmp_path))

@@ -13,7 +13,7 @@ def ome_group(path, version, names, shape, scale, unit="micrometer"):
     axes = [
         {"name": name, "type": "space", "unit": unit}
         if name in "zyx"
-        else {"name": name, "type": "channel"}
+        else {"name": name, "type": "time" if name == "t" else "channel"}
         for name in names
     ]
     datasets = [
@@ -105,6 +105,14 @@ def test_axes_may_be_in_capitals_and_units_differ(tmp_path):
     ((_, axes, size),) = described(group)
     assert axes == "yx"
     assert size == PixelSize(500.0, pytest.approx(250.0), "nm")
+
+
+def test_channels_are_known_by_their_type(tmp_path):
+    group = ome_group(tmp_path / "a", "0.5", "cyx", (3, 5, 6), [1, 1, 1])
+    about = dict(group.attrs["ome"])
+    about["multiscales"][0]["axes"][0] = {"name": "dye", "type": "channel"}
+    group.attrs["ome"] = about
+    assert described(group)[0][1] == "cyx"
 
 
 def test_a_size_without_a_unit_is_kept_as_numbers(tmp_path):

@@ -1,0 +1,103 @@
+"""One pass over the pixels of an image."""
+
+import hashlib
+
+import numpy as np
+
+from pipelines import scaling
+from pipelines.dataset import pair_findings
+from pipelines.dataset.findings import Finding
+from pipelines.images import PixelSize, WindowedImage, blocks
+from pipelines.images.moments import Moments
+
+DIGEST_BYTES = 16
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+class ImageSeen:
+    """What one pass over an image shows.
+
+    Args:
+        image: is read block by block.
+        how: pixels are scaled: "per_image" or "dtype".
+
+    Attributes:
+        size: height and width.
+        place: in the world.
+        digest: of the pixels; may be added to.
+        mean: of each channel, as `scaling.scale` takes it.
+        std: likewise.
+        findings: what is wrong.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+
+    def __init__(self, image: WindowedImage, how: str) -> None:
+        self.size = image.height, image.width
+        self.place = pair_findings.Place(length_of(image), image.georeference)
+        self.digest = new_digest(image)
+        self.findings: list[Finding] = []
+        self._not_finite, self._no_data, self._too_large = 0, 0, False
+        moments = Moments(image.channels, image.dtype)
+        first: np.ndarray | None = None
+        constant = True
+        for _, _, pixels in blocks(image):
+            self.digest.update(as_bytes(pixels))
+            self._look_at(pixels, image.nodata)
+            if not self._not_finite and how == "per_image":
+                moments.add(pixels)
+            first = pixels[0, 0].copy() if first is None else first
+            constant = constant and bool((pixels == first).all())
+        statistics = scaling.dtype_statistics(image.dtype, image.channels)
+        if how == "per_image" and not self._not_finite:
+            statistics = scaling.statistics_of_moments(moments)
+        self.mean, self.std = statistics
+        if self._not_finite:
+            self.findings.append(pair_findings.not_finite(image, self._not_finite))
+        elif self._too_large or not np.isfinite([self.mean, self.std]).all():
+            self.findings.append(pair_findings.too_large(image))
+        elif constant and first is not None:
+            self.findings.append(pair_findings.constant(image, first))
+        if self._no_data:
+            self.findings.append(pair_findings.no_data(image, self._no_data))
+
+    def _look_at(self, pixels: np.ndarray, nodata: float | None) -> None:
+        if pixels.dtype.kind == "f":
+            finite = np.isfinite(pixels)
+            self._not_finite += pixels.size - int(np.count_nonzero(finite))
+        if pixels.dtype == np.float64:
+            self._too_large |= bool((np.abs(pixels[finite]) > _LARGEST).any())
+        if nodata is not None:
+            self._no_data += count_of(pixels, nodata)
+
+
+def count_of(pixels: np.ndarray, value: float) -> int:
+    """Returns how many pixels have a value, as far as their type can hold it."""
+    if pixels.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            same = pixels == np.float64(value).astype(pixels.dtype)
+        return int(np.count_nonzero(same))
+    limits = np.iinfo(pixels.dtype)
+    if not limits.min <= value <= limits.max or value != int(value):
+        return 0
+    return int(np.count_nonzero(pixels == int(value)))
+
+
+def new_digest(image: WindowedImage) -> "hashlib.blake2b":
+    """Returns a hash that has seen the shape and the type of an image."""
+    dtype = image.dtype.newbyteorder("=")
+    shape = f"{image.height} {image.width} {image.channels} {dtype}"
+    return hashlib.blake2b(shape.encode(), digest_size=DIGEST_BYTES)
+
+
+def as_bytes(pixels: np.ndarray) -> memoryview:
+    """Returns pixels as bytes, whatever the byte order of their file."""
+    pixels = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
+    return pixels.reshape(-1).view(np.uint8).data
+
+
+def length_of(image: WindowedImage) -> PixelSize | None:
+    """Returns the pixel size if it has a unit, so that it compares with others."""
+    size = image.pixel_size
+    return size if size is not None and size.is_length else None

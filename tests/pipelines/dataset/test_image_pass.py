@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from pipelines.dataset.image_pass import ImageSeen, count_of, length_of
+from pipelines.images import ArrayImage, PixelSize
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "expected"),
+    [
+        ("uint8", 7, 2),
+        # Values that the type cannot hold.
+        ("uint8", -9999, 0),
+        ("uint8", 263, 0),
+        ("uint8", 7.5, 0),
+        ("float32", 7.0, 2),
+        ("float32", 1e300, 0),
+    ],
+)
+def test_a_value_is_counted_as_far_as_the_type_holds_it(dtype, value, expected):
+    pixels = np.array([[7, 1], [7, 2]], dtype)
+    assert count_of(pixels, value) == expected
+
+
+def test_the_smallest_float_of_gdal_is_known_in_any_digits():
+    pixels = np.array([np.finfo("float32").min, 0], "float32")
+    assert (
+        count_of(pixels, -3.4028235e38) == count_of(pixels, -3.40282346638529e38) == 1
+    )
+
+
+def test_statistics_are_those_of_the_pixels(random):
+    pixels = random.integers(0, 256, (20, 30, 2)).astype("uint8")
+    seen = ImageSeen(ArrayImage(pixels, "a"), "per_image")
+    np.testing.assert_allclose(seen.mean, pixels.mean(axis=(0, 1)), rtol=1e-6)
+    np.testing.assert_allclose(seen.std, pixels.std(axis=(0, 1)), rtol=1e-6)
+    assert (seen.size, seen.findings) == ((20, 30), [])
+
+
+def test_sizes_without_a_unit_do_not_compare():
+    pixels = np.zeros((2, 2, 1))
+    assert length_of(ArrayImage(pixels, "a", PixelSize(1, 1, ""))) is None
+    size = PixelSize(1, 1, "nm")
+    assert length_of(ArrayImage(pixels, "a", size)) == size
