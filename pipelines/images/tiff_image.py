@@ -8,7 +8,7 @@ import numpy as np
 import tifffile
 
 from pipelines.images import tiff
-from pipelines.images.cache import ArrayCache
+from pipelines.images.cache import ArrayCache, file_state
 from pipelines.images.damage import reading
 from pipelines.images.decoded import (
     LARGE_SEGMENT,
@@ -59,7 +59,7 @@ def open_tiff(
         image: WindowedImage = tiff_image
         if tiff_image.segment_bytes > LARGE_SEGMENT:
             shape = image.height, image.width, image.channels
-            fill, more_key = tiff_image.fill, (index, as_mask)
+            fill, more_key = tiff_image.fill, (index, as_mask, *tiff_image.states)
             whole = decoded_image(
                 path, "TIFF", name, shape, image.dtype, fill, cache, *more_key
             )
@@ -92,6 +92,8 @@ class _TiffImage(WindowedImage):
         self, source: SourceFile, place: TiffPlace, name: str, as_mask: bool
     ) -> None:
         self._source, self._place = source, place
+        self._sources = [SourceFile(file) for file in place.files]
+        self._sources = self._sources or [source] * len(place.pages)
         self._colours = None if as_mask else place.colours
         self.name = name
         self.height, self.width, self.channels = place.shape
@@ -121,21 +123,31 @@ class _TiffImage(WindowedImage):
                 return read_window(descriptor, place.flat, top, left, height, width)
         if place.series is not None:
             return self._of_series()[top : top + height, left : left + width]
-        if len(place.pages) == 1:
-            return self._of_page(place.pages[0], top, left, height, width)
         parts = [
-            self._of_page(offset, top, left, height, width) for offset in place.pages
+            self._of_page(source, offset, top, left, height, width)
+            for source, offset in zip(self._sources, place.pages, strict=True)
         ]
-        return np.concatenate(parts, axis=2)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+
+    @property
+    def states(self) -> list[str]:
+        """What changes when other files do that hold some of its channels."""
+        return [file_state(file) for file in self._place.files]
 
     def _of_page(
-        self, offset: int, top: int, left: int, height: int, width: int
+        self,
+        source: SourceFile,
+        offset: int,
+        top: int,
+        left: int,
+        height: int,
+        width: int,
     ) -> np.ndarray:
         place = self._place
         channels = place.shape[2] // len(place.pages)
         if offset < 0:
             return np.zeros((height, width, channels), place.dtype)
-        page = read_page(self._source, offset)
+        page = read_page(source, offset)
         shape = (*place.shape[:2], channels)
         if (page.shape, page.dtype) != (shape, place.dtype):
             raise ValueError(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import pathlib
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ class TiffPlace:
         shape: (height, width, channels), palettes as indices.
         dtype: of the pixels.
         pages: where the pages begin that hold the channels; -1 for one left out.
+        files: that each of the pages is in; empty if all are in the image's own.
         flat: where the pixels lie, for an image that has no page of its own.
         series: (number of the series, of the image within it), for all others.
         colours: (indices, 3) uint8 of the palette, None without one.
@@ -58,6 +60,7 @@ class TiffPlace:
     shape: tuple[int, int, int]
     dtype: np.dtype
     pages: tuple[int, ...] = ()
+    files: tuple[pathlib.Path, ...] = ()
     flat: FlatArray | None = None
     series: tuple[int, int] | None = None
     colours: np.ndarray | None = None
@@ -101,7 +104,7 @@ def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffP
     found = []
     for number, (series, size) in enumerate(zip(chosen, sizes, strict=True)):
         if series.is_multifile or (kind == "ome" and is_of_several_files(tiff, series)):
-            found += _of_one_file(source, tiff, series, number, size)
+            found += _of_one_file(source, tiff, series, size)
         else:
             found += _of_series(source, series, number, offsets, size)
     return found
@@ -192,21 +195,20 @@ def _of_one_file(
     source: SourceFile,
     tiff: Any,
     series: Any,
-    number: int,
     pixel_size: PixelSize | None,
 ) -> list[TiffPlace]:
-    """Lists those images of a series of several files that lie in this one."""
+    """Lists those images of a series of several files that begin in this one."""
     place = _common(series, pixel_size)
     found = []
-    for index, pages in own_images(series, tiff):
-        if not pages:
-            found.append(dataclasses.replace(place, series=(number, index)))
-            continue
+    for pages in own_images(series, tiff):
         reader = TiffPageReader(source, pages[0].keyframe)
+        files = [page.parent.filehandle.path for page in pages]
+        elsewhere = any(page.parent is not tiff for page in pages)
         found.append(
             dataclasses.replace(
                 place,
                 pages=tuple(page.offset for page in pages),
+                files=tuple(map(pathlib.Path, files)) if elsewhere else (),
                 segment_bytes=reader.segment_bytes,
                 segment_rows=reader.segment_rows,
             )

@@ -40,7 +40,7 @@ def is_of_several_files(tiff: Any, series: Any) -> bool:
     return bool(series.is_multifile or others)
 
 
-def own_images(series: Any, tiff: Any) -> list[tuple[int, list[Any]]]:
+def own_images(series: Any, tiff: Any) -> list[list[Any]]:
     """Returns those images of a series that begin in one of its files.
 
     The others are found in their own files: of a folder each would come several times.
@@ -50,8 +50,7 @@ def own_images(series: Any, tiff: Any) -> list[tuple[int, list[Any]]]:
         tiff: the file.
 
     Returns:
-        Number of the image in the series, and its pages, one for each channel; none if
-        some are in other files.
+        The pages of each image, one for each channel; some may be in other files.
 
     Raises:
         ValueError: the images are not made of whole pages, or a channel is missing.
@@ -61,7 +60,7 @@ def own_images(series: Any, tiff: Any) -> list[tuple[int, list[Any]]]:
         raise ValueError("its images are spread over several files")
     pages = [series[number] for number in range(len(series))]
     found = []
-    for number, row in enumerate(_rows(series, leading, range(len(series)))):
+    for row in _rows(series, leading, range(len(series))):
         channels = [pages[place] for place in row]
         parents = [None if page is None else page.parent for page in channels]
         if parents[0] is not tiff:
@@ -70,7 +69,7 @@ def own_images(series: Any, tiff: Any) -> list[tuple[int, list[Any]]]:
             raise ValueError(
                 "some channels of an image are in other files, which are not there"
             )
-        found.append((number, channels if set(parents) == {tiff} else []))
+        found.append(channels)
     return found
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from pipelines.images import ImageEntry, find_images, read_image
+from pipelines.images import ImageEntry, find_images, open_image, read_image, tiff
+from pipelines.images.handles import SourceFile
 
 PLANE = """<TiffData IFD="0" PlaneCount="1" FirstC="{c}" FirstT="{t}"><UUID
  FileName="{name}">urn:uuid:{name}</UUID></TiffData>"""
@@ -88,8 +89,37 @@ def test_channels_in_several_files_are_one_image(tmp_path, write_set):
     assert entry.path.name == "c0_t0.ome.tif"
     expected = np.stack([planes[0, 0], planes[1, 0]], -1)
     np.testing.assert_array_equal(read_image(entry), expected)
+    with open_image(entry) as image:
+        np.testing.assert_array_equal(image.window(1, 2, 3, 3), expected[1:4, 2:5])
     with pytest.raises(ValueError, match="only further channels of images whose first"):
         find_images(str(tmp_path / "c1_t0.ome.tif"))
+
+
+def test_channels_of_a_series_in_several_files_are_read_alone(tmp_path, random):
+    # A file for each channel, with all times.
+    planes = "".join(
+        f'<TiffData IFD="{t}" PlaneCount="1" FirstC="{c}" FirstT="{t}"><UUID '
+        f'FileName="c{c}.ome.tif">urn:uuid:c{c}</UUID></TiffData>'
+        for c in range(2)
+        for t in range(3)
+    )
+    pages = random.integers(0, 255, (2, 3, 5, 6)).astype("uint8")
+    for c, of_channel in enumerate(pages):
+        text = OME.format(own=f"c{c}", channels=2, times=3, planes=planes)
+        with tifffile.TiffWriter(tmp_path / f"c{c}.ome.tif") as writer:
+            for number, page in enumerate(of_channel):
+                writer.write(
+                    page, description=text if number == 0 else None, metadata=None
+                )
+    entries = find_images(str(tmp_path))
+    assert [entry.name for entry in entries] == [
+        f"{tmp_path / 'c0.ome.tif'} page {t}" for t in range(3)
+    ]
+    for time, entry in enumerate(entries):
+        expected = np.stack([pages[0, time], pages[1, time]], -1)
+        np.testing.assert_array_equal(read_image(entry), expected)
+    places = tiff.places(SourceFile(tmp_path / "c0.ome.tif"))
+    assert all(place.series is None and len(place.files) == 2 for place in places)
 
 
 def test_a_channel_that_is_missing_is_said(tmp_path, write_set):
