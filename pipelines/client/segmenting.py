@@ -96,7 +96,8 @@ def _segment_files(
             f"them out.{before}",
             _in_order_of(files, results),
         ) from failure
-    _warn_of_another_model(service)
+    if todo:
+        _warn_of_another_model(service)
     if failures:
         raise FilesError(summary(failures, len(files)), _in_order_of(files, results))
     return _in_order_of(files, results)
@@ -105,10 +106,11 @@ def _segment_files(
 def _warn_of_another_model(service: Service) -> None:
     """Warns if the servers have changed their model since the start."""
     with contextlib.suppress(ServerFailure):
-        if ask_about(service.pool) != service.about:
+        # Without patience: the masks are done.
+        if ask_about(ServerPool(service.pool.servers, 0)) != service.about:
             logger.warning(
-                "The servers have begun to serve another model meanwhile: masks are of "
-                "both. Run again without resume for masks of one."
+                "The servers serve another model now than at the start, or different "
+                "ones: masks may be of both. Run again without resume for masks of one."
             )
 
 

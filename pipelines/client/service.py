@@ -15,7 +15,7 @@ from pipelines.images.damage import PNG_SIGNATURE
 from pipelines.images.derived import MatchedChannels
 from pipelines.images.layout import ImageLayout, Window
 from pipelines.images.png_writing import png_holds
-from pipelines.images.reading import CHANNELS_OF_FILES
+from pipelines.images.reading import CHANNELS_OF_FILES, check_channels
 
 SIGNATURE = "image_bytes"
 OUTPUT = "mask_bytes"
@@ -59,6 +59,19 @@ class Service:
     pool: ServerPool
     executor: Executor
     about: About | None
+
+    def check_channels(self, image: WindowedImage) -> None:
+        """Raises ValueError unless the model takes the image's channels.
+
+        A PNG would tell a second dye from alpha no more.
+        """
+        if self.about is not None:
+            check_channels(
+                image.channels,
+                self.about.channels,
+                image.name,
+                alpha=image.has_alpha,
+            )
 
     def takes_whole(self, image: WindowedImage) -> bool:
         """Tells whether an image goes as one PNG."""

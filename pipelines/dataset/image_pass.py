@@ -11,6 +11,8 @@ from pipelines.images import PixelSize, WindowedImage, blocks
 from pipelines.images.moments import Moments
 
 DIGEST_BYTES = 16
+# Share of the pixels from which on NoData is told.
+LEAST_NO_DATA = 0.001
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -44,7 +46,7 @@ class ImageSeen:
         constant = True
         for _, _, pixels in blocks(image):
             self.digest.update(as_bytes(pixels))
-            self._look_at(pixels, image.nodata)
+            self._look_at(pixels, image)
             if not self._not_finite and how == "per_image":
                 moments.add(pixels)
             first = pixels[0, 0].copy() if first is None else first
@@ -59,29 +61,39 @@ class ImageSeen:
             self.findings.append(pair_findings.too_large(image))
         elif constant and first is not None:
             self.findings.append(pair_findings.constant(image, first))
-        if self._no_data:
-            self.findings.append(pair_findings.no_data(image, self._no_data))
+        share = self._no_data / (image.height * image.width)
+        if share >= LEAST_NO_DATA:
+            finding = pair_findings.no_data(image, share, is_scaled=how == "per_image")
+            self.findings.append(finding)
 
-    def _look_at(self, pixels: np.ndarray, nodata: float | None) -> None:
+    def _look_at(self, pixels: np.ndarray, image: WindowedImage) -> None:
         if pixels.dtype.kind == "f":
-            finite = np.isfinite(pixels)
-            self._not_finite += pixels.size - int(np.count_nonzero(finite))
-        if pixels.dtype == np.float64:
-            self._too_large |= bool((np.abs(pixels[finite]) > _LARGEST).any())
-        if nodata is not None:
-            self._no_data += count_of(pixels, nodata)
+            finite = np.count_nonzero(np.isfinite(pixels))
+            self._not_finite += pixels.size - int(finite)
+        if pixels.dtype == np.float64 and not self._not_finite:
+            largest = max(-float(pixels.min()), float(pixels.max()))
+            self._too_large = self._too_large or largest > _LARGEST
+        if image.nodata is not None:
+            values = pixels[..., :-1] if image.has_alpha else pixels
+            self._no_data += count_of(values, image.nodata)
 
 
 def count_of(pixels: np.ndarray, value: float) -> int:
-    """Returns how many pixels have a value, as far as their type can hold it."""
+    """Returns how many pixels have a value in all channels, if their type can hold it.
+
+    Args:
+        pixels: (height, width, channels).
+        value: NaN is in none.
+    """
     if pixels.dtype.kind == "f":
         with np.errstate(over="ignore"):
-            same = pixels == np.float64(value).astype(pixels.dtype)
-        return int(np.count_nonzero(same))
-    limits = np.iinfo(pixels.dtype)
-    if not limits.min <= value <= limits.max or value != int(value):
-        return 0
-    return int(np.count_nonzero(pixels == int(value)))
+            wanted = np.float64(value).astype(pixels.dtype)
+    else:
+        limits = np.iinfo(pixels.dtype)
+        if not limits.min <= value <= limits.max or value != int(value):
+            return 0
+        wanted = pixels.dtype.type(int(value))
+    return int(np.count_nonzero((pixels == wanted).all(axis=-1)))
 
 
 def new_digest(image: WindowedImage) -> "hashlib.blake2b":

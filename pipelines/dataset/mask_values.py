@@ -85,14 +85,13 @@ class MaskValues:
 
         The second most common value has more pixels than all the rarer ones together,
         and the values are not ids without a gap: of many without one the two most
-        common are the least and the greatest.
+        common are 0 and the white of the type.
         """
         if len(self.counts) < 3:
             return False
         common = sorted(self.counts, key=lambda value: -self.counts[value])
         if self.without_gap:
-            ends = {min(self.counts), max(self.counts)}
-            if len(self.counts) <= FEW_VALUES or set(common[:2]) != ends:
+            if set(common[:2]) not in ({0, 255}, {0, 65535}):
                 return False
         first, second = (self.counts[value] for value in common[:2])
         rest = sum(self.counts.values()) - first - second

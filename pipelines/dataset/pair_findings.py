@@ -91,14 +91,20 @@ def too_large(image: WindowedImage) -> Finding:
     )
 
 
-def no_data(image: WindowedImage, number: int) -> Finding:
-    """Pixels of which the file says that nothing is known."""
-    share = 100 * number / (image.height * image.width * image.channels)
+def no_data(image: WindowedImage, share: float, *, is_scaled: bool) -> Finding:
+    """Pixels of which the file says that nothing is known.
+
+    Args:
+        image: the image.
+        share: of its pixels.
+        is_scaled: by its mean and standard deviation.
+    """
+    where = " in its mean and standard deviation" if is_scaled else ""
     return findings.warning(
         "no-data",
         image.name,
-        f"{share:.2g} % of its values are NoData ({image.nodata:g}), and count in its "
-        "mean and standard deviation like any other.",
+        f"{100 * share:.2g} % of its pixels are NoData ({image.nodata:g}), and count"
+        f"{where} like any other.",
         "Fill them with a value from within the range, or cut the image; mark the "
         "pixels in the mask to leave them out of the training (ignore_value).",
     )

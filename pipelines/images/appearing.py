@@ -102,8 +102,12 @@ def _is_running(partial: pathlib.Path) -> bool:
     machine, _, rest = partial.name.split(".")[-2].partition("-")
     number, _, token = rest.partition("-")
     if machine != _MACHINE or not number.isdecimal():
-        # Of another machine nothing is known but that it writes.
-        return time.time() - partial.stat().st_mtime < LONGEST_SILENCE_SECONDS
+        # Of another machine nothing is known but that it writes, or is done.
+        try:
+            silence = time.time() - partial.stat().st_mtime
+        except FileNotFoundError:
+            return False
+        return silence < LONGEST_SILENCE_SECONDS
     if int(number) == os.getpid():
         return token == _TOKEN
     try:

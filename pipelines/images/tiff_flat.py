@@ -50,3 +50,27 @@ def flat_images(series: Any, file_bytes: int) -> list[FlatArray] | None:
             )
         )
     return found
+
+
+def check_whole(tiff: Any, file_bytes: int) -> None:
+    """Checks that a file of ImageJ with one page does not break off.
+
+    Of a stack that does, tifffile takes the page for all.
+
+    Args:
+        tiff: an open file whose one page has notes of ImageJ.
+        file_bytes: of the file.
+
+    Raises:
+        ValueError: it has some, but not all of the images that its notes promise.
+    """
+    promised = int((tiff.imagej_metadata or {}).get("images", 1))
+    page = tiff.pages.first
+    start = page.dataoffsets[0] if page.dataoffsets else 0
+    # A page alone may have the notes of the stack that it is from.
+    has_second = start + 2 * page.nbytes <= file_bytes
+    if has_second and start + promised * page.nbytes > file_bytes:
+        raise ValueError(
+            f"its notes promise {promised} images, more than its bytes hold: it breaks "
+            "off"
+        )

@@ -53,7 +53,7 @@ def open_tiff(
         if index >= len(places):
             raise ValueError(f"it holds {len(places)} images")
         place = places[index]
-        if len(places) > 1:
+        if place.unsure:
             place = _as_its_page(source, place)
         tiff_image = _TiffImage(source, place, name, as_mask)
         image: WindowedImage = tiff_image
@@ -72,9 +72,7 @@ def open_tiff(
 
 
 def _as_its_page(source: SourceFile, place: TiffPlace) -> TiffPlace:
-    """Returns an image of one page as that page is: of many not all are looked at."""
-    if len(place.pages) != 1 or place.pages[0] < 0:
-        return place
+    """Returns an image as its page is."""
     page = read_page(source, place.pages[0])
     if (page.shape, page.dtype) == (place.shape, place.dtype):
         return place

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.images.flat import FlatArray
 from pipelines.images.handles import SourceFile
-from pipelines.images.tiff_flat import flat_images
+from pipelines.images.tiff_flat import check_whole, flat_images
 from pipelines.images.tiff_page import TiffPageReader
 from pipelines.images.tiff_pixel_size import pixel_sizes
 from pipelines.images.tiff_series import (
@@ -54,6 +54,7 @@ class TiffPlace:
         segment_rows: of one tile or strip; 0 if unknown.
         pixel_size: None if unknown.
         georeferenced: whether it says where it lies on the Earth.
+        unsure: its page may be of another size: of many alike not all were looked at.
         nodata: what it writes where nothing is known.
     """
 
@@ -70,6 +71,7 @@ class TiffPlace:
     segment_rows: int = 0
     pixel_size: PixelSize | None = None
     georeferenced: bool = False
+    unsure: bool = False
     nodata: float | None = None
 
 
@@ -92,7 +94,8 @@ def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffP
     if not all_series:
         raise ValueError("it holds no image")
     kind = all_series[0].kind
-    _check_imagej(source, tiff, kind, len(offsets))
+    if tiff.is_imagej and kind in _PLAIN_KINDS and len(offsets) == 1:
+        check_whole(tiff, source.state.size)
     # Series gather pages of one size; this is their order in the file. Palettes may
     # differ from page to page.
     unlike = kind == "generic" and len(all_series) > 1
@@ -103,7 +106,8 @@ def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffP
     sizes = pixel_sizes(tiff, len(chosen))
     found = []
     for number, (series, size) in enumerate(zip(chosen, sizes, strict=True)):
-        if series.is_multifile or (kind == "ome" and is_of_several_files(tiff, series)):
+        several = kind == "ome" and is_of_several_files(tiff, series)
+        if several or (kind == "mmstack" and series.is_multifile):
             found += _of_one_file(source, tiff, series, size)
         else:
             found += _of_series(source, series, number, offsets, size)
@@ -113,23 +117,6 @@ def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffP
 def _of_pages(source: SourceFile, tiff: Any, count: int) -> list[TiffPlace]:
     pages = [tiff.pages.get(number) for number in range(count)]
     return [_of_page(source, tiff, page) for page in pages if _is_image(page)]
-
-
-def _check_imagej(source: SourceFile, tiff: Any, kind: str, num_pages: int) -> None:
-    """Raises ValueError for a stack of ImageJ that breaks off.
-
-    Beyond 4 GB it has one page, then all pixels; tifffile takes the page for all.
-    """
-    if not tiff.is_imagej or kind in ("imagej", "ome", "shaped"):
-        return
-    promised = int((tiff.imagej_metadata or {}).get("images", 1))
-    page = tiff.pages.first
-    end = page.dataoffsets[0] + promised * page.nbytes if page.dataoffsets else 0
-    if promised > num_pages and end > source.state.size:
-        raise ValueError(
-            f"its notes promise {promised} images, more than its bytes hold: it breaks "
-            "off"
-        )
 
 
 def _is_image(page: Any) -> bool:
@@ -167,6 +154,7 @@ def _of_series(
             segment_bytes=reader.segment_bytes,
             segment_rows=reader.segment_rows,
         )
+        place = dataclasses.replace(place, unsure=series.kind == "uniform")
         return [dataclasses.replace(place, pages=tuple(row)) for row in pages]
     flats = flat_images(series, source.state.size)
     if flats is not None:
@@ -233,7 +221,7 @@ def _described(place: TiffPlace, page: Any) -> TiffPlace:
     samples, extra = page.samplesperpixel, tuple(page.extrasamples or ())
     alpha = samples in (2, 4) and (
         extra[-1:] in [(kind,) for kind in _ALPHA]
-        or (page.photometric == _RGB and samples == 4)
+        or (page.photometric == _RGB and samples == 4 and not extra)
     )
     return dataclasses.replace(
         place,
@@ -241,8 +229,17 @@ def _described(place: TiffPlace, page: Any) -> TiffPlace:
         alpha=alpha and place.shape[2] == samples,
         inverted=place.dtype == bool and page.photometric == _WHITE_IS_ZERO,
         georeferenced=_GEO_KEYS in page.tags,
-        nodata=page.nodata if _NODATA in page.tags else None,
+        nodata=_nodata(page),
     )
+
+
+def _nodata(page: Any) -> float | None:
+    """Returns what GDAL's tag says; tifffile has 0 for what the type cannot hold."""
+    text = str(page.tags.valueof(_NODATA, "")).replace(",", ".")
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _check_axes(axes: str) -> None:

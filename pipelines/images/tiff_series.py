@@ -9,7 +9,7 @@ import numpy as np
 
 # Kinds of series whose pages are those of the file, one after the other. Others, such
 # as OME-TIFF, may say of each page which plane it is.
-_IN_FILE_ORDER = ("generic", "uniform", "shaped", "imagej")
+_IN_FILE_ORDER = ("generic", "uniform", "shaped", "imagej", "ndtiff")
 _FILE_OF_UUID = re.compile(r"<(?:\w+:)?UUID[^>]*\bFileName=\"([^\"]*)\"")
 
 
@@ -27,8 +27,8 @@ def image_pages(series: Any, offsets: list[int]) -> list[list[int]] | None:
     else:
         pages = [series[number] for number in range(count)]
         found = [-1 if page is None else page.offset for page in pages]
-    # tifffile calculates where pages are that it has not looked for.
-    if None in found:
+    # Pages that tifffile has not looked for begin at 0.
+    if 0 in found:
         return None
     return _rows(series, leading, found)
 
@@ -64,6 +64,9 @@ def own_images(series: Any, tiff: Any) -> list[list[Any]]:
         channels = [pages[place] for place in row]
         parents = [None if page is None else page.parent for page in channels]
         if parents[0] is not tiff:
+            continue
+        if None in parents and series.kind != "ome":
+            # Of a recording that was stopped: the image was never whole.
             continue
         if None in parents:
             raise ValueError(

@@ -122,6 +122,14 @@ def test_a_model_of_two_channels_gets_regions(random, about_of):
     assert not Service(None, None, of_two).takes_whole(image)
 
 
+def test_a_second_dye_is_not_taken_for_alpha(rest_url, image, tmp_path):
+    both = np.stack([image, image])
+    axes = {"axes": "CYX"}
+    tifffile.imwrite(tmp_path / "a.tif", both, imagej=True, metadata=axes)
+    with pytest.raises(ValueError, match=r"a\.tif: 1 channels expected, got 2"):
+        run(rest_url, tmp_path / "a.tif", tmp_path / "out")
+
+
 def test_image_that_png_cannot_hold_goes_as_regions(grpc_url, image, tmp_path, mask_of):
     tifffile.imwrite(tmp_path / "a.tif", image.astype(np.float32))
     run(grpc_url, tmp_path / "a.tif", tmp_path / "out")
@@ -265,7 +273,7 @@ def test_resume_is_of_the_model_that_is_served(
     run(rest_url, images, out, resume=True)
     assert path.stat().st_mtime_ns != before and asked
     # At the end it was the first one again.
-    assert "begun to serve another model meanwhile" in caplog.text
+    assert "serve another model now than at the start" in caplog.text
 
 
 def test_an_image_that_goes_away_while_it_is_sent_fails_alone(

@@ -13,20 +13,36 @@ from pipelines.images import ArrayImage, PixelSize
         ("uint8", -9999, 0),
         ("uint8", 263, 0),
         ("uint8", 7.5, 0),
+        ("uint8", float("nan"), 0),
         ("float32", 7.0, 2),
         ("float32", 1e300, 0),
     ],
 )
 def test_a_value_is_counted_as_far_as_the_type_holds_it(dtype, value, expected):
-    pixels = np.array([[7, 1], [7, 2]], dtype)
+    pixels = np.array([[7, 1], [7, 2]], dtype)[..., np.newaxis]
     assert count_of(pixels, value) == expected
 
 
 def test_the_smallest_float_of_gdal_is_known_in_any_digits():
-    pixels = np.array([np.finfo("float32").min, 0], "float32")
-    assert (
-        count_of(pixels, -3.4028235e38) == count_of(pixels, -3.40282346638529e38) == 1
-    )
+    pixels = np.array([[[np.finfo("float32").min], [0]]], "float32")
+    for value in (-3.4028235e38, -3.40282346638529e38):
+        assert count_of(pixels, value) == 1
+
+
+def test_no_data_is_a_pixel_of_that_value_in_all_colours_and_not_a_rare_one():
+    pixels = np.full((100, 100, 3), 5, "uint8")
+    pixels[..., 0] = 0
+    image = ArrayImage(pixels, "a")
+    image.nodata = 0
+    pixels[50, 50] = 9
+    assert [one.code for one in ImageSeen(image, "per_image").findings] == []
+    pixels[:1, :5] = 0
+    assert ImageSeen(image, "per_image").findings == []
+    pixels[:1] = 0
+    (finding,) = ImageSeen(image, "per_image").findings
+    assert finding.message.startswith("1 % of its pixels are NoData (0), and count in")
+    (finding,) = ImageSeen(image, "dtype").findings
+    assert "mean" not in finding.message
 
 
 def test_statistics_are_those_of_the_pixels(random):

@@ -108,7 +108,7 @@ def test_pixels_of_no_data_are_counted(pair, tmp_path):
     tifffile.imwrite(tmp_path / "images" / "a.tif", image, extratags=tag)
     found = inspect(both)
     assert codes(found) == ["no-data"]
-    assert "33 % of its values are NoData (-9999)" in found.findings[0].message
+    assert "33 % of its pixels are NoData (-9999)" in found.findings[0].message
 
 
 def test_a_constant_image_is_a_warning(pair):

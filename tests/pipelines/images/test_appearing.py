@@ -71,6 +71,17 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     assert names(tmp_path) == sorted([*kept, "mask[1].tif"])
 
 
+def test_what_another_machine_has_finished_meanwhile_is_no_hindrance(tmp_path):
+    half = tmp_path / half_of("b.tif", 7, machine="elsewhere")
+    half.touch()
+    with appearing(tmp_path / "a.tif") as partial:
+        partial.touch()
+    half.rename(tmp_path / "b.tif")
+    with appearing(tmp_path / "b.tif") as partial:
+        partial.touch()
+    assert names(tmp_path) == ["a.tif", "b.tif"]
+
+
 def test_two_containers_do_not_touch_each_others_halves(tmp_path, monkeypatch):
     path = tmp_path / "mask.tif"
     with appearing(path) as first:

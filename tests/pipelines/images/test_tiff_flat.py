@@ -47,6 +47,13 @@ def test_a_stack_that_breaks_off_is_never_read_as_its_first_page(path):
         places(SourceFile(path))
 
 
+def test_a_page_with_the_notes_of_its_stack_is_an_image(tmp_path, stack):
+    text = "ImageJ=1.54f\nimages=100\nslices=100\n"
+    tifffile.imwrite(tmp_path / "a.tif", stack[0, 0], description=text, metadata=None)
+    image, _ = open_tiff(tmp_path / "a.tif", 0, "a", None, as_mask=False)
+    np.testing.assert_array_equal(image.whole()[..., 0], stack[0, 0])
+
+
 def test_a_file_that_ends_before_its_images_is_refused(path):
     with tifffile.TiffFile(path) as file, pytest.raises(ValueError, match="should end"):
         flat_images(file.series[0], 200)

@@ -19,7 +19,8 @@ def places(tmp_path):
     ("samples", "photometric", "extra", "alpha"),
     [
         (4, "rgb", ["unassalpha"], True),
-        (4, "rgb", ["unspecified"], True),
+        # Infrared, for example.
+        (4, "rgb", ["unspecified"], False),
         (2, "minisblack", ["assocalpha"], True),
         (2, "minisblack", ["unspecified"], False),
         (4, "minisblack", ["unspecified"] * 3, False),
@@ -94,8 +95,19 @@ def test_of_many_pages_any_may_be_unlike_the_others(tmp_path, random):
         np.testing.assert_array_equal(read_image(entry)[..., 0], page)
 
 
-@pytest.mark.parametrize("value", [-9999.0, None])
-def test_what_stands_for_nothing_is_known(places, value):
-    tags = [] if value is None else [(42113, "s", 0, str(value), True)]
-    (place,) = places(np.zeros((5, 6), "float32"), extratags=tags)
+@pytest.mark.parametrize(
+    ("dtype", "text", "value"),
+    [
+        ("float32", "-9999", -9999),
+        ("float32", "-3.4028234663852886e+38", -3.4028234663852886e38),
+        # What the type cannot hold is no 0.
+        ("uint8", "-9999", -9999),
+        ("uint8", "255.0", 255),
+        ("uint8", "none", None),
+        ("uint8", None, None),
+    ],
+)
+def test_what_stands_for_nothing_is_known(places, dtype, text, value):
+    tags = [] if text is None else [(42113, "s", 0, text, True)]
+    (place,) = places(np.zeros((5, 6), dtype), extratags=tags)
     assert place.nodata == value
