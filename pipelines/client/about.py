@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from pipelines.client.pool import ServerPool
 from pipelines.client.server import Server, only
 
 SIGNATURE = "about"
+
+Answer = TypeVar("Answer")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,13 +51,8 @@ def ask_about(pool: ServerPool) -> About | None:
     Raises:
         ServerFailure: no server answers.
     """
-    try:
-        outputs = pool.predict(SIGNATURE, {"query": string_array([b""])})
-    except ServerFailure as failure:
-        if _lacks_signature(failure):
-            return None
-        raise
-    return _parsed(outputs, pool.servers[0])
+    outputs = _unless_silent(pool.predict)
+    return None if outputs is None else _parsed(outputs, pool.servers[0])
 
 
 def ask_all_about(pool: ServerPool) -> tuple[About, ServerPool] | None:
@@ -66,12 +64,9 @@ def ask_all_about(pool: ServerPool) -> tuple[About, ServerPool] | None:
     Raises:
         ServerFailure: no server answers, or they do not serve the same model.
     """
-    try:
-        answers = pool.predict_each(SIGNATURE, {"query": string_array([b""])})
-    except ServerFailure as failure:
-        if _lacks_signature(failure):
-            return None
-        raise
+    answers = _unless_silent(pool.predict_each)
+    if answers is None:
+        return None
     first, *others = [(server, _parsed(outputs, server)) for server, outputs in answers]
     for server, about in others:
         if about != first[1]:
@@ -84,8 +79,16 @@ def ask_all_about(pool: ServerPool) -> tuple[About, ServerPool] | None:
     return first[1], pool.of_those([server for server, _ in answers])
 
 
-def _lacks_signature(failure: ServerFailure) -> bool:
-    return failure.kind is Kind.REFUSED and "signature" in str(failure).lower()
+def _unless_silent(
+    ask: Callable[[str, Mapping[str, np.ndarray]], Answer],
+) -> Answer | None:
+    """Returns what is answered; None of a model without the signature."""
+    try:
+        return ask(SIGNATURE, {"query": string_array([b""])})
+    except ServerFailure as failure:
+        if failure.kind is Kind.REFUSED and "signature" in str(failure).lower():
+            return None
+        raise
 
 
 def _parsed(outputs: Mapping[str, np.ndarray], server: Server) -> About:

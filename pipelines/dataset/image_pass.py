@@ -7,8 +7,9 @@ import numpy as np
 from pipelines import scaling
 from pipelines.dataset import pair_findings
 from pipelines.dataset.findings import Finding
-from pipelines.images import PixelSize, WindowedImage, blocks
+from pipelines.images import WindowedImage, blocks
 from pipelines.images.moments import Moments
+from pipelines.images.windowed import as_length
 
 DIGEST_BYTES = 16
 # Share of the pixels from which on NoData is told.
@@ -37,7 +38,9 @@ class ImageSeen:
 
     def __init__(self, image: WindowedImage, how: str) -> None:
         self.size = image.height, image.width
-        self.place = pair_findings.Place(length_of(image), image.georeference)
+        self.place = pair_findings.Place(
+            as_length(image.pixel_size), image.georeference
+        )
         self.digest = new_digest(image)
         self.findings: list[Finding] = []
         self._not_finite, self._no_data, self._too_large = 0, 0, False
@@ -107,9 +110,3 @@ def as_bytes(pixels: np.ndarray) -> memoryview:
     """Returns pixels as bytes, whatever the byte order of their file."""
     pixels = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
     return pixels.reshape(-1).view(np.uint8).data
-
-
-def length_of(image: WindowedImage) -> PixelSize | None:
-    """Returns the pixel size if it has a unit, so that it compares with others."""
-    size = image.pixel_size
-    return size if size is not None and size.is_length else None

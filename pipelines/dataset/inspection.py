@@ -4,7 +4,7 @@ import dataclasses
 
 from pipelines.dataset import findings, mask_values, pair_findings
 from pipelines.dataset.findings import Finding
-from pipelines.dataset.image_pass import ImageSeen, as_bytes, length_of, new_digest
+from pipelines.dataset.image_pass import ImageSeen, as_bytes, new_digest
 from pipelines.dataset.pairing import Pair
 from pipelines.dataset.value_counts import MOST_VALUES, TooManyValues, ValueCounts
 from pipelines.images import (
@@ -17,6 +17,7 @@ from pipelines.images import (
 from pipelines.images.derived import MatchedChannels
 from pipelines.images.lossy import lossy_compression
 from pipelines.images.orientation import AS_STORED, orientation
+from pipelines.images.windowed import as_length
 
 # Formats in which a second or fourth channel is transparency.
 ALPHA_SUFFIXES = (".png", ".webp", ".bmp")
@@ -153,7 +154,7 @@ class _MaskSeen:
 
     def _read(self, mask: WindowedImage, in_colour: bool) -> None:
         self.size = mask.height, mask.width
-        self.place = pair_findings.Place(length_of(mask), mask.georeference)
+        self.place = pair_findings.Place(as_length(mask.pixel_size), mask.georeference)
         self.digest = new_digest(mask)
         as_colours = in_colour or mask.channels == 3
         counts = ValueCounts()
@@ -185,5 +186,5 @@ def _channels(image: WindowedImage, pair: Pair) -> int:
 
 
 def _pixel_size(image: WindowedImage) -> tuple[float, float, str] | None:
-    size = length_of(image)
+    size = as_length(image.pixel_size)
     return None if size is None else (size.height, size.width, size.unit)

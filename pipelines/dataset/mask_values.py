@@ -90,9 +90,8 @@ class MaskValues:
         if len(self.counts) < 3:
             return False
         common = sorted(self.counts, key=lambda value: -self.counts[value])
-        if self.without_gap:
-            if set(common[:2]) not in ({0, 255}, {0, 65535}):
-                return False
+        if self.without_gap and set(common[:2]) not in ({0, 255}, {0, 65535}):
+            return False
         first, second = (self.counts[value] for value in common[:2])
         rest = sum(self.counts.values()) - first - second
         return second > rest and abs(common[0] - common[1]) > 1

@@ -27,10 +27,10 @@ def of_parts(training: Dataset, held_out: Dataset) -> list[Finding]:
     leaks = set_findings.leaks(
         (training.pairs, training.facts), (held_out.pairs, held_out.facts)
     )
-    return [*_errors(training, held_out), *leaks]
+    return [*_of_both(training, held_out), *leaks]
 
 
-def _errors(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
+def _of_both(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
     image, mask = held_out.pairs[0].image.name, held_out.pairs[0].mask.name
     known, found = training.coding.num_classes, held_out.coding.num_classes
     if held_out.channels != training.channels:
@@ -42,11 +42,9 @@ def _errors(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
             "Use images of one kind.",
         )
     if found > known:
-        # The first mask that has the highest.
-        place = int(np.argmax(held_out.class_counts()[:, -1] > 0))
         yield findings.error(
             "unknown-class",
-            held_out.pairs[place].mask.name,
+            _first_with(held_out, found - 1),
             f"is held out and has the class id {found - 1}, but the highest in the "
             f"training masks is {known - 1}.",
             "Train on masks that show every class.",
@@ -60,13 +58,11 @@ def _errors(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
             "Add masks that mark objects, or hold out other images.",
         )
     else:
-        for number in sorted(held_out.classes_found - training.classes_found):
-            if number >= known:
-                continue
-            place = int(np.argmax(held_out.class_counts()[:, number] > 0))
+        unlearned = held_out.classes_found - training.classes_found
+        for number in sorted(unlearned & set(range(known))):
             yield findings.warning(
                 "unlearned-class",
-                held_out.pairs[place].mask.name,
+                _first_with(held_out, number),
                 f"is held out and shows {training.class_names[number]}, which none of "
                 f"the {len(training.pairs)} masks to train on has.",
                 "Hold out other images (validation_stems), or add some that show it.",
@@ -79,3 +75,9 @@ def _errors(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
             "ignored; there is nothing to validate on.",
             "Hold out other images.",
         )
+
+
+def _first_with(dataset: Dataset, number: int) -> str:
+    """Returns the name of the first mask that shows a class."""
+    place = int(np.argmax(dataset.class_counts()[:, number] > 0))
+    return dataset.pairs[place].mask.name

@@ -75,13 +75,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         progress="Scoring",
         on_image=others.add,
     )
-    evaluation = _evaluation(run, result, others.result(), threshold, warnings)
-    evaluation = dataclasses.replace(
-        evaluation,
-        smallest_object=smallest_object if net.output_channels <= 2 else None,
-        inside=config.inside if net.output_channels <= 2 else None,
-        flips=config.flips,
-    )
+    evaluation = _evaluation(config, run, result, others.result(), threshold, warnings)
     with _kept(evaluation, config.json):
         if config.json:
             write_bytes_atomically(config.json, f"{evaluation.to_json()}\n".encode())
@@ -149,6 +143,7 @@ def _load_data(config: EvaluateConfig, run: Run, net: Net) -> Dataset:
 
 
 def _evaluation(
+    config: EvaluateConfig,
     run: Run,
     result: Validation,
     found: FoundScores,
@@ -189,6 +184,9 @@ def _evaluation(
         hausdorff_unit=found.hausdorff_unit,
         threshold_from=threshold.source,
         object_threshold=threshold.of_objects,
+        smallest_object=found.smallest_object,
+        inside=found.inside,
+        flips=config.flips,
         warnings=warnings,
     )
 

@@ -25,6 +25,8 @@ class FoundScores:
         rand_error: one minus the Rand F-score without thinning.
         warping_error: share of pixels.
         average_precision: of objects, by threshold on the IoU.
+        inside: the class of objects: "foreground" or "background".
+        smallest_object: pixels; predicted objects of fewer did not count.
     """
 
     boundary_f1: list[float | None]
@@ -35,6 +37,8 @@ class FoundScores:
     rand_error: float | None = None
     warping_error: float | None = None
     average_precision: dict[str, float | None] | None = None
+    inside: str | None = None
+    smallest_object: int | None = None
 
 
 class SetScores:
@@ -69,6 +73,7 @@ class SetScores:
         self._object_threshold = threshold
         if object_threshold is not None:
             self._object_threshold = object_threshold
+        self._inside_name = inside
         self._inside = int(inside == "foreground")
         self._smallest = smallest_object
         self._sizes, self._unit = pixel_sizes(dataset.facts)
@@ -115,6 +120,8 @@ class SetScores:
             rand_error=defined(challenge.rand_error()) if challenge else None,
             warping_error=defined(warping.warping_error()) if warping else None,
             average_precision=precision,
+            inside=self._inside_name if instances is not None else None,
+            smallest_object=self._smallest if instances is not None else None,
         )
 
 

@@ -23,7 +23,8 @@ _logger = logging.getLogger(__name__)
 # Larger arrays are written through a map, so that they need not fit into memory.
 MOST_IN_MEMORY = 64 * 2**20
 MANY_FILES = 1000
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+# A disk, or the part of it that a user may take.
+FULL = (errno.ENOSPC, errno.EDQUOT)
 # An array that is removed so soon after its last use will soon be wanted again.
 _SOON_SECONDS = 300.0
 
@@ -116,7 +117,7 @@ def _reserved(
             try:
                 _reserve(file, num_bytes)
             except OSError as error:
-                if error.errno not in _FULL:
+                if error.errno not in FULL:
                     raise
                 # Our own arrays make room, before others feel that the disk is full.
                 with _locked(folder):
@@ -220,7 +221,7 @@ def _disk(folder: pathlib.Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (*_FULL, errno.EFBIG):
+        if error.errno in (*FULL, errno.EFBIG):
             raise UnreadableImage(
                 f"{folder}: the disk is full; decoded images are kept there. Free "
                 "some space, or set a lower cache_gigabytes (0 decodes into memory); "

@@ -1,13 +1,10 @@
 """What is said when some of many files fail."""
 
-import errno
 import pathlib
 from collections.abc import Sequence
 
+from pipelines.images.cache_folder import FULL
 from pipelines.images.finding import printable
-
-# A disk, or the part of it that a user may take.
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 _MOST_NAMED = 20
 

@@ -76,13 +76,8 @@ def _as_its_page(source: SourceFile, place: TiffPlace) -> TiffPlace:
     page = read_page(source, place.pages[0])
     if (page.shape, page.dtype) == (place.shape, place.dtype):
         return place
-    return dataclasses.replace(
-        place,
-        shape=page.shape,
-        dtype=page.dtype,
-        segment_bytes=page.segment_bytes,
-        segment_rows=page.segment_rows,
-    )
+    alike = dataclasses.replace(place, shape=page.shape, dtype=page.dtype)
+    return alike.in_segments_of(page)
 
 
 class _TiffImage(WindowedImage):
@@ -90,8 +85,8 @@ class _TiffImage(WindowedImage):
         self, source: SourceFile, place: TiffPlace, name: str, as_mask: bool
     ) -> None:
         self._source, self._place = source, place
-        self._sources = [SourceFile(file) for file in place.files]
-        self._sources = self._sources or [source] * len(place.pages)
+        others = [SourceFile(file) for file in place.files]
+        self._sources = others or [source] * len(place.pages)
         self._colours = None if as_mask else place.colours
         self.name = name
         self.height, self.width, self.channels = place.shape

@@ -74,6 +74,12 @@ class TiffPlace:
     unsure: bool = False
     nodata: float | None = None
 
+    def in_segments_of(self, page: TiffPageReader) -> "TiffPlace":
+        """Returns the same, in tiles or strips of a page."""
+        return dataclasses.replace(
+            self, segment_bytes=page.segment_bytes, segment_rows=page.segment_rows
+        )
+
 
 def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffPlace]:
     """Lists the images of an open file, whose pages begin at `offsets`.
@@ -127,14 +133,8 @@ def _is_image(page: Any) -> bool:
 def _of_page(source: SourceFile, tiff: Any, page: Any) -> TiffPlace:
     _check_axes(page.axes)
     reader = TiffPageReader(source, page)
-    place = TiffPlace(
-        shape=reader.shape,
-        dtype=reader.dtype,
-        pages=(page.offset,),
-        segment_bytes=reader.segment_bytes,
-        segment_rows=reader.segment_rows,
-    )
-    return _described(place, page)
+    place = TiffPlace(shape=reader.shape, dtype=reader.dtype, pages=(page.offset,))
+    return _described(place.in_segments_of(reader), page)
 
 
 def _of_series(
@@ -148,14 +148,11 @@ def _of_series(
     place = _common(series, pixel_size)
     pages = image_pages(series, offsets)
     if pages is not None:
-        reader = TiffPageReader(source, series.keyframe)
-        place = dataclasses.replace(
-            place,
-            segment_bytes=reader.segment_bytes,
-            segment_rows=reader.segment_rows,
-        )
-        place = dataclasses.replace(place, unsure=series.kind == "uniform")
-        return [dataclasses.replace(place, pages=tuple(row)) for row in pages]
+        place = place.in_segments_of(TiffPageReader(source, series.keyframe))
+        unsure = series.kind == "uniform"
+        return [
+            dataclasses.replace(place, pages=tuple(row), unsure=unsure) for row in pages
+        ]
     flats = flat_images(series, source.state.size)
     if flats is not None:
         return [dataclasses.replace(place, flat=flat) for flat in flats]
@@ -189,16 +186,14 @@ def _of_one_file(
     place = _common(series, pixel_size)
     found = []
     for pages in own_images(series, tiff):
-        reader = TiffPageReader(source, pages[0].keyframe)
+        own = place.in_segments_of(TiffPageReader(source, pages[0].keyframe))
         files = [page.parent.filehandle.path for page in pages]
         elsewhere = any(page.parent is not tiff for page in pages)
         found.append(
             dataclasses.replace(
-                place,
+                own,
                 pages=tuple(page.offset for page in pages),
                 files=tuple(map(pathlib.Path, files)) if elsewhere else (),
-                segment_bytes=reader.segment_bytes,
-                segment_rows=reader.segment_rows,
             )
         )
     return found

@@ -16,7 +16,7 @@ from pipelines.images.layout import (
     halve,
     row_bands,
 )
-from pipelines.images.windowed import PixelSize
+from pipelines.images.windowed import as_length
 
 # Offsets of a classic TIFF have 32 bits; compression may fail to make it smaller.
 MOST_CLASSIC_BYTES = 2**31
@@ -60,7 +60,7 @@ def _writer(
     return tifffile.TiffWriter(
         path,
         bigtiff=num_images * first.num_bytes > MOST_CLASSIC_BYTES,
-        ome=_length(first) is not None,
+        ome=as_length(first.pixel_size) is not None,
     )
 
 
@@ -86,7 +86,7 @@ def _write_page(
 
 def _settings(level: ImageLayout, number: int, num_levels: int) -> dict[str, Any]:
     several = level.channels > 1
-    metadata = _ome(level) if number == 0 and _length(level) is not None else None
+    metadata = _ome(level) if number == 0 else None
     return {
         "shape": (level.height, level.width, *([level.channels] if several else [])),
         "dtype": level.dtype,
@@ -111,16 +111,11 @@ def tile_shape(layout: ImageLayout) -> tuple[int, int]:
     return height, width
 
 
-def _length(layout: ImageLayout) -> PixelSize | None:
-    """Returns the pixel size; None without a unit, which OME would take for microns."""
-    size = layout.pixel_size
-    return size if size is not None and size.is_length else None
-
-
-def _ome(layout: ImageLayout) -> dict[str, Any]:
-    size = _length(layout)
+def _ome(layout: ImageLayout) -> dict[str, Any] | None:
+    # OME would take a size without a unit for microns.
+    size = as_length(layout.pixel_size)
     if size is None:
-        return {}
+        return None
     return {
         "axes": "YXS" if layout.channels > 1 else "YX",
         "PhysicalSizeX": size.width,

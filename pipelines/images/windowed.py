@@ -24,10 +24,10 @@ class PixelSize:
     width: float
     unit: str
 
-    @property
-    def is_length(self) -> bool:
-        """Tells whether it can be compared with others."""
-        return bool(self.unit)
+
+def as_length(size: PixelSize | None) -> PixelSize | None:
+    """Returns a size that compares with others; None for one without a unit."""
+    return size if size is not None and size.unit else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pipelines.images.layout import (
     row_bands,
 )
 from pipelines.images.length_units import word_of
+from pipelines.images.windowed import as_length
 
 VERSION = "0.5"
 
@@ -99,7 +100,8 @@ def _axes(level: ImageLayout) -> tuple[str, ...]:
 
 def _multiscale(levels: list[ImageLayout]) -> dict[str, Any]:
     size = levels[0].pixel_size
-    unit = {"unit": word_of(size.unit)} if size and size.is_length else {}
+    length = as_length(size)
+    unit = {} if length is None else {"unit": word_of(length.unit)}
     axes = [
         {"name": "c", "type": "channel"}
         if name == "c"

@@ -62,15 +62,13 @@ class KeptWindows:
     def through(
         self, page: int, plan: TilePlan, layout: ImageLayout, compute: Compute
     ) -> Iterator[Window]:
-        """Yields all windows of an image, and keeps them.
+        """Yields all windows of an image, and keeps them where there is room.
 
         Args:
             page: number of the image in the result.
             plan: of its tiles.
             layout: of the result.
             compute: yields the windows from a number on.
-
-        Where they cannot be kept they are yielded all the same.
         """
         few = plan.num_tiles * self._num_images < FEWEST_TILES
         if few or self._given_up:

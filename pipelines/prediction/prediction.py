@@ -16,8 +16,9 @@ from pipelines.config.byte_sizes import parse_bytes
 from pipelines.images import find_images, open_image
 from pipelines.images.appearing import appearing
 from pipelines.images.cache import file_state
+from pipelines.images.cache_folder import FULL
 from pipelines.images.done_files import DoneFiles
-from pipelines.images.file_failures import FULL, FilesError, summary
+from pipelines.images.file_failures import FilesError, summary
 from pipelines.images.layout import ImageLayout
 from pipelines.images.windowed_writing import write_windowed
 from pipelines.images.writing import check_writable

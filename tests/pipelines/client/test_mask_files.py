@@ -1,20 +1,13 @@
-import io
 import pathlib
 
 import numpy as np
-import PIL.Image
 import pytest
 import tifffile
 
 from pipelines.client.mask_files import write_masks
 from pipelines.client.sending import SentImage
 from pipelines.images import ImageEntry
-
-
-def png(array):
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(array).save(buffer, "png")
-    return buffer.getvalue()
+from pipelines.images.writing import encode_png
 
 
 @pytest.fixture
@@ -27,15 +20,17 @@ def written(target, *sent, taken=()):
 
 
 def test_mask_of_a_server_is_written_as_it_came(tmp_path, mask):
-    sent = SentImage(ImageEntry(pathlib.Path("in/a.png")), "key", png(mask))
+    sent = SentImage(ImageEntry(pathlib.Path("in/a.png")), "key", encode_png(mask))
     assert written(tmp_path / "a.png", sent) == (tmp_path / "a.png", "key")
-    assert (tmp_path / "a.png").read_bytes() == png(mask)
+    assert (tmp_path / "a.png").read_bytes() == encode_png(mask)
 
 
 def test_masks_of_a_stack_are_pages(tmp_path, mask):
     tifffile.imwrite(tmp_path / "in.tif", np.stack([mask, mask]), metadata=None)
     sent = [
-        SentImage(ImageEntry(tmp_path / "in.tif", page), f"key {page}", png(part))
+        SentImage(
+            ImageEntry(tmp_path / "in.tif", page), f"key {page}", encode_png(part)
+        )
         for page, part in enumerate((mask, mask[::-1]))
     ]
     assert written(tmp_path / "a.tif", *sent) == (tmp_path / "a.tif", "key 0")
@@ -46,14 +41,14 @@ def test_masks_of_a_stack_are_pages(tmp_path, mask):
 
 def test_a_mask_that_is_no_whole_png_is_told(tmp_path, mask):
     tifffile.imwrite(tmp_path / "in.tif", mask)
-    sent = SentImage(ImageEntry(tmp_path / "in.tif"), "key", png(mask)[:-30])
+    sent = SentImage(ImageEntry(tmp_path / "in.tif"), "key", encode_png(mask)[:-30])
     with pytest.raises(ValueError, match=r"in\.tif: the mask .* is no whole PNG"):
         written(tmp_path / "a.tif", sent)
 
 
 def test_nothing_is_left_of_a_stack_whose_second_page_failed(tmp_path, mask):
     tifffile.imwrite(tmp_path / "in.tif", np.stack([mask, mask]), metadata=None)
-    first = SentImage(ImageEntry(tmp_path / "in.tif", 0), "key", png(mask))
+    first = SentImage(ImageEntry(tmp_path / "in.tif", 0), "key", encode_png(mask))
     second = SentImage(ImageEntry(tmp_path / "in.tif", 1), error=ValueError("words"))
     with pytest.raises(ValueError, match="words"):
         written(tmp_path / "out" / "a.tif", first, second)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pipelines.dataset.image_pass import ImageSeen, count_of, length_of
-from pipelines.images import ArrayImage, PixelSize
+from pipelines.dataset.image_pass import ImageSeen, count_of
+from pipelines.images import ArrayImage
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,3 @@ def test_statistics_are_those_of_the_pixels(random):
     np.testing.assert_allclose(seen.mean, pixels.mean(axis=(0, 1)), rtol=1e-6)
     np.testing.assert_allclose(seen.std, pixels.std(axis=(0, 1)), rtol=1e-6)
     assert (seen.size, seen.findings) == ((20, 30), [])
-
-
-def test_sizes_without_a_unit_do_not_compare():
-    pixels = np.zeros((2, 2, 1))
-    assert length_of(ArrayImage(pixels, "a", PixelSize(1, 1, ""))) is None
-    size = PixelSize(1, 1, "nm")
-    assert length_of(ArrayImage(pixels, "a", size)) == size

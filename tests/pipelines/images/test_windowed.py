@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines.images.windowed import ArrayImage, blocks
+from pipelines.images.windowed import ArrayImage, PixelSize, as_length, blocks
 
 
 @pytest.mark.parametrize("block_bytes", [1, 700, 10**4, 10**9])
@@ -28,3 +28,10 @@ def test_an_image_closes_at_the_end_of_its_block():
     with Closing(np.zeros((2, 3, 1)), "a") as image:
         assert image.whole().shape == (2, 3, 1)
     assert closed == ["a"]
+
+
+def test_sizes_without_a_unit_do_not_compare():
+    assert as_length(PixelSize(1, 1, "")) is None
+    assert as_length(None) is None
+    size = PixelSize(1, 1, "nm")
+    assert as_length(size) == size
