@@ -1,7 +1,8 @@
 """What is done with the network: one verb a file, from image files to a served mask.
 
 Every verb takes its settings class from `pipelines.config`. Verbs load on first use,
-so that none waits for the libraries of another.
+so that none waits for the libraries of another. `save_run` makes a run of a net that
+was trained without `fit`.
 """
 
 import importlib
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pipelines.describing import describe
     from pipelines.evaluation.evaluation import evaluate
     from pipelines.exporting.exporting import export
+    from pipelines.own_model import save_run
     from pipelines.prediction.prediction import predict
     from pipelines.serving.serving import serve
     from pipelines.training.training import fit
@@ -31,6 +33,7 @@ _VERBS = {
     "describe": "describing",
     "demo": "demonstration",
 }
+_MODULES = {**_VERBS, "save_run": "own_model"}
 
 __all__ = [
     "check",
@@ -40,14 +43,15 @@ __all__ = [
     "export",
     "fit",
     "predict",
+    "save_run",
     "segment",
     "serve",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _VERBS:
-        return getattr(importlib.import_module(f"pipelines.{_VERBS[name]}"), name)
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"pipelines.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
 
 

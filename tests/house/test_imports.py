@@ -19,7 +19,7 @@ ROWS = [
     ("report",),
     (
         *("checking", "training", "evaluation", "prediction", "exporting"),
-        "describing",
+        *("describing", "own_model"),
     ),
 ]
 # Serving knows files and sizes, but neither the network nor what trains it.

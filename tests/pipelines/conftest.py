@@ -13,10 +13,8 @@ import PIL.Image
 import pytest
 
 import keras_unet
-from pipelines import run_folder
+import pipelines
 from pipelines.config import FitConfig
-from pipelines.dataset.mask_values import MaskCoding
-from pipelines.run_folder import RunRecord
 from pipelines.training import budget
 
 NUM_IMAGES, HEIGHT, WIDTH = 5, 40, 56
@@ -109,36 +107,8 @@ def random_net():
 
 @pytest.fixture(scope="session")
 def save_run():
-    """Writes a run folder around a net, as a finished training leaves it."""
-
-    def save(path, model, *, threshold=0.5) -> pathlib.Path:
-        channels = model.output_shape[-1]
-        classes = max(2, channels)
-        names = ["background", "foreground"]
-        if classes > 2:
-            names = [f"class {index}" for index in range(classes)]
-            threshold = None
-        coding = MaskCoding("binary", 255, 2)
-        if classes > 2:
-            coding = MaskCoding("classes", None, classes)
-        record = RunRecord(
-            settings={},
-            network={},
-            classes=names,
-            mask_coding=dataclasses.asdict(coding),
-            scaling="per_image",
-            threshold=threshold,
-            precision={"training": "float32", "model": "float32"},
-            data={},
-            best={},
-            versions=run_folder.versions(),
-        )
-        path.mkdir(parents=True)
-        run_folder.save_model(path / run_folder.MODEL, model)
-        run_folder.publish(path, path / run_folder.MODEL, record)
-        return path
-
-    return save
+    """Writes a run folder around a net of `build_unet`."""
+    return lambda path, model, **known: pipelines.save_run(model, path, **known)
 
 
 @dataclasses.dataclass(frozen=True)
