@@ -12,7 +12,7 @@ def table() -> str:
     """Returns the lines between BEGIN and END."""
     lines = ["| what | command | result |", "| --- | --- | --- |"]
     rows = (
-        *(*accuracy(), *end_to_end(), *speed(), *inference(), *tiling()),
+        *(*accuracy(), *speed(), *inference(), *tiling()),
         *(*prediction(), *memory()),
     )
     for row in rows:
@@ -27,11 +27,12 @@ def accuracy() -> list[tuple[str, str, str]]:
             {"v_rand": "V_rand", "v_info": "V_info", "pixel_error": "pixel error"},
         ),
         ("u373", "defaults, a border of 50 pixels ignored"): (
-            "U373 cells, 10 frames but for a border whose cells have no masks",
+            "U373 cells, 10 frames without the outer 50 pixels, where cells have no "
+            "masks",
             {"foreground_iou": "IoU", "average_precision_50": "AP at IoU 0.5"},
         ),
         ("dsb2018_fluo", "defaults"): (
-            "DSB 2018 nuclei, 46 images of other sizes",
+            "DSB 2018 nuclei, 46 images larger than those trained on",
             {"foreground_iou": "IoU", "average_precision_50": "AP at IoU 0.5"},
         ),
     }
@@ -57,19 +58,6 @@ def accuracy() -> list[tuple[str, str, str]]:
                 command += f" --ignore-border {border}"
             found.append((what, f"`{command}`", scores))
     return found
-
-
-def end_to_end() -> list[tuple[str, str, str]]:
-    rows = records.load("end_to_end")
-    if not rows:
-        return []
-    ours, theirs = (rows[-1]["trainings"][name][-1] for name in ("ours", "torch"))
-    what = f"from image files to V_rand {rows[-1]['aim']} on ISBI 2012"
-    said = (
-        f"{ours['seconds']:.0f} s; {theirs['seconds'] / ours['seconds']:.1f} times as "
-        "fast as a PyTorch loop with the same net"
-    )
-    return [(what, "`benchmarks/end_to_end.py`", said)]
 
 
 def speed() -> list[tuple[str, str, str]]:
@@ -123,12 +111,12 @@ def inference() -> list[tuple[str, str, str]]:
     speeds = {**speeds, "ours": speeds["predict_bfloat16"]}
     by_default = {**speeds, "ours": speeds["predict_float32"]}
     said = [
-        f"{ratio(speeds, 'keras_float32')} times `model.predict` of Keras's layers in "
-        f"float32 (by default, in float32, {ratio(by_default, 'keras_float32')})",
-        f"{ratio(speeds, 'torch_bfloat16')} PyTorch in bfloat16",
-        f"{ratio(speeds, 'openvino_bfloat16')} OpenVINO in bfloat16",
+        f"float32: {ratio(by_default, 'keras_float32')} times as fast as "
+        "`model.predict` of Keras's layers",
+        f"bfloat16: {ratio(speeds, 'torch_bfloat16')} times PyTorch in bfloat16, "
+        f"{ratio(speeds, 'openvino_bfloat16')} times OpenVINO in bfloat16",
     ]
-    what = "speed of the net of `predict --precision bfloat16`, 32 base filters, over"
+    what = "the bare net of `predict`, 32 base filters"
     return [(what, "`benchmarks/inference_speed.py`", "; ".join(said))]
 
 
@@ -143,7 +131,10 @@ def tiling() -> list[tuple[str, str, str]]:
     faster = [a / b for a, b in zip(seconds["monai"], seconds["ours"], strict=True)]
     errors = {engine: run["largest_difference"] for engine, run in runs.items()}
     side = rows[-1]["settings"]["side"]
-    what = f"{side} x {side} pixels beside MONAI's sliding windows, the same net"
+    what = (
+        f"{side} x {side} pixels beside MONAI's sliding windows (overlap 0.5), the "
+        "same net"
+    )
     said = (
         f"{statistics.median(faster):.2g} times as fast; furthest from one pass over "
         f"the whole image: {errors['ours']:.2g}, MONAI's {errors['monai']:.2g}"

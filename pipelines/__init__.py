@@ -2,7 +2,7 @@
 
 Every verb takes its settings class from `pipelines.config`. Verbs load on first use,
 so that none waits for the libraries of another. `save_run` makes a run of a net that
-was trained without `fit`.
+was trained without `fit`, and `Predictor` segments arrays with a run.
 """
 
 import importlib
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipelines.exporting.exporting import export
     from pipelines.own_model import save_run
     from pipelines.prediction.prediction import predict
+    from pipelines.predictor import Predictor
     from pipelines.serving.serving import serve
     from pipelines.training.training import fit
 
@@ -33,9 +34,10 @@ _VERBS = {
     "describe": "describing",
     "demo": "demonstration",
 }
-_MODULES = {**_VERBS, "save_run": "own_model"}
+_MODULES = {**_VERBS, "save_run": "own_model", "Predictor": "predictor"}
 
 __all__ = [
+    "Predictor",
     "check",
     "demo",
     "describe",

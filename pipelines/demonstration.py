@@ -9,6 +9,7 @@ import glob
 import logging
 import pathlib
 import shutil
+from typing import Any
 
 import numpy as np
 
@@ -33,9 +34,13 @@ logger = logging.getLogger(__name__)
 
 SAMPLE = "scratch-assay-labeled-10T-2Ch.tiff"
 # Planes of the sample's first axis.
-NUCLEAR_STAIN, NUCLEUS_IDS = 0, 2
+STAIN, IDS = 0, 2
 HELD_OUT = (2, 5, 8)
 MODEL_NAME = "nuclei"
+# No zoom: all frames are of one magnification.
+TRAINING: dict[str, Any] = dict(
+    tile_size=192, batch_size=8, zoom=0.0, validations=6, seed=0
+)
 # Tells that a folder may be replaced.
 MARK = ".keras-unet-demo"
 
@@ -81,30 +86,16 @@ def demo(config: DemoConfig) -> DemoResult:
     _say(1, f"Writing the frames of {SAMPLE} as image files to {folder / 'data'}")
     _write_frames(images, masks)
     _say(2, "Checking images and masks")
-    logger.info(
-        "%s", pipelines.check(CheckConfig(images=str(images), masks=str(masks)))
-    )
-    _say(3, f"Training the padded net, {config.steps} steps")
-    fitted = pipelines.fit(
-        FitConfig(
-            images=str(images),
-            masks=str(masks),
-            run_dir=str(run),
-            validation_stems=tuple(_stem(frame) for frame in HELD_OUT),
-            tile_size=192,
-            batch_size=8,
-            # All frames are of one magnification.
-            zoom=0.0,
-            steps=config.steps,
-            validations=6,
-            seed=0,
-        )
-    )
-    logger.info("%s", fitted)
+    checked = pipelines.check(CheckConfig(images=str(images), masks=str(masks)))
+    logger.info("%s", checked)
+    settings = _training_settings(config, images, masks, run)
+    steps, minutes = settings.steps, settings.minutes
+    budget = f"{minutes:g} minutes" if steps is None else f"{steps} steps"
+    _say(3, f"Training the padded net for {budget}")
+    logger.info("%s", pipelines.fit(settings))
     _say(4, "Scoring the held-out frames, and Otsu's threshold beside")
-    evaluation = pipelines.evaluate(
-        EvaluateConfig(model=str(run), images=held_out, masks=held_out_masks)
-    )
+    on_held_out = EvaluateConfig(model=str(run), images=held_out, masks=held_out_masks)
+    evaluation = pipelines.evaluate(on_held_out)
     otsu_iou = _otsu_iou(find_images(held_out), find_images(held_out_masks))
     logger.info("%s\nIoU of Otsu's threshold: %.4f", evaluation, otsu_iou)
     _say(5, "Predicting the held-out frames")
@@ -123,11 +114,25 @@ def _say(step: int, text: str) -> None:
     logger.info("\n[%d/6] %s", step, text)
 
 
+def _training_settings(
+    config: DemoConfig, images: pathlib.Path, masks: pathlib.Path, run: pathlib.Path
+) -> FitConfig:
+    return FitConfig(
+        images=str(images),
+        masks=str(masks),
+        run_dir=str(run),
+        validation_stems=tuple(_stem(frame) for frame in HELD_OUT),
+        steps=config.steps,
+        minutes=config.minutes if config.steps is None else None,
+        **TRAINING,
+    )
+
+
 def _prepare(folder: pathlib.Path) -> None:
     """Empties the folder of an earlier demo; refuses one that is not."""
     if folder.exists():
-        is_demo = (folder / MARK).is_file()
-        if not is_demo and (not folder.is_dir() or any(folder.iterdir())):
+        is_empty = folder.is_dir() and not any(folder.iterdir())
+        if not is_empty and not (folder / MARK).is_file():
             raise ValueError(
                 f"{folder} exists and is not the folder of an earlier demo, which "
                 "would be replaced. Name another with --out."
@@ -152,9 +157,9 @@ def _write_frames(images: pathlib.Path, masks: pathlib.Path) -> None:
     planes = _sample()
     for folder in (images, masks):
         folder.mkdir(parents=True)
-    for frame in range(planes.shape[1]):
-        nuclei = (planes[NUCLEUS_IDS, frame] > 0).astype(np.uint8) * 255
-        write_image(images / f"{_stem(frame)}.png", planes[NUCLEAR_STAIN, frame])
+    for frame, (stain, ids) in enumerate(zip(planes[STAIN], planes[IDS], strict=True)):
+        write_image(images / f"{_stem(frame)}.png", stain)
+        nuclei = (ids > 0).astype(np.uint8) * 255
         write_image(masks / f"{_stem(frame)}.png", nuclei)
 
 
@@ -179,8 +184,8 @@ def _otsu_iou(images: list[ImageEntry], masks: list[ImageEntry]) -> float:
 
     both = either = 0
     for image_entry, mask_entry in zip(images, masks, strict=True):
-        # As float: scikit-image then takes 256 bins, which does better here (0.767)
-        # than its histogram of all 16-bit values (0.760).
+        # As float it takes 256 bins, which does better here (0.767) than a histogram
+        # of all 16-bit values (0.760).
         image = read_image(image_entry)[..., 0].astype(np.float64)
         nuclei = image > threshold_otsu(image)
         truth = read_mask(mask_entry) > 0
@@ -190,10 +195,7 @@ def _otsu_iou(images: list[ImageEntry], masks: list[ImageEntry]) -> float:
 
 
 def _check_served(
-    model: pathlib.Path,
-    held_out: str,
-    out: pathlib.Path,
-    predicted: list[pathlib.Path],
+    model: pathlib.Path, held_out: str, out: pathlib.Path, predicted: list[pathlib.Path]
 ) -> str:
     """Sends the first held-out frame through a real server; returns what served it."""
     from pipelines.serving.serving import running_server
@@ -229,8 +231,8 @@ def _write_report(
     folder = page.parent / "data"
     pictures = [
         Picture(
-            name=path.name,
-            image=read_image(ImageEntry(folder / "images" / path.name)),
+            path.name,
+            read_image(ImageEntry(folder / "images" / path.name)),
             y_true=_foreground(folder / "masks" / path.name),
             y_pred=_foreground(path),
         )

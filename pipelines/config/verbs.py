@@ -174,11 +174,13 @@ class DemoConfig:
     out: str = setting(
         "demo", "folder to write to; an earlier demo in it is replaced", FOLDER
     )
-    steps: int = setting(420, "training steps")
+    minutes: float = setting(5, "training time, the same on every machine")
+    steps: int | None = setting(None, "training steps instead of minutes")
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
         check_named(self, "out")
+        check_range(self, "minutes", 0.001)
         check_range(self, "steps", 1)
 
 

@@ -19,7 +19,7 @@ ROWS = [
     ("report",),
     (
         *("checking", "training", "evaluation", "prediction", "exporting"),
-        *("describing", "own_model"),
+        *("describing", "own_model", "predictor"),
     ),
 ]
 # Serving knows files and sizes, but neither the network nor what trains it.

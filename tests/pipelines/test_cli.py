@@ -75,7 +75,7 @@ def test_every_verb_has_a_help(words, capsys):
 
 
 def test_every_verb_of_the_command_is_a_function_of_the_package():
-    assert {*cli.VERBS, "save_run"} == set(pipelines.__all__)
+    assert set(cli.VERBS) <= set(pipelines.__all__)
 
 
 def test_help_loads_neither_tensorflow_nor_numpy():

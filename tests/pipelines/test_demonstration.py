@@ -1,8 +1,10 @@
 import json
+from unittest import mock
 
 import pytest
 
 import pipelines
+from pipelines import demonstration
 from pipelines.config import DemoConfig
 from pipelines.demonstration import HELD_OUT
 
@@ -10,7 +12,9 @@ from pipelines.demonstration import HELD_OUT
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     out = tmp_path_factory.mktemp("work") / "demo"
-    return pipelines.demo(DemoConfig(out=str(out), steps=3)), out
+    small = {**demonstration.TRAINING, "base_filters": 2, "depth": 1}
+    with mock.patch.object(demonstration, "TRAINING", small):
+        return pipelines.demo(DemoConfig(out=str(out), steps=3)), out
 
 
 def test_the_demo_scores_the_held_out_frames_beside_otsu(result):

@@ -1,0 +1,83 @@
+"""A run's net for arrays in memory."""
+
+import os
+
+import numpy as np
+
+from pipelines import decision, run_folder, scaling
+from pipelines.images import ArrayImage
+from pipelines.images.reading import check_channels
+from pipelines.inference import inference_net
+from pipelines.overlap_tile import Net
+
+
+class Predictor:
+    """Segments arrays as `predict` segments files: any size, without seams.
+
+    The whole image and its probabilities are held in memory; `predict` streams files
+    instead.
+
+    Args:
+        run_dir: folder of a run, of `fit` or `save_run`.
+        precision: "float32" or "bfloat16".
+
+    Attributes:
+        record: what is known of the run: classes, threshold, scaling.
+
+    Raises:
+        ValueError: it is no run folder, or its model was saved by another Keras.
+    """
+
+    def __init__(
+        self, run_dir: str | os.PathLike[str], precision: str = "float32"
+    ) -> None:
+        run = run_folder.load(os.fspath(run_dir))
+        self.record = run.record
+        self._net = Net(inference_net(run.model, precision))
+
+    def probability(self, image: np.ndarray) -> np.ndarray:
+        """Returns the probabilities of an image.
+
+        Args:
+            image: (height, width) or (height, width, channels), whole and with the
+                values of the files that the run was trained on: they are scaled here.
+
+        Returns:
+            float32 (height, width, channels): P(foreground) of a net of one channel,
+            else one channel for each class.
+
+        Raises:
+            ValueError: another shape, other channels, or pixels that are not finite.
+        """
+        image = np.asarray(image)
+        if image.ndim not in (2, 3) or image.size == 0:
+            raise ValueError(
+                "image must be (height, width) or (height, width, channels), got the "
+                f"shape {image.shape}."
+            )
+        pixels = image if image.ndim == 3 else image[..., np.newaxis]
+        check_channels(pixels.shape[-1], self._net.channels, "image", alpha=False)
+        if not np.isfinite(pixels.astype(np.float32)).all():
+            raise ValueError(
+                "image has pixels that are NaN, infinite or beyond float32. Give them "
+                "finite values."
+            )
+        source = ArrayImage(pixels, "image")
+        mean, std = scaling.statistics_of(source, self.record.scaling)
+        return self._net.probability(np.asarray(scaling.scale(pixels, mean, std)))
+
+    def mask(self, image: np.ndarray) -> np.ndarray:
+        """Returns the mask of an image, as `predict` writes it.
+
+        Args:
+            image: as of `probability`.
+
+        Returns:
+            uint8 (height, width): 0 and 255, or class ids from three classes on.
+
+        Raises:
+            ValueError: as `probability`.
+        """
+        probability = self.probability(image)
+        mask = decision.mask_from_probability(probability, self.record.threshold)
+        return np.asarray(mask)

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import pipelines
+from pipelines.config import PredictConfig
+from pipelines.images import ImageEntry, find_images, read_image, read_mask
+from pipelines.overlap_tile import Net
+
+
+def test_the_mask_of_an_array_is_the_one_that_predict_writes(run, discs, tmp_path):
+    images = find_images(str(discs / "images"))
+    written = pipelines.predict(
+        PredictConfig(model=str(run), images=str(discs / "images"), out=str(tmp_path))
+    )
+    predictor = pipelines.Predictor(run)
+    for entry, path in zip(images, written, strict=True):
+        mask = predictor.mask(read_image(entry)[..., 0])
+        assert_array_equal(mask, read_mask(ImageEntry(path)))
+
+
+def test_probabilities_are_those_of_the_net_on_the_scaled_image(
+    random_net, save_run, tmp_path
+):
+    net = random_net(channels=2, num_classes=3)
+    run = save_run(tmp_path / "run", net, scaling="dtype", pixel_type="uint8")
+    image = np.random.default_rng(0).integers(0, 255, (9, 21, 2)).astype(np.uint8)
+    predictor = pipelines.Predictor(run)
+    expected = Net(net).probability(image.astype(np.float32) / 255)
+    found = predictor.probability(image)
+    assert_allclose(found, expected, atol=1e-5)
+    assert_array_equal(predictor.mask(image), found.argmax(axis=-1))
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (np.zeros((4, 5, 2)), "1 channels expected, got 2"),
+        (np.zeros((0, 5)), r"got the shape \(0, 5\)"),
+        (np.zeros((1, 4, 5, 1)), r"got the shape \(1, 4, 5, 1\)"),
+        (np.full((4, 5), np.nan), "NaN, infinite or beyond float32"),
+    ],
+)
+def test_an_array_that_does_not_fit_is_refused(run, image, said):
+    with pytest.raises(ValueError, match=said):
+        pipelines.Predictor(run).mask(image)
