@@ -73,10 +73,16 @@ setup(
         "dev": ["ruff==0.17.*", "mypy==2.*"],
     },
     entry_points={"console_scripts": ["keras-unet = pipelines.cli:main"]},
+    keywords="U-Net, image segmentation, microscopy, Keras, TensorFlow Serving",
     classifiers=[
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: MacOS",
+        "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Image Processing",
+        "Typing :: Typed",
     ],
 )

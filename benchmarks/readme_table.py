@@ -143,7 +143,8 @@ def tiling() -> list[tuple[str, str, str]]:
 
 
 def prediction() -> list[tuple[str, str, str]]:
-    runs = [run for row in records.load("prediction_speed") for run in row["runs"]]
+    rows = records.load("prediction_speed")[-1:]
+    runs = [run for row in rows for run in row["runs"]]
     shares = {run["base_filters"]: statistics.median(run["ratios"]) for run in runs}
     said = [f"{share:.2f} (base {base})" for base, share in sorted(shares.items())]
     what = "speed of `predict`, file to file, over that of the bare net"
@@ -156,11 +157,8 @@ def ratio(speeds: dict[str, list[float]], peer: str) -> str:
 
 
 def memory() -> list[tuple[str, str, str]]:
-    runs = {
-        run["side"]: run["peak_megabytes"]
-        for row in records.load("prediction_large")
-        for run in row["runs"]
-    }
+    rows = records.load("prediction_large")[-1:]
+    runs = {run["side"]: run["peak_megabytes"] for row in rows for run in row["runs"]}
     said = [f"{side} x {side}: {peak:.0f} MB" for side, peak in sorted(runs.items())]
     command = "`benchmarks/prediction_large.py`"
     return [("peak memory of `predict`", command, "; ".join(said))] if said else []

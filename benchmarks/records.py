@@ -30,8 +30,9 @@ def append(
         figures: raw numbers.
     """
     script, *words = sys.argv
+    # With changes that no commit has, the word "dirty" stands behind it.
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
+        ["git", "describe", "--always", "--dirty=-dirty", "--exclude=*"],
         capture_output=True,
         text=True,
         cwd=RESULTS,

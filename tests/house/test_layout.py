@@ -2,8 +2,11 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
+
+import keras_unet
 
 ROOT = pathlib.Path(__file__).parents[2]
 SOURCES = sorted([*ROOT.glob("keras_unet/**/*.py"), *ROOT.glob("pipelines/**/*.py")])
@@ -43,6 +46,11 @@ def test_function_bodies_are_short(path):
             if body:
                 lines = body[-1].end_lineno - body[0].lineno + 1
                 assert lines <= MOST_BODY_LINES, f"{node.name} has {lines} lines"
+
+
+def test_the_version_is_the_same_in_both_places():
+    said = re.search(r'version="(.+?)"', (ROOT / "setup.py").read_text())
+    assert said and said[1] == keras_unet.__version__
 
 
 def test_there_is_no_room_for_everything():
