@@ -4,6 +4,9 @@ The names load on first use, so that `keras_unet.geometry` comes without TensorF
 """
 
 import importlib
+import pkgutil
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 import wrapt
@@ -47,14 +50,27 @@ _FUNCTIONS = {"arguments_of": "arguments", "build_unet": "unet"}
 _WITH_REGISTERED_OBJECTS = ("gradient_checkpointing", "layers", "losses", "metrics")
 
 
-def _register_objects(_: object) -> None:
-    """Imports the modules that register objects for `keras.models.load_model`."""
-    for module in _WITH_REGISTERED_OBJECTS:
-        importlib.import_module(f"keras_unet.{module}")
+# Keras, and modules from here, whose import is complete.
+_complete: set[str] = set()
+
+
+def _register_objects(module: types.ModuleType) -> None:
+    """Imports the modules that register objects for `keras.models.load_model`.
+
+    Not while one of ours is half imported, as `layers` is when it is the one that
+    imports Keras: others could not take names from it. Its own end comes back here.
+    """
+    _complete.add(module.__name__)
+    begun = {name for name in sys.modules if name.startswith(f"{__name__}.")}
+    if "keras" in _complete and begun <= _complete:
+        for name in _WITH_REGISTERED_OBJECTS:
+            importlib.import_module(f"{__name__}.{name}")
 
 
 # A saved model must load after `import keras_unet`, before or after `import keras`;
 # importing Keras from here would make everybody wait for TensorFlow.
+for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
+    wrapt.register_post_import_hook(_register_objects, _module.name)
 wrapt.register_post_import_hook(_register_objects, "keras")
 
 
