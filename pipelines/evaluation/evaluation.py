@@ -10,7 +10,7 @@ from pipelines import run_folder, scaling, scores
 from pipelines.config import EvaluateConfig
 from pipelines.dataset import Dataset, load_dataset
 from pipelines.evaluation.seen_images import seen_images
-from pipelines.evaluation.set_scores import FoundScores, SetScores, defined
+from pipelines.evaluation.set_scores import SetScores, defined
 from pipelines.evaluation.threshold_choice import Threshold, choose_threshold
 from pipelines.images.reading import check_channels
 from pipelines.images.writing import check_replaceable, write_bytes_atomically
@@ -75,7 +75,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         progress="Scoring",
         on_image=others.add,
     )
-    evaluation = _evaluation(config, run, result, others.result(), threshold, warnings)
+    evaluation = others.added_to(_evaluation(config, run, result, threshold, warnings))
     with _kept(evaluation, config.json):
         if config.json:
             write_bytes_atomically(config.json, f"{evaluation.to_json()}\n".encode())
@@ -146,10 +146,10 @@ def _evaluation(
     config: EvaluateConfig,
     run: Run,
     result: Validation,
-    found: FoundScores,
     threshold: Threshold,
     warnings: list[str],
 ) -> Evaluation:
+    """Returns what follows from the counts of pixels."""
     by_class = scores.class_scores(result.confusion)
     classes = [
         {
@@ -158,8 +158,6 @@ def _evaluation(
             "dice": defined(by_class.dice[index]),
             "precision": defined(by_class.precision[index]),
             "recall": defined(by_class.recall[index]),
-            "boundary_f1": found.boundary_f1[index],
-            "hausdorff95": found.hausdorff95[index],
         }
         for index, name in enumerate(run.record.classes)
     ]
@@ -176,16 +174,8 @@ def _evaluation(
         pixel_error=defined(scores.pixel_error(result.confusion)),
         threshold=threshold.value,
         images=len(result.images),
-        v_rand=found.v_rand,
-        v_info=found.v_info,
-        rand_error=found.rand_error,
-        warping_error=found.warping_error,
-        average_precision=found.average_precision,
-        hausdorff_unit=found.hausdorff_unit,
         threshold_from=threshold.source,
         object_threshold=threshold.of_objects,
-        smallest_object=found.smallest_object,
-        inside=found.inside,
         flips=config.flips,
         warnings=warnings,
     )

@@ -3,49 +3,23 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from pipelines import scores
 from pipelines.dataset import Dataset
 from pipelines.dataset.inspection import ImageFacts
+from pipelines.scores.evaluation_result import Evaluation
 from pipelines.validation import Segmented, true_objects
 
 PIXELS = "pixels"
-
-
-@dataclasses.dataclass(frozen=True)
-class FoundScores:
-    """Scores of a set; None where one does not apply.
-
-    Attributes:
-        boundary_f1: by class.
-        hausdorff95: by class, in `hausdorff_unit`.
-        hausdorff_unit: "pixels", or that of the images.
-        v_rand: of the ISBI 2012 challenge, after border thinning.
-        v_info: of the ISBI 2012 challenge, after border thinning.
-        rand_error: one minus the Rand F-score without thinning.
-        warping_error: share of pixels.
-        average_precision: of objects, by threshold on the IoU.
-        inside: the class of objects: "foreground" or "background".
-        smallest_object: pixels; predicted objects of fewer did not count.
-    """
-
-    boundary_f1: list[float | None]
-    hausdorff95: list[float | None]
-    hausdorff_unit: str
-    v_rand: float | None = None
-    v_info: float | None = None
-    rand_error: float | None = None
-    warping_error: float | None = None
-    average_precision: dict[str, float | None] | None = None
-    inside: str | None = None
-    smallest_object: int | None = None
 
 
 class SetScores:
     """Adds up the scores of a set.
 
     Those of objects are for two classes. Objects are the connected components of the
-    inside; those of masks of instances are their ids.
+    inside; those of masks of instances are their ids. Since these may touch, such
+    masks have no borders that could be warped, and no warping error.
 
     Args:
         dataset: that is scored.
@@ -82,7 +56,10 @@ class SetScores:
         self._instances = scores.InstanceCounts() if binary else None
         challenge = binary and not quick
         self._challenge = scores.ChallengeScores(self._inside) if challenge else None
-        self._warping = scores.WarpingCounts(self._inside) if challenge else None
+        touching = dataset.coding.kind == "instances"
+        self._warping = None
+        if challenge and not touching:
+            self._warping = scores.WarpingCounts(self._inside)
 
     def add(self, one: Segmented) -> None:
         """Adds an image."""
@@ -97,32 +74,60 @@ class SetScores:
         )
         if self._instances is not None:
             inside = one.y_pred(self._object_threshold) == self._inside
-            found = scores.objects(inside, one.scored, smallest=self._smallest)
-            truth = true_objects(self._dataset, one, self._inside)
-            self._instances.add(truth, found, one.scored)
-        for counts in (self._challenge, self._warping):
-            if counts is not None:
-                counts.add(one.y_true, one.probability[..., -1], one.scored)
+            truth, scored = true_objects(
+                self._dataset, one, self._smallest, self._inside
+            )
+            found = scores.objects(inside, scored, smallest=self._smallest)
+            self._instances.add(truth, found, scored)
+        image = one.y_true, one.probability[..., -1], one.scored
+        if self._challenge is not None:
+            cells, _ = true_objects(self._dataset, one, 1, self._inside)
+            self._challenge.add(*image, true_cells=cells)
+        if self._warping is not None:
+            self._warping.add(*image)
 
-    def result(self) -> FoundScores:
-        """Returns the scores of all images so far."""
-        challenge, warping, instances = self._challenge, self._warping, self._instances
-        precision = None
-        if instances is not None:
-            found = instances.average_precision()
-            precision = {name: defined(value) for name, value in found.items()}
-        return FoundScores(
-            boundary_f1=[defined(x) for x in self._boundaries.boundary_f1()],
-            hausdorff95=[defined(x) for x in self._boundaries.hausdorff95()],
-            hausdorff_unit=self._unit,
-            v_rand=defined(challenge.v_rand()) if challenge else None,
-            v_info=defined(challenge.v_info()) if challenge else None,
-            rand_error=defined(challenge.rand_error()) if challenge else None,
-            warping_error=defined(warping.warping_error()) if warping else None,
-            average_precision=precision,
-            inside=self._inside_name if instances is not None else None,
-            smallest_object=self._smallest if instances is not None else None,
+    def added_to(self, evaluation: Evaluation) -> Evaluation:
+        """Returns scores of pixels with those of all images so far beside them."""
+        f1, hausdorff95 = self._boundaries.boundary_f1(), self._boundaries.hausdorff95()
+        classes = [
+            row
+            | {
+                "boundary_f1": defined(f1[index]),
+                "hausdorff95": defined(hausdorff95[index]),
+            }
+            for index, row in enumerate(evaluation.classes)
+        ]
+        evaluation = dataclasses.replace(
+            evaluation, classes=classes, hausdorff_unit=self._unit
         )
+        if self._instances is None:
+            return evaluation
+        precision = self._instances.average_precision()
+        return dataclasses.replace(
+            evaluation,
+            average_precision={name: defined(x) for name, x in precision.items()},
+            inside=self._inside_name,
+            smallest_object=self._smallest,
+            **self._of_the_challenge(),
+        )
+
+    def _of_the_challenge(self) -> dict[str, Any]:
+        """Returns fields of `Evaluation`, those that there are."""
+        challenge, warping = self._challenge, self._warping
+        if challenge is None:
+            return {}
+        found = {
+            "v_rand": challenge.v_rand(),
+            "v_info": challenge.v_info(),
+            "rand_error": challenge.rand_error(),
+        }
+        thresholds = challenge.best_thresholds()
+        if warping is not None:
+            found["warping_error"] = warping.warping_error()
+            found["splits_and_mergers"] = warping.splits_and_mergers()
+            thresholds |= warping.best_thresholds()
+        values = {name: defined(value) for name, value in found.items()}
+        return {**values, "best_thresholds": thresholds}
 
 
 def pixel_sizes(

@@ -20,7 +20,7 @@ from pipelines.scores.instances import (
     Matches,
     match_objects,
 )
-from pipelines.scores.overlaps import objects, overlap_table
+from pipelines.scores.overlaps import objects, overlap_table, without_cuts
 from pipelines.scores.pixels import (
     THRESHOLDS,
     ClassScores,
@@ -32,6 +32,7 @@ from pipelines.scores.pixels import (
     pixel_error,
 )
 from pipelines.scores.reliability import ReliabilityCounts
+from pipelines.scores.splitting import splits_and_mergers
 from pipelines.scores.warping import WarpingCounts, warp
 
 __all__ = [
@@ -59,7 +60,9 @@ __all__ = [
     "overlap_table",
     "pixel_error",
     "rand_score",
+    "splits_and_mergers",
     "surface_distances",
     "thin_borders",
     "warp",
+    "without_cuts",
 ]

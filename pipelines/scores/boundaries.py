@@ -112,7 +112,6 @@ class BoundaryCounts:
         self._points = np.zeros((2, num_classes), np.int64)
         self._found = np.zeros((2, num_classes), np.int64)
         self._hausdorff = np.zeros(num_classes)
-        self._mean = np.zeros(num_classes)
         self._images = np.zeros(num_classes, np.int64)
 
     def add(
@@ -134,7 +133,13 @@ class BoundaryCounts:
                 pixels, or in the units of `pixel_size`.
             pixel_size: height and width of a pixel, in any unit, the same for all
                 images.
+
+        Raises:
+            ValueError: the shapes differ, or an id that is scored is of no class.
         """
+        checks.check_one_shape(y_true=y_true, y_pred=y_pred)
+        scored = checks.scored_pixels(valid, y_true.shape)
+        checks.check_class_ids(len(self._images), scored, y_true=y_true, y_pred=y_pred)
         for index in range(len(self._images)):
             found = surface_distances(
                 y_true == index, y_pred == index, pixel_size, valid
@@ -147,7 +152,6 @@ class BoundaryCounts:
                 self._found[side, index] += np.count_nonzero(near)
             if found.from_true.size or found.from_predicted.size:
                 self._hausdorff[index] += found.hausdorff95()
-                self._mean[index] += found.mean()
                 self._images[index] += 1
 
     def boundary_f1(self) -> np.ndarray:
@@ -175,13 +179,6 @@ class BoundaryCounts:
         if that leaves none. float64 (num_classes,), in pixels or units of `pixel_size`.
         """
         return ratio(self._hausdorff, self._images)
-
-    def surface_distance(self) -> np.ndarray:
-        """Returns the mean over images of the average symmetric surface distance.
-
-        Images without boundaries count as in `hausdorff95`.
-        """
-        return ratio(self._mean, self._images)
 
 
 def _distances(

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from pipelines.scores import checks
-from pipelines.scores.overlaps import objects, overlap_table
+from pipelines.scores.overlaps import objects, overlap_table, without_cuts
 
 # Thresholds on P(inside) that are tried: 0.1, 0.15, ..., 0.95.
 INSIDE_THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(2, 20))
@@ -28,7 +28,7 @@ def thin_borders(
     over 1 - P(inside).
 
     Args:
-        inside_probability: floats from 0 to 1, (height, width).
+        inside_probability: floats from 0 to 1, (height, width); NaN counts as 0.
         threshold: a pixel is inside when P(inside) > threshold.
         valid: bool, True where a pixel is scored. Nothing grows into ignored pixels.
 
@@ -36,8 +36,8 @@ def thin_borders(
         int32 (height, width): cells from 1 on, 0 where no cell can grow to.
     """
     scored = checks.scored_pixels(valid, inside_probability.shape)
-    cells = objects(inside_probability > threshold, scored)
-    return _grown(cells, inside_probability, scored)
+    probability = checks.without_nan(inside_probability)
+    return _grown(objects(probability > threshold, scored), probability, scored)
 
 
 def _grown(
@@ -132,6 +132,8 @@ class ChallengeScores:
         y_true: np.ndarray,
         foreground_probability: np.ndarray,
         valid: np.ndarray | None = None,
+        *,
+        true_cells: np.ndarray | None = None,
     ) -> None:
         """Adds an image.
 
@@ -142,12 +144,21 @@ class ChallengeScores:
             y_true: class ids 0 and 1, (height, width); other ids only where ignored.
             foreground_probability: P(class 1) from 0 to 1, of that shape.
             valid: bool, True where a pixel is scored.
+            true_cells: numbers of the true cells, which may touch, 0 between them; by
+                default the connected components of the inside.
+
+        Raises:
+            ValueError: the shapes differ, or an id that is scored is neither 0 nor 1.
         """
         truth, probability = checks.inside_of(
-            y_true, foreground_probability, self._inside
+            y_true, foreground_probability, self._inside, valid
         )
-        cells = objects(truth, valid)
-        scored = checks.scored_pixels(valid, cells.shape)
+        scored = checks.scored_pixels(valid, truth.shape)
+        if true_cells is None:
+            cells = objects(truth, scored)
+        else:
+            checks.check_one_shape(y_true=y_true, true_cells=true_cells)
+            cells, _ = without_cuts(true_cells, scored)
         found = np.array(
             [_scores(cells, probability, each, scored) for each in self.thresholds]
         )
@@ -170,6 +181,14 @@ class ChallengeScores:
         as they are, and pixels on them are joined to no cell.
         """
         return 1 - self._best(2)
+
+    def best_thresholds(self) -> dict[str, float]:
+        """Returns the threshold of each score by its name; nothing without images."""
+        names = ("v_rand", "v_info", "rand_error") if self._images else ()
+        return {
+            name: self.thresholds[self._sums[row].argmax()]
+            for row, name in enumerate(names)
+        }
 
     def _best(self, row: int) -> float:
         return self._sums[row].max() / self._images if self._images else float("nan")

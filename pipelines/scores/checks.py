@@ -55,27 +55,62 @@ def scored_pixels(valid: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarra
     return valid
 
 
+def check_class_ids(
+    num_classes: int, valid: np.ndarray | None = None, **arrays: np.ndarray
+) -> None:
+    """Refuses numbers that are no class ids, where they are scored.
+
+    Args:
+        num_classes: classes with the background.
+        valid: bool, True where a pixel is scored; None: everywhere.
+        **arrays: of one shape, by the name that the error gives them.
+
+    Raises:
+        ValueError: an id is not from 0 to num_classes - 1.
+    """
+    for name, ids in arrays.items():
+        scored = ids if valid is None else ids[valid]
+        low, high = scored.min(initial=0), scored.max(initial=0)
+        if low < 0 or high >= num_classes:
+            raise ValueError(
+                f"{name} must hold class ids from 0 to {num_classes - 1}, got "
+                f"{low if low < 0 else high}. Make ids of masks of 0 and 255 by "
+                "mask // 255; leave out ignored pixels by `valid`."
+            )
+
+
+def without_nan(probability: np.ndarray) -> np.ndarray:
+    """Returns probabilities with 0 for NaN, which is above no threshold either."""
+    return np.nan_to_num(probability, nan=0.0)
+
+
 def inside_of(
-    y_true: np.ndarray, foreground_probability: np.ndarray, inside: int
+    y_true: np.ndarray,
+    foreground_probability: np.ndarray,
+    inside: int,
+    valid: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the true inside of objects, and its probability.
 
     Args:
-        y_true: class ids 0 and 1 (height, width); other ids are neither.
+        y_true: class ids 0 and 1 (height, width); other ids only where ignored.
         foreground_probability: P(class 1), floats of that shape.
         inside: the class of the inside: 1, or 0 where the foreground is what lies
             between the objects, such as membranes.
+        valid: bool, True where a pixel is scored.
 
     Returns:
         bool, and float32, each (height, width).
 
     Raises:
-        ValueError: the shapes differ, or inside is neither 0 nor 1.
+        ValueError: the shapes differ, ids that are scored are others, or inside is
+            neither 0 nor 1.
     """
     check_one_shape(y_true=y_true, foreground_probability=foreground_probability)
     if inside not in (0, 1):
         raise ValueError(
             f"inside must be the class of the inside, 0 or 1, got {inside!r}."
         )
-    probability = foreground_probability.astype(np.float32)
+    check_class_ids(2, scored_pixels(valid, y_true.shape), y_true=y_true)
+    probability = without_nan(foreground_probability.astype(np.float32))
     return y_true == inside, probability if inside else 1 - probability

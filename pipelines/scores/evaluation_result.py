@@ -32,7 +32,11 @@ class Evaluation:
         v_rand: of the ISBI 2012 challenge, at the best threshold.
         v_info: of the ISBI 2012 challenge, at the best threshold.
         rand_error: without border thinning, at the best threshold.
-        warping_error: share of pixels, at the best threshold.
+        warping_error: share of pixels, at the best threshold; None for masks of
+            instances.
+        splits_and_mergers: share of the pixels that split or merge objects, at the
+            best threshold: the warping error as the ISBI 2012 challenge reported it.
+        best_thresholds: on P(inside), of each of these scores by its name.
         average_precision: of objects, by threshold on the IoU.
         hausdorff_unit: that hausdorff95 is in: "pixels", or that of the images.
         threshold_from: "run", "given" or "validation images".
@@ -55,6 +59,8 @@ class Evaluation:
     v_info: float | None = None
     rand_error: float | None = None
     warping_error: float | None = None
+    splits_and_mergers: float | None = None
+    best_thresholds: dict[str, float] | None = None
     average_precision: dict[str, float | None] | None = None
     mean_dice: float | None = None
     mean_precision: float | None = None
@@ -83,6 +89,7 @@ class Evaluation:
             "V_info": self.v_info,
             "Rand error": self.rand_error,
             "warping error": self.warping_error,
+            "splits and mergers": self.splits_and_mergers,
         }
         for threshold in ("0.5", "0.75"):
             precision = (self.average_precision or {}).get(threshold)

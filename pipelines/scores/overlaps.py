@@ -31,6 +31,39 @@ def objects(
     return numbers[labels].astype(np.int32, copy=False)
 
 
+def without_cuts(
+    labels: np.ndarray, valid: np.ndarray, *, smallest: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divides true objects where ignored pixels cut them, as `objects` does.
+
+    An object next to ignored pixels is divided into its connected components, as a
+    prediction of it is. Components of too few pixels are remnants: they are ignored,
+    too, for nobody knows whether what is predicted there is large enough to count.
+
+    Args:
+        labels: numbers of objects, integers (height, width), 0 for the background.
+        valid: bool, True where a pixel is scored.
+        smallest: pixels; remnants of fewer are ignored.
+
+    Returns:
+        (labels, valid): int64, 0 where nothing is scored, and bool, each (height,
+        width). Objects that touch no ignored pixel keep their numbers.
+    """
+    labels = np.where(valid, labels, 0).astype(np.int64)
+    cut = np.unique(labels[ndimage.binary_dilation(~valid) & (labels > 0)])
+    if not cut.size:
+        return labels, valid
+    # Here, since scikit-image takes long to import.
+    from skimage.measure import label
+
+    touched = np.isin(labels, cut)
+    parts = label(np.where(touched, labels, 0), connectivity=1)
+    remnants = touched & (np.bincount(parts.ravel()) < smallest)[parts]
+    labels = np.where(touched, labels.max() + parts, labels)
+    labels[remnants] = 0
+    return labels, valid & ~remnants
+
+
 def numbers_of_large(areas: np.ndarray, smallest: int) -> np.ndarray:
     """Returns the numbers of components without the small ones.
 

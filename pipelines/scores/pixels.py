@@ -8,6 +8,8 @@ import dataclasses
 
 import numpy as np
 
+from pipelines.scores import checks
+
 # Thresholds that are tried: 0.01, 0.02, ..., 0.99.
 THRESHOLDS = (np.arange(1, 100) / 100).astype(np.float32)
 
@@ -33,13 +35,7 @@ def confusion_matrix(
             f"y_true and y_pred must have one shape, got {y_true.shape} and "
             f"{y_pred.shape}."
         )
-    for name, ids in (("y_true", y_true), ("y_pred", y_pred)):
-        low, high = int(ids.min(initial=0)), int(ids.max(initial=0))
-        if low < 0 or high >= num_classes:
-            raise ValueError(
-                f"{name} must hold class ids from 0 to {num_classes - 1}, got "
-                f"{low if low < 0 else high}."
-            )
+    checks.check_class_ids(num_classes, y_true=y_true, y_pred=y_pred)
     y_true, y_pred = y_true.astype(np.int64), y_pred.astype(np.int64)
     cells = y_true.ravel() * num_classes + y_pred.ravel()
     counts = np.bincount(cells, minlength=num_classes**2)
@@ -119,7 +115,11 @@ class ThresholdCounts:
             foreground_probability: of that shape; NaN, which is above no threshold, is
                 background.
             valid: bool of that shape, False where a pixel is not scored; None: all are.
+
+        Raises:
+            ValueError: an id that is scored is neither 0 nor 1.
         """
+        checks.check_class_ids(2, valid, y_true=y_true)
         if valid is not None:
             y_true, foreground_probability = (
                 y_true[valid],

@@ -14,9 +14,8 @@ from scipy import ndimage
 
 from pipelines.scores import checks
 from pipelines.scores.challenge import INSIDE_THRESHOLDS
+from pipelines.scores.splitting import RING, splits_and_mergers
 
-# The neighbours of a pixel in turn, (row, column), from the right one on.
-RING = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 1))
 # Pixels are flipped in this many steps of certainty.
 STEPS = 10
 
@@ -57,7 +56,7 @@ def warp(
 
     Args:
         truth: bool (height, width), True inside objects.
-        target: P(inside) from 0 to 1, or bool, of that shape.
+        target: P(inside) from 0 to 1, or bool, of that shape; NaN counts as 0.
         threshold: a pixel is to be inside when target > threshold.
         distance: pixels further than this many pixels from the border of the truth
             are not flipped; None for all.
@@ -74,6 +73,7 @@ def warp(
     checks.check_one_shape(truth=truth, target=target)
     scored = checks.scored_pixels(valid, truth.shape)
     truth = truth & scored
+    target = checks.without_nan(target)
     wanted = (target > threshold) & scored
     may_flip = (truth != wanted) & scored
     if distance is not None:
@@ -93,7 +93,11 @@ def warp(
 
 
 class WarpingCounts:
-    """Pixels that still differ after warping, added up image by image."""
+    """Pixels that still differ after warping, added up image by image.
+
+    Source: the pixels of splits and mergers alone are what the ISBI 2012 challenge
+    reported as its warping error; see `splits_and_mergers`.
+    """
 
     def __init__(
         self,
@@ -113,6 +117,7 @@ class WarpingCounts:
         self._inside = inside
         self._distance = distance
         self._different = np.zeros(len(self.thresholds), np.int64)
+        self._split_or_merged = np.zeros(len(self.thresholds), np.int64)
         self._pixels = 0
 
     def add(
@@ -128,17 +133,21 @@ class WarpingCounts:
             foreground_probability: P(class 1) from 0 to 1, of that shape.
             valid: bool, True where a pixel is scored; ignored pixels count as outside
                 of the image.
+
+        Raises:
+            ValueError: the shapes differ, or an id that is scored is neither 0 nor 1.
         """
         truth, probability = checks.inside_of(
-            y_true, foreground_probability, self._inside
+            y_true, foreground_probability, self._inside, valid
         )
         scored = checks.scored_pixels(valid, truth.shape)
         for index, threshold in enumerate(self.thresholds):
             warped = warp(
                 truth, probability, threshold, distance=self._distance, valid=valid
             )
-            different = warped != (probability > threshold)
-            self._different[index] += np.count_nonzero(different & scored)
+            different = (warped != (probability > threshold)) & scored
+            self._different[index] += np.count_nonzero(different)
+            self._split_or_merged[index] += splits_and_mergers(warped, different)
         self._pixels += int(np.count_nonzero(scored))
 
     def warping_error(self) -> float:
@@ -146,7 +155,23 @@ class WarpingCounts:
 
         NaN without pixels.
         """
-        return self._different.min() / self._pixels if self._pixels else float("nan")
+        return self._least(self._different)
+
+    def splits_and_mergers(self) -> float:
+        """Returns the share of pixels that split or merge, likewise at its best."""
+        return self._least(self._split_or_merged)
+
+    def best_thresholds(self) -> dict[str, float]:
+        """Returns the threshold of each score by its name; nothing without pixels."""
+        if not self._pixels:
+            return {}
+        return {
+            "warping_error": self.thresholds[self._different.argmin()],
+            "splits_and_mergers": self.thresholds[self._split_or_merged.argmin()],
+        }
+
+    def _least(self, counts: np.ndarray) -> float:
+        return counts.min() / self._pixels if self._pixels else float("nan")
 
 
 def _approach(field: np.ndarray, wanted: np.ndarray, may_flip: np.ndarray) -> None:
@@ -197,6 +222,7 @@ def _quarter(mask: np.ndarray, top: int, left: int) -> np.ndarray:
 
 def _depth(truth: np.ndarray) -> np.ndarray:
     """Returns how far each pixel is from the nearest of the other side, in pixels."""
-    inside = ndimage.distance_transform_edt(truth)
+    # The outside of the image is outside of objects, too.
+    inside = ndimage.distance_transform_edt(np.pad(truth, 1))[1:-1, 1:-1]
     outside = ndimage.distance_transform_edt(~truth)
     return np.where(truth, inside, outside)

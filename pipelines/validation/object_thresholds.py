@@ -14,27 +14,35 @@ IOU = 0.5
 
 
 def true_objects(
-    dataset: Dataset, one: Segmented, inside: int = 1, cache: ArrayCache | None = None
-) -> np.ndarray:
+    dataset: Dataset,
+    one: Segmented,
+    smallest: int,
+    inside: int = 1,
+    cache: ArrayCache | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the numbers of the true objects of an image, or of a part of it.
 
     Those of masks of instances are their ids, all others are the connected components
-    of a class.
+    of a class. What ignored pixels cut is in parts; see `scores.without_cuts`.
 
     Args:
         dataset: that the image is of.
         one: the image.
+        smallest: pixels; what is left of an object beside ignored pixels is ignored
+            if it has fewer.
         inside: the class of objects, where they are components.
         cache: of decoded masks; None decodes into memory, for each part anew.
 
     Returns:
-        Integers (height, width), 0 for the background and for ignored pixels.
+        Integers (height, width), 0 for the background and for ignored pixels; and
+        bool, True where a pixel is scored.
     """
     if dataset.coding.kind != "instances":
-        return scores.objects(one.y_true == inside, one.scored)
-    with dataset.open_labels(one.index, cache) as labels:
-        ids = labels.window(one.top, one.left, *one.y_true.shape)[..., 0]
-    return np.where(one.scored, ids, 0)
+        labels = scores.objects(one.y_true == inside, one.scored)
+    else:
+        with dataset.open_labels(one.index, cache) as source:
+            labels = source.window(one.top, one.left, *one.y_true.shape)[..., 0]
+    return scores.without_cuts(labels, one.scored, smallest=smallest)
 
 
 class ObjectThresholds:
@@ -58,11 +66,13 @@ class ObjectThresholds:
 
     def add(self, one: Segmented) -> None:
         """Adds an image, or a part of one."""
-        truth = true_objects(self._dataset, one, cache=self._cache)
+        truth, scored = true_objects(
+            self._dataset, one, self._smallest, cache=self._cache
+        )
         for threshold, counts in self._counts.items():
             inside = one.probability[..., -1] > np.float32(threshold)
-            found = scores.objects(inside, one.scored, smallest=self._smallest)
-            counts.add(truth, found, one.scored)
+            found = scores.objects(inside, scored, smallest=self._smallest)
+            counts.add(truth, found, scored)
 
     def own(self, of_masks: float) -> float | None:
         """Returns the best threshold; None where it is that of masks."""

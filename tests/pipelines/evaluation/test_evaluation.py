@@ -24,6 +24,8 @@ KEYS = {
     "v_info",
     "rand_error",
     "warping_error",
+    "splits_and_mergers",
+    "best_thresholds",
     "average_precision",
     "threshold",
     "images",
@@ -71,7 +73,9 @@ def test_the_json_file_has_exactly_the_promised_keys(config, tmp_path):
     assert [row["name"] for row in found["classes"]] == ["background", "foreground"]
     assert all(set(row) == CLASS_KEYS for row in found["classes"])
     assert found["images"] == 5
-    numbers = [found[name] for name in ("v_rand", "v_info", "warping_error")]
+    of_the_challenge = ("v_rand", "v_info", "warping_error", "splits_and_mergers")
+    numbers = [found[name] for name in of_the_challenge]
+    assert set(found["best_thresholds"]) == {*of_the_challenge, "rand_error"}
     numbers += [row[name] for row in found["classes"] for name in CLASS_KEYS - {"name"}]
     assert all(isinstance(number, float) for number in numbers)
     assert list(found["average_precision"])[0] == "0.5"

@@ -10,6 +10,7 @@ from pipelines.dataset import Dataset, load_dataset
 from pipelines.dataset.inspection import ImageFacts
 from pipelines.dataset.mask_values import IGNORED, MaskCoding
 from pipelines.evaluation.set_scores import SetScores, defined, pixel_sizes, tolerance
+from pipelines.scores.evaluation_result import Evaluation
 from pipelines.validation import Segmented
 
 FACTS = ImageFacts(
@@ -22,6 +23,16 @@ FACTS = ImageFacts(
     mask_counts={0: 1, 255: 1},
     digest="a",
 )
+
+
+def result_of(found, num_classes=2):
+    """The scores that are added to those of pixels."""
+    classes = [{"name": str(index)} for index in range(num_classes)]
+    return found.added_to(Evaluation(classes, None, None, 0.5, 1))
+
+
+def column(result, name):
+    return [row[name] for row in result.classes]
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +56,9 @@ def test_the_truth_scores_best_everywhere(dataset):
     found = SetScores(dataset, 2, 0.5)
     for index in range(2):
         found.add(segmented(dataset, index))
-    result = found.result()
-    assert result.boundary_f1 == [1, 1]
-    assert result.hausdorff95 == [0, 0]
+    result = result_of(found)
+    assert column(result, "boundary_f1") == [1, 1]
+    assert column(result, "hausdorff95") == [0, 0]
     assert (result.v_rand, result.v_info) == pytest.approx((1, 1))
     assert (result.rand_error, result.warping_error) == pytest.approx((0, 0))
     assert set(result.average_precision.values()) == {1.0}
@@ -61,7 +72,7 @@ def test_specks_are_no_objects_from_a_size_on(dataset):
     for counts in found:
         counts.add(one)
     with_specks, without = (
-        counts.result().average_precision["0.5"] for counts in found
+        result_of(counts).average_precision["0.5"] for counts in found
     )
     assert with_specks < 0.5 and without == 1
 
@@ -69,15 +80,15 @@ def test_specks_are_no_objects_from_a_size_on(dataset):
 def test_a_shift_shows_in_the_distance(dataset):
     found = SetScores(dataset, 2, 0.5, quick=True)
     found.add(segmented(dataset, 0, shift=3))
-    result = found.result()
-    assert 2 <= result.hausdorff95[1] <= 3
+    result = result_of(found)
+    assert 2 <= column(result, "hausdorff95")[1] <= 3
     assert result.v_rand is result.warping_error is None
 
 
 def test_three_classes_have_no_scores_of_objects(dataset):
-    result = SetScores(dataset, 3, None).result()
+    result = result_of(SetScores(dataset, 3, None), 3)
     assert result.average_precision is result.v_rand is None
-    assert result.boundary_f1 == [None] * 3
+    assert column(result, "boundary_f1") == [None] * 3
 
 
 def test_distances_are_in_the_unit_that_all_images_have(dataset):
@@ -132,7 +143,54 @@ def test_objects_of_instance_masks_are_told_apart_by_their_ids(touching):
         found = SetScores(dataset, 2, 0.5, quick=True)
         found.add(net_output(y_true, foreground))
         # 56 of 64 pixels of the second object; joined, half of 128.
-        assert found.result().average_precision["0.6"] == expected
+        assert result_of(found).average_precision["0.6"] == expected
+
+
+def test_touching_instances_are_the_cells_of_the_challenge(touching):
+    dataset = touching()
+    y_true = dataset.mask(0)
+    line = y_true.astype(bool)
+    line[:, 9:11] = False
+    # Joined: 2 * 64 * 63 pairs in both and in truth, 128 * 127 in the prediction.
+    joined = 2 * 8064 / (8064 + 16256)
+    for foreground, v_rand, v_info in ((line, 1.0, 1.0), (y_true, joined, 0.0)):
+        found = SetScores(dataset, 2, 0.5)
+        found.add(net_output(y_true, foreground))
+        result = result_of(found)
+        assert result.v_rand == pytest.approx(v_rand)
+        assert result.v_info == pytest.approx(v_info, abs=1e-6)
+        # No border of the mask lies between them.
+        assert result.warping_error is result.splits_and_mergers is None
+        assert set(result.best_thresholds) == {"v_rand", "v_info", "rand_error"}
+
+
+@pytest.mark.parametrize("kind", ["instances", "binary"])
+def test_what_is_right_is_perfect_around_ignored_pixels(tmp_path, kind):
+    # An object in two parts, one of them of 3 pixels, and one that is whole.
+    mask = np.zeros((10, 24), np.uint8)
+    mask[2:8, 2:10], mask[2:8, 14:22] = 3, 7
+    if kind == "binary":
+        mask = (mask > 0).astype(np.uint8)
+    mask[2:8, 4:6], mask[2:8, 2] = 255, 0
+    mask[2:5, 3], mask[5:8, 3] = mask[2, 8], 0
+    for name, pixels in (("images", mask % 5), ("masks", mask)):
+        (tmp_path / name).mkdir()
+        PIL.Image.fromarray(pixels).save(tmp_path / name / "a.png")
+    paths = {name: str(tmp_path / name) for name in ("images", "masks")}
+    settings = {"mask_kind": kind, "ignore_value": 255}
+    dataset = load_dataset(DataConfig(**paths, **settings))
+    y_true = dataset.mask(0)
+    assert y_true[2, 4] == IGNORED and y_true[2, 3] == 1
+    larger = y_true == 1
+    # One pixel more beside the remnant makes it no object too much.
+    larger[5, 3] = True
+    for smallest, foreground in ((1, y_true == 1), (4, y_true == 1), (4, larger)):
+        found = SetScores(dataset, 2, 0.5, smallest_object=smallest)
+        found.add(net_output(y_true, foreground))
+        result = result_of(found)
+        assert result.average_precision["0.9"] == 1.0, smallest
+        if foreground is not larger:
+            assert (result.v_rand, result.rand_error) == (1.0, 0.0)
 
 
 def test_ignored_objects_are_none(touching):
@@ -140,9 +198,9 @@ def test_ignored_objects_are_none(touching):
     y_true = dataset.mask(0)
     found = SetScores(dataset, 2, 0.5)
     found.add(net_output(y_true, y_true == 1))
-    result = found.result()
+    result = result_of(found)
     assert result.average_precision["0.9"] == 1.0
-    assert (result.boundary_f1[1], result.v_rand) == (1.0, 1.0)
+    assert (column(result, "boundary_f1")[1], result.v_rand) == (1.0, 1.0)
 
 
 def test_the_inside_may_be_the_background():
@@ -159,12 +217,12 @@ def test_the_inside_may_be_the_background():
     for found in (cells, membranes):
         found.add(net_output(y_true, membrane))
     # The gap merges the cells, and cuts the membrane in two.
-    assert cells.result().v_rand < 0.7
-    assert cells.result().average_precision["0.5"] == 0
-    assert cells.result().warping_error == pytest.approx(1 / y_true.size)
+    assert result_of(cells).v_rand < 0.7
+    assert result_of(cells).average_precision["0.5"] == 0
+    assert result_of(cells).warping_error == pytest.approx(1 / y_true.size)
     # Of the 12 pixels of the membrane 5 and 6 stay together, and one joins either part:
     # 2 * (5 * 4 + 7 * 6) pairs in common, 12 * 11 + 5 * 4 + 7 * 6 in the two.
-    assert membranes.result().v_rand == pytest.approx(2 * 62 / (132 + 62), abs=0.02)
+    assert result_of(membranes).v_rand == pytest.approx(2 * 62 / (132 + 62), abs=0.02)
 
 
 def test_distances_are_in_units_and_the_tolerance_stays_in_pixels():
@@ -174,11 +232,11 @@ def test_distances_are_in_units_and_the_tolerance_stays_in_pixels():
     dataset = Dataset((), (sized,), MaskCoding("binary", 255, 2))
     found = SetScores(dataset, 2, 0.5, quick=True)
     found.add(net_output(y_true, y_pred))
-    result = found.result()
-    assert result.hausdorff95 == pytest.approx([0.6, 0.6])
+    result = result_of(found)
+    assert column(result, "hausdorff95") == pytest.approx([0.6, 0.6])
     assert result.hausdorff_unit == "µm"
     # Two pixels are just within the tolerance.
-    assert result.boundary_f1 == [1, 1]
+    assert column(result, "boundary_f1") == [1, 1]
 
 
 def test_objects_have_a_threshold_of_their_own(touching):
@@ -193,5 +251,5 @@ def test_objects_have_a_threshold_of_their_own(touching):
             dataset, 2, 0.5, object_threshold=object_threshold, quick=True
         )
         found.add(one)
-        assert found.result().average_precision["0.6"] == expected
-        assert found.result().boundary_f1 == [1, 1]
+        assert result_of(found).average_precision["0.6"] == expected
+        assert column(result_of(found), "boundary_f1") == [1, 1]

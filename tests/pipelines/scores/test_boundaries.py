@@ -113,7 +113,6 @@ def test_the_truth_itself_is_perfect():
     found = counted((square(3, 4), square(3, 4)))
     np.testing.assert_array_equal(found.boundary_f1(), [1, 1])
     np.testing.assert_array_equal(found.hausdorff95(), [0, 0])
-    np.testing.assert_array_equal(found.surface_distance(), [0, 0])
 
 
 def test_boundary_f1_is_that_worked_out_by_hand():
@@ -152,7 +151,6 @@ def test_a_class_on_one_side_only_is_a_diagonal_away_and_found_nowhere(turned):
     pair = [square(3, 4), np.zeros((16, 18), bool)]
     found = counted(pair[::-1] if turned else pair, tolerance=1000.0)
     assert found.hausdorff95()[1] == pytest.approx(np.hypot(16, 18))
-    assert found.surface_distance()[1] == pytest.approx(np.hypot(16, 18))
     assert found.boundary_f1()[1] == 0
 
 
@@ -163,7 +161,6 @@ def test_a_class_without_boundaries_has_no_score_and_gives_no_warning():
         found = counted((empty, empty))
         assert np.isnan(found.boundary_f1()).all()
         assert np.isnan(found.hausdorff95()).all()
-        assert np.isnan(found.surface_distance()).all()
         assert np.isnan(scores.surface_distances(empty, empty).mean())
 
 

@@ -77,3 +77,16 @@ def test_ignored_pixels_are_not_counted():
 def test_labels_that_are_no_numbers_of_objects_are_refused(wrong):
     with pytest.raises(ValueError, match="predicted_labels must hold the numbers"):
         scores.overlap_table(np.array([[1]]), wrong)
+
+
+def test_true_objects_beside_ignored_pixels_are_in_parts_as_predicted_ones():
+    labels = np.array([[5, 5, 9, 5, 5, 7, 0, 7], [0, 0, 9, 5, 5, 7, 7, 7]])
+    valid = labels != 9
+    # Object 5 is cut; 7 is far away. The part of two pixels may be too small.
+    found, scored = scores.without_cuts(labels, valid)
+    expected = [[8, 8, 0, 9, 9, 7, 0, 7], [0, 0, 0, 9, 9, 7, 7, 7]]
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(scored, valid)
+    found, scored = scores.without_cuts(labels, valid, smallest=3)
+    np.testing.assert_array_equal(found, np.where(np.array(expected) == 8, 0, expected))
+    np.testing.assert_array_equal(scored, valid & (np.array(expected) != 8))

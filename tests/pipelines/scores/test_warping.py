@@ -6,7 +6,7 @@ from PIL import Image
 from scipy import ndimage
 
 from pipelines import scores
-from pipelines.scores import WarpingCounts, warping
+from pipelines.scores import WarpingCounts, splitting, warping
 
 EIGHT = np.ones((3, 3))
 
@@ -32,7 +32,7 @@ def components(mask):
 def test_simple_points_are_those_whose_flip_changes_no_component_around_them():
     for code in range(256):
         around = np.zeros((3, 3), bool)
-        for bit, (row, column) in enumerate(warping.RING):
+        for bit, (row, column) in enumerate(splitting.RING):
             around[row + 1, column + 1] = code >> bit & 1
         # Components next to the pixel, within its eight neighbours.
         inside, _ = ndimage.label(around)
@@ -66,7 +66,9 @@ def test_nothing_that_differs_is_left_simple(random):
         # Neither more nor fewer in all, or one more and one less elsewhere: not simple.
         around = np.pad(warped, 1)[row : row + 3, column : column + 3]
         code = sum(
-            1 << bit for bit, (r, c) in enumerate(warping.RING) if around[r + 1, c + 1]
+            1 << bit
+            for bit, (r, c) in enumerate(splitting.RING)
+            if around[r + 1, c + 1]
         )
         assert not warping.simple_points()[code]
     assert before == components(truth)
@@ -141,6 +143,17 @@ def test_with_a_distance_no_border_shifts_further():
     assert remaining(truth, target) == 0
     # Columns 6 and 7 are within two pixels of the truth, 8 and 9 are not.
     assert remaining(truth, target, distance=2) == 10
+
+
+def test_the_outside_of_the_image_is_a_border_as_far_as_distances_go():
+    # A cell over the whole width, withdrawing from the upper border of the image.
+    truth = np.zeros((12, 9), bool)
+    truth[:9] = True
+    target = truth.copy()
+    target[:2] = False
+    assert remaining(truth, target, distance=2) == 0
+    # Of the second row only its ends are one pixel from the outside.
+    assert remaining(truth, target, distance=1) == 7
 
 
 def test_the_line_that_is_left_is_where_the_prediction_is_least_certain():

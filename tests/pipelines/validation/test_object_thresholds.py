@@ -66,14 +66,17 @@ def test_true_objects_of_a_part_are_ids_but_where_ignored(dataset):
     part = dataclasses.replace(
         whole, top=2, left=5, y_true=whole.y_true[2:6, 5:17], scored=scored
     )
-    expected = np.repeat([[0], [1], [1], [1]], 12, axis=1) * ([3] * 5 + [7] * 7)
-    np.testing.assert_array_equal(true_objects(dataset, part), expected)
+    labels, found_scored = true_objects(dataset, part, 1)
+    # Both touch ignored pixels, and are numbered anew.
+    expected = np.repeat([[0], [1], [1], [1]], 12, axis=1) * ([8] * 5 + [9] * 7)
+    np.testing.assert_array_equal(labels, expected)
+    np.testing.assert_array_equal(found_scored, scored)
 
 
 def test_true_objects_of_other_masks_are_components(dataset):
     coding = dataclasses.replace(dataset.coding, kind="binary")
     binary = dataclasses.replace(dataset, coding=coding)
     whole = segmented(dataset, np.zeros((10, 20)))
-    assert true_objects(binary, whole).max() == 1
-    outside = true_objects(binary, whole, inside=0)
+    assert true_objects(binary, whole, 1)[0].max() == 1
+    outside = true_objects(binary, whole, 1, inside=0)[0]
     np.testing.assert_array_equal(outside > 0, whole.y_true == 0)
