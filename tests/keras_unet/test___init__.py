@@ -1,4 +1,4 @@
-"""In a process of its own, for the tests around it have imported everything long ago."""
+"""In a process of its own: the tests around have imported everything long ago."""
 
 import subprocess
 import sys
