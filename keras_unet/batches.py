@@ -24,7 +24,7 @@ def as_float32_batch(y_true: Any, y_pred: Any) -> tuple[tf.Tensor, tf.Tensor]:
         raise ValueError(
             "Expected y_true (batch, height, width, 1) and y_pred (batch, height, "
             f"width, num_classes) of the same sizes, got y_true {y_true.shape} and "
-            f"y_pred {y_pred.shape}; y_true[..., None] gives masks their channel."
+            f"y_pred {y_pred.shape}{_way_out(y_true.shape, y_pred.shape)}."
         )
     # In the running graph, for what is not known before.
     y_true = tf.ensure_shape(y_true, [None, None, None, 1])
@@ -50,3 +50,19 @@ def as_pixel_weight(sample_weight: Any, y_pred: tf.Tensor) -> tf.Tensor:
             f"height, width, 1), got {weight.shape} for y_pred {y_pred.shape}."
         )
     return tf.broadcast_to(weight, tf.shape(y_pred)[:3])
+
+
+def _way_out(y_true: tf.TensorShape, y_pred: tf.TensorShape) -> str:
+    """Returns what to do about shapes that do not fit."""
+    if y_pred.rank != 4 or y_true.rank not in (3, 4):
+        return ""
+    if y_true.rank == 3:
+        return "; y_true[..., None] gives masks their channel"
+    if y_true[-1] != 1 and y_true[-1] == y_pred[-1]:
+        return "; tf.argmax(y_true, -1)[..., None] makes class ids of one-hot masks"
+    if y_true[-1] == 1 and y_pred[-1] is not None:
+        return (
+            "; a net without padding puts out the centre of its input: crop the masks "
+            "to it"
+        )
+    return ""

@@ -20,6 +20,21 @@ def test_masks_without_a_channel_are_refused_with_the_way_out():
         batches.as_float32_batch(np.ones((2, 3, 4)), np.ones((2, 3, 4, 1)))
 
 
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "way_out"),
+    [
+        ((2, 8, 8, 3), (2, 8, 8, 3), r"tf.argmax\(y_true, -1\)\[..., None\]"),
+        ((2, 8, 8, 1), (2, 4, 4, 3), "crop the masks"),
+        ((2, 8, 8, 2), (2, 8, 8, 3), r"\(2, 8, 8, 3\)\.$"),
+        ((2, 8), (2, 8, 8, 3), r"\(2, 8, 8, 3\)\.$"),
+    ],
+)
+def test_the_way_out_is_that_of_the_case(y_true, y_pred, way_out):
+    with pytest.raises(ValueError, match=way_out) as error:
+        batches.as_float32_batch(np.ones(y_true), np.ones(y_pred))
+    assert "y_true[..., None]" not in str(error.value)
+
+
 def test_sizes_known_only_when_the_graph_runs_are_checked_there():
     @tf.function(input_signature=[tf.TensorSpec(None), tf.TensorSpec([None] * 3 + [1])])
     def run(y_true, y_pred):
