@@ -1,4 +1,4 @@
-"""The arithmetic of the losses: soft Dice, focal, weighted cross-entropy.
+"""The arithmetic of the losses: soft Dice, Tversky, focal, weighted cross-entropy.
 
 Pure functions of class ids (batch, height, width, 1) of any number dtype and
 predictions (batch, height, width, num_classes): probabilities, or logits with
@@ -28,6 +28,7 @@ def soft_dice(
     from_logits: bool = False,
     smooth: float = 1.0,
     pixel_weight: Any = None,
+    ignore_class: int | None = None,
 ) -> tf.Tensor:
     """Returns 1 - (2 sum(p t) + smooth) / (sum(p) + sum(t) + smooth).
 
@@ -42,23 +43,40 @@ def soft_dice(
     Source: Drozdzal et al. 2016 (arXiv:1608.04117), plus 1 and with `smooth`; Milletari
     et al. 2016 (arXiv:1606.04797) square p and t in the lower sums.
     """
-    # Sums over 512x512 pixels would overflow float16.
-    y_true, y_pred = as_float32_batch(y_true, y_pred)
-    if y_pred.shape[-1] == 1:
-        probability = tf.sigmoid(y_pred) if from_logits else y_pred
-        truth = y_true
-    else:
-        probability = tf.nn.softmax(y_pred) if from_logits else y_pred
-        truth = tf.one_hot(tf.cast(y_true[..., 0], tf.int32), y_pred.shape[-1])
-    if pixel_weight is not None:
-        weight = as_pixel_weight(pixel_weight, y_pred)[..., None]
-        overlap, total = weight * probability * truth, weight * (probability + truth)
-    else:
-        overlap, total = probability * truth, probability + truth
-    overlap = tf.reduce_sum(overlap, axis=[1, 2])
-    total = tf.reduce_sum(total, axis=[1, 2])
-    dice = (2.0 * overlap + smooth) / (total + smooth)
+    overlap, predicted, true = _class_sums(
+        y_true, y_pred, from_logits, pixel_weight, ignore_class
+    )
+    dice = (2.0 * overlap + smooth) / (predicted + true + smooth)
     return tf.reduce_mean(1.0 - dice, axis=-1)
+
+
+@REGISTERED
+def tversky(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    alpha: float = 0.3,
+    beta: float = 0.7,
+    smooth: float = 1.0,
+    pixel_weight: Any = None,
+    ignore_class: int | None = None,
+) -> tf.Tensor:
+    """Returns 1 - (TP + smooth) / (TP + alpha FP + beta FN + smooth).
+
+    TP is sum(p t), FP sum(p (1 - t)), FN sum((1 - p) t); sums and means are those of
+    `soft_dice`, which it is for alpha = beta = 0.5 and half of its `smooth`. Arguments
+    are those of `Tversky`, and a `pixel_weight` (batch, height, width).
+
+    Returns:
+        float32 (batch,), from 0 (all right) to 1.
+
+    Source: Salehi et al. 2017 (arXiv:1706.05721), with `smooth`.
+    """
+    overlap, predicted, true = _class_sums(
+        y_true, y_pred, from_logits, pixel_weight, ignore_class
+    )
+    wrong = alpha * (predicted - overlap) + beta * (true - overlap)
+    return tf.reduce_mean(1.0 - (overlap + smooth) / (overlap + wrong + smooth), -1)
 
 
 @REGISTERED
@@ -104,9 +122,39 @@ def weighted_binary_crossentropy(
     return losses[..., 0]
 
 
+def _class_sums(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool,
+    pixel_weight: Any,
+    ignore_class: int | None,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns the sums of p t, p and t over the pixels, each (batch, num_classes)."""
+    # Sums over 512x512 pixels would overflow float16.
+    y_true, y_pred = as_float32_batch(y_true, y_pred)
+    if y_pred.shape[-1] == 1:
+        probability = tf.sigmoid(y_pred) if from_logits else y_pred
+        truth = y_true
+    else:
+        probability = tf.nn.softmax(y_pred) if from_logits else y_pred
+        truth = tf.one_hot(tf.cast(y_true[..., 0], tf.int32), y_pred.shape[-1])
+    parts = [probability * truth, probability, truth]
+    if pixel_weight is not None:
+        weight = as_pixel_weight(pixel_weight, y_pred)[..., None]
+        parts = [weight * part for part in parts]
+    if ignore_class is not None:
+        kept = tf.cast(tf.not_equal(y_true, float(ignore_class)), tf.float32)
+        parts = [kept * part for part in parts]
+    overlap, predicted, true = (tf.reduce_sum(part, axis=[1, 2]) for part in parts)
+    return overlap, predicted, true
+
+
 def _binary_logits(
     y_true: Any, y_pred: Any, from_logits: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
+    # Keras leaves them with the result of a sigmoid, as its own losses do not find a
+    # gradient either where that is 0 or 1 by rounding.
+    behind = getattr(y_pred, "_keras_logits", None)
     y_true, y_pred = as_float32_batch(y_true, y_pred)
     if y_pred.shape[-1] != 1:
         raise ValueError(
@@ -115,5 +163,7 @@ def _binary_logits(
         )
     if from_logits:
         return y_true, y_pred
+    if behind is not None:
+        return y_true, tf.cast(behind, tf.float32)
     probability = tf.clip_by_value(y_pred, EPSILON, 1.0 - EPSILON)
     return y_true, tf.math.log(probability) - tf.math.log1p(-probability)

@@ -16,7 +16,8 @@ class SumOfLosses(MaskLoss):
 
     Values of a part that are per pixel are averaged over the pixels of a sample (times
     their weight map); the sums, one a sample, are then reduced by `reduction`. The
-    parts' own reductions have no say.
+    parts' own reductions have no say. Parts of Keras with `ignore_class` are means over
+    the other pixels of the batch, as in Keras; give it to all parts that take it.
 
     Args:
         losses: `keras.losses.Loss` objects, of this module or Keras's.
@@ -96,7 +97,14 @@ def _sample_values(
     """
     if isinstance(loss, MaskLoss) and not loss.per_pixel:
         return loss.call((y_true, pixel_weight), y_pred)
+    _check_takes_class_ids(loss, y_pred)
     values = loss.call(y_true, y_pred)
+    # Where Keras ignores pixels it says so beside the values, which are 0 there.
+    kept = getattr(values, "_keras_mask", None)
+    if kept is not None:
+        kept = tf.cast(kept, values.dtype)
+        kept = tf.math.divide_no_nan(kept, tf.reduce_mean(kept))
+        pixel_weight = kept if pixel_weight is None else pixel_weight * kept
     if pixel_weight is not None:
         if values.shape.rank != 3:
             raise ValueError(
@@ -108,3 +116,15 @@ def _sample_values(
             return mean
         return tf.math.divide_no_nan(mean, tf.reduce_mean(pixel_weight, axis=[1, 2]))
     return tf.reduce_mean(values, axis=list(range(1, values.shape.rank)))
+
+
+def _check_takes_class_ids(loss: Any, y_pred: tf.Tensor) -> None:
+    """Refuses Keras's losses of one-hot masks, over which class ids would broadcast."""
+    of_keras = type(loss).__module__.split(".")[0] == "keras"
+    sparse = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+    if of_keras and not sparse and y_pred.shape[-1] > 1:
+        raise ValueError(
+            f"{loss.name} takes one-hot masks for y_pred {y_pred.shape}, but "
+            "SumOfLosses gives its parts class ids. Take SoftDice or Tversky of "
+            "keras_unet.losses, or keras.losses.SparseCategoricalCrossentropy."
+        )

@@ -1,11 +1,11 @@
-"""Keras losses for masks: soft Dice, focal, weighted cross-entropy, and sums of them.
+"""Keras losses for masks: soft Dice, Tversky, focal, weighted cross-entropy, and sums.
 
 Every loss takes class ids (batch, height, width, 1) of any number dtype and
 predictions (batch, height, width, num_classes): probabilities, or logits with
 `from_logits=True`. It computes in float32 whatever comes. `sample_weight` is (batch,),
 (batch, height, width) or (batch, height, width, 1), in `fit` too.
 
-The functions `soft_dice`, `focal` and `weighted_binary_crossentropy` are the
+The functions `soft_dice`, `tversky`, `focal` and `weighted_binary_crossentropy` are the
 arithmetic, for losses of one's own. For `compile` take the classes: only they bring
 sample weights to the pixels that they are of.
 """
@@ -15,7 +15,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_unet.loss_functions import focal, soft_dice, weighted_binary_crossentropy
+from keras_unet.loss_functions import (
+    focal,
+    soft_dice,
+    tversky,
+    weighted_binary_crossentropy,
+)
 from keras_unet.loss_sums import SumOfLosses
 from keras_unet.mask_loss import MaskLoss, check_setting, split_weight
 
@@ -24,9 +29,11 @@ __all__ = [
     "Focal",
     "SoftDice",
     "SumOfLosses",
+    "Tversky",
     "WeightedBinaryCrossentropy",
     "focal",
     "soft_dice",
+    "tversky",
     "weighted_binary_crossentropy",
 ]
 
@@ -42,6 +49,7 @@ class SoftDice(MaskLoss):
         smooth: added above and below the fraction, above 0.
         name: name of the loss.
         reduction: as in Keras.
+        ignore_class: class id of pixels that are left out of the sums; None: none.
 
     Raises:
         ValueError: `smooth` is not above 0.
@@ -55,14 +63,70 @@ class SoftDice(MaskLoss):
         smooth: float = 1.0,
         name: str = "soft_dice",
         reduction: str = "sum_over_batch_size",
+        ignore_class: int | None = None,
     ) -> None:
         check_setting("smooth", smooth, above=0)
-        super().__init__(name, reduction, from_logits=from_logits, smooth=smooth)
+        super().__init__(
+            name,
+            reduction,
+            from_logits=from_logits,
+            smooth=smooth,
+            ignore_class=ignore_class,
+        )
 
     def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
         """Returns float32 (batch,)."""
         y_true, weight = split_weight(y_true)
         return soft_dice(y_true, y_pred, **self.settings, pixel_weight=weight)
+
+
+@REGISTERED
+class Tversky(MaskLoss):
+    """Tversky loss, see `tversky`: soft Dice that weighs its two kinds of mistakes.
+
+    Args:
+        from_logits: takes logits (sigmoid for one class, softmax for more).
+        alpha: weight of pixels that are predicted and not true, at least 0.
+        beta: weight of pixels that are true and not predicted, at least 0; more than
+            alpha finds more of a rare class.
+        smooth: added above and below the fraction, above 0.
+        name: name of the loss.
+        reduction: as in Keras.
+        ignore_class: class id of pixels that are left out of the sums; None: none.
+
+    Raises:
+        ValueError: `alpha`, `beta` or `smooth` is out of range.
+    """
+
+    per_pixel = False
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        alpha: float = 0.3,
+        beta: float = 0.7,
+        smooth: float = 1.0,
+        name: str = "tversky",
+        reduction: str = "sum_over_batch_size",
+        ignore_class: int | None = None,
+    ) -> None:
+        check_setting("alpha", alpha, least=0)
+        check_setting("beta", beta, least=0)
+        check_setting("smooth", smooth, above=0)
+        super().__init__(
+            name,
+            reduction,
+            from_logits=from_logits,
+            alpha=alpha,
+            beta=beta,
+            smooth=smooth,
+            ignore_class=ignore_class,
+        )
+
+    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
+        """Returns float32 (batch,)."""
+        y_true, weight = split_weight(y_true)
+        return tversky(y_true, y_pred, **self.settings, pixel_weight=weight)
 
 
 @REGISTERED

@@ -1,10 +1,11 @@
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_unet import loss_functions
+from keras_unet import loss_functions, losses
 
 
 def mask_of(*values, dtype="uint8"):
@@ -106,6 +107,55 @@ def test_a_pixel_of_whole_weight_counts_that_often_in_soft_dice(weight):
         loss_functions.soft_dice(mask_of(*often[0]), mask_of(*often[1], dtype="f4")),
         rtol=1e-6,
     )
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+def test_tversky_weighs_what_is_too_much_and_what_is_missed(num_classes):
+    y_true, logits = random_batch(num_classes)
+    both = {"alpha": 0.5, "beta": 0.5, "smooth": 0.5, "from_logits": True}
+    np.testing.assert_allclose(
+        loss_functions.tversky(y_true, logits, **both),
+        loss_functions.soft_dice(y_true, logits, from_logits=True),
+        rtol=1e-5,
+    )
+    # TP 0.5, FP 0.25, FN 0.5.
+    loss = loss_functions.tversky(
+        mask_of(1, 0), mask_of(0.5, 0.25, dtype="f4"), alpha=0.2, beta=0.8
+    )
+    np.testing.assert_allclose(loss, [1 - 1.5 / (0.5 + 0.05 + 0.4 + 1)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+@pytest.mark.parametrize("function", ["soft_dice", "tversky"])
+def test_ignored_pixels_change_no_sum(function, num_classes):
+    function = getattr(loss_functions, function)
+    y_true, logits = random_batch(num_classes)
+    y_true[:, :, 4:] = 255
+    found = function(y_true, logits, from_logits=True, ignore_class=255)
+    without = function(y_true[:, :, :4], logits[:, :, :4], from_logits=True)
+    np.testing.assert_allclose(found, without, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [losses.Focal(gamma=0.0), losses.Focal()])
+def test_sure_mistakes_have_a_gradient_behind_a_sigmoid_of_keras(loss):
+    # A sigmoid of 40 is 1 by rounding, and has no gradient of its own.
+    image = keras.Input((1, 2, 1))
+    kernel = keras.layers.Conv2D(1, 1, use_bias=False, kernel_initializer="ones")
+    end = keras.layers.Activation("sigmoid")
+    model = keras.Model(image, end(kernel(image)))
+    logits = tf.constant([40.0, -40.0], shape=(1, 1, 2, 1))
+    y_true = mask_of(0, 1)
+    with tf.GradientTape() as tape:
+        value = loss(y_true, model(logits))
+    found = tape.gradient(value, model.trainable_weights[0])
+    factor = tf.Variable(1.0)
+    with tf.GradientTape(persistent=True) as tape:
+        expected = type(loss)(**loss.settings | {"from_logits": True})(
+            y_true, logits * factor
+        )
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    assert float(tape.gradient(expected, factor)) > 1
+    np.testing.assert_allclose(np.ravel(found), tape.gradient(expected, factor), 1e-6)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,41 @@ def test_a_part_of_keras_is_averaged_over_the_pixels_of_a_sample():
     np.testing.assert_allclose(total(y_true, logits), expected, rtol=1e-6)
 
 
+def test_ignored_pixels_of_a_part_of_keras_do_not_count():
+    y_true, logits = random_batch(3)
+    y_true[0, :, 3:] = 255
+    part = keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True, ignore_class=255
+    )
+    weight = np.random.default_rng(1).random((2, 4, 6)).astype("float32")
+    total = SumOfLosses([part])
+    for weights in ((), (weight,)):
+        found, expected = (one(y_true, logits, *weights) for one in (total, part))
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    # 36 of 48 pixels are left.
+    kept = [logits[0, :, :3].reshape(-1, 3), logits[1].reshape(-1, 3)]
+    ids = [y_true[0, :, :3].ravel(), y_true[1].ravel()]
+    plain = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    mean = plain(np.concatenate(ids), np.concatenate(kept))
+    np.testing.assert_allclose(total(y_true, logits), mean, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "part", [keras.losses.MeanSquaredError, keras.losses.CategoricalCrossentropy]
+)
+def test_losses_of_one_hot_masks_are_refused_for_class_ids(part):
+    y_true, logits = random_batch(3)
+    with pytest.raises(ValueError, match=r"one-hot .*SoftDice"):
+        SumOfLosses([part()])(y_true, logits)
+    # One channel is its own mask.
+    if part is keras.losses.MeanSquaredError:
+        y_true, logits = random_batch()
+        expected = part()(y_true, logits)
+        np.testing.assert_allclose(
+            SumOfLosses([part()])(y_true, logits), expected, 1e-6
+        )
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
