@@ -12,6 +12,8 @@ from keras_unet.batches import as_float32_batch, as_pixel_weight
 
 # As a place: unsorted_segment_sum leaves out what is negative.
 _NOWHERE = np.int64(-1)
+# How far beyond 0 and 1 rounding may bring a probability.
+_ROUNDING = 1e-3
 
 
 class ConfusionMatrixMetric(keras.metrics.Metric):
@@ -28,8 +30,9 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
 
     Attributes:
         confusion: int64 (classes, classes), pixels by [true class, predicted class].
-        num_invalid: int64, pixels whose value was no class id. XLA leaves out the check
-            that refuses them; the result is NaN then.
+        num_invalid: int64, pixels whose value was no class id, or predicted with what
+            is no probability. XLA leaves out the checks that refuse them; the result is
+            NaN then.
         default_name: of the metric; histories and callbacks call it by it.
 
     Raises:
@@ -82,7 +85,8 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
 
         Raises:
             ValueError: the shapes do not fit (a `tf.errors.InvalidArgumentError` for
-                class ids that are not below the number of classes).
+                class ids that are not below the number of classes, and for
+                predictions for one or two classes outside 0 to 1 without from_logits).
         """
         y_true, y_pred = as_float32_batch(y_true, y_pred)
         if y_pred.shape[-1] != self.num_classes:
@@ -92,28 +96,19 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
             )
         side = max(2, self.num_classes)
         true_class = tf.cast(y_true[..., 0], tf.int64)
-        valid = (true_class >= 0) & (true_class < side)
-        # Shares of a class, as a mask has that was interpolated.
-        valid &= tf.equal(tf.cast(true_class, y_true.dtype), y_true[..., 0])
+        # Not shares of a class, as a mask has that was interpolated.
+        known = tf.equal(tf.cast(true_class, y_true.dtype), y_true[..., 0])
+        known &= (true_class >= 0) & (true_class < side)
+        probable = self._is_probability(y_pred)
         place = true_class * side + self._predicted_class(y_pred)
-        place = tf.where(valid, place, _NOWHERE)
         if sample_weight is not None:
             left_out = tf.equal(as_pixel_weight(sample_weight, y_pred), 0)
             place = tf.where(left_out, _NOWHERE, place)
-            valid |= left_out
-        check = tf.debugging.Assert(
-            tf.reduce_all(valid),
-            [
-                f"y_true of {self.name} must be class ids, whole numbers from 0 to "
-                f"{side - 1}, where the weight is not 0; map other mask values to ids "
-                "first. Got values from",
-                tf.reduce_min(y_true),
-                "to",
-                tf.reduce_max(y_true),
-            ],
-        )
-        with tf.control_dependencies([] if check is None else [check]):
-            place = tf.reshape(place, [-1])
+            known, probable = known | left_out, probable | left_out
+        valid = known & probable
+        checks = self._checks(known, y_true, probable, y_pred)
+        with tf.control_dependencies(checks):
+            place = tf.reshape(tf.where(valid, place, _NOWHERE), [-1])
         counts = tf.math.unsorted_segment_sum(tf.ones_like(place), place, side * side)
         self.confusion.assign_add(tf.reshape(counts, [side, side]))
         self.num_invalid.assign_add(tf.reduce_sum(tf.cast(~valid, tf.int64)))
@@ -138,6 +133,42 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
         invalid = tf.convert_to_tensor(self.num_invalid) > 0
         nan = tf.constant(math.nan, value.dtype)
         return tf.cast(tf.where(invalid, nan, value), self.dtype)
+
+    def _is_probability(self, y_pred: tf.Tensor) -> tf.Tensor:
+        """Tells of each pixel whether a threshold says something, bool.
+
+        NaN, which a diverged net puts out, is above no threshold: background.
+        """
+        if self.from_logits or self.num_classes > 2:
+            return tf.ones(tf.shape(y_pred)[:3], tf.bool)
+        foreground = y_pred[..., -1]
+        return ~((foreground < -_ROUNDING) | (foreground > 1 + _ROUNDING))
+
+    def _checks(
+        self, known: tf.Tensor, y_true: tf.Tensor, probable: tf.Tensor, y_pred: Any
+    ) -> list[Any]:
+        """Returns assertions on masks and predictions; empty outside of a graph."""
+        side = max(2, self.num_classes)
+        ids = (
+            f"y_true of {self.name} must be class ids, whole numbers from 0 to "
+            f"{side - 1}, where the weight is not 0; map other mask values to ids "
+            "first. Got values from"
+        )
+        probabilities = (
+            f"y_pred of {self.name} must be probabilities, 0 to 1; of a model that "
+            "ends in logits tell it (from_logits=True). Got values from"
+        )
+        checks = [
+            tf.debugging.Assert(
+                tf.reduce_all(valid),
+                [words, tf.reduce_min(values), "to", tf.reduce_max(values)],
+            )
+            for valid, words, values in (
+                (known, ids, y_true),
+                (probable, probabilities, y_pred),
+            )
+        ]
+        return [check for check in checks if check is not None]
 
     def _predicted_class(self, y_pred: tf.Tensor) -> tf.Tensor:
         """Returns int64 (batch, height, width)."""

@@ -36,6 +36,8 @@ class _ClassOverlap(ConfusionMatrixMetric):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
+        if name is None and class_id is not None:
+            name = f"{self.default_name}_class_{class_id}"
         super().__init__(num_classes, threshold, from_logits, name, dtype)
         if class_id is not None and class_id not in range(max(2, num_classes)):
             raise ValueError(
@@ -81,7 +83,8 @@ class IntersectionOverUnion(_ClassOverlap):
         from_logits: takes logits (sigmoid for one class, softmax for more).
         class_id: the class to score; by default the foreground of one or two classes,
             and from three on the mean over the classes, background included.
-        name: name of the metric.
+        name: name of the metric; by default that of the class in snake case, and
+            "_class_2" after it for a class_id of 2.
         dtype: of the result.
 
     Raises:
@@ -104,7 +107,8 @@ class Dice(_ClassOverlap):
         from_logits: takes logits (sigmoid for one class, softmax for more).
         class_id: the class to score; by default the foreground of one or two classes,
             and from three on the mean over the classes, background included.
-        name: name of the metric.
+        name: name of the metric; by default that of the class in snake case, and
+            "_class_2" after it for a class_id of 2.
         dtype: of the result.
 
     Raises:

@@ -1,4 +1,6 @@
 import numpy as np
+import pytest
+import tensorflow as tf
 
 from keras_unet.metrics import PixelError
 
@@ -13,3 +15,27 @@ def test_pixels_are_counted_by_true_and_predicted_class():
     expected = [[2, 0, 0], [0, 2, 2], [2, 0, 4]]
     np.testing.assert_array_equal(np.array(metric.confusion), expected)
     assert int(np.array(metric.num_invalid)) == 0
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_logits_are_no_probabilities(channels):
+    y_true = np.zeros((1, 1, 2, 1))
+    logits = np.array([[[[-3.0], [0.5]]]], "float32").repeat(channels, axis=-1)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="from_logits=True"):
+        PixelError(channels).update_state(y_true, logits)
+    metric = PixelError(channels)
+    # Of no weight, and rounding.
+    metric.update_state(y_true, logits, np.array([[[0, 1]]]))
+    metric.update_state(y_true, np.full_like(logits, 1 + 1e-6))
+    metric.update_state(y_true, np.full_like(logits, np.nan))
+    assert float(metric.result()) == pytest.approx(2 / 5)
+    # XLA leaves the check out.
+    compiled = tf.function(PixelError(channels).update_state, jit_compile=True)
+    compiled(y_true, logits)
+    assert np.isnan(float(compiled.python_function.__self__.result()))
+
+
+def test_from_three_classes_on_logits_decide_as_probabilities_do():
+    metric = PixelError(3)
+    metric.update_state(np.zeros((1, 1, 1, 1)), np.array([[[[5.0, -3, 1]]]]))
+    assert float(metric.result()) == 0

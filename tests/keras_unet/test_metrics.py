@@ -86,6 +86,12 @@ def test_class_id_scores_one_class(class_id, expected):
     assert score(metric, y_true, y_pred) == pytest.approx(expected)
 
 
+def test_metrics_of_single_classes_are_called_by_them():
+    names = [metrics.Dice(3, class_id=index).name for index in (None, 0, 2)]
+    assert names == ["dice", "dice_class_0", "dice_class_2"]
+    assert metrics.Dice(3, class_id=2, name="cells").name == "cells"
+
+
 def test_class_id_0_scores_the_background_of_one_class():
     metric = metrics.IntersectionOverUnion(class_id=0)
     # 2 right background pixels, 1 missed.
