@@ -35,7 +35,7 @@ def check_depth(depth: int) -> int:
 def context(depth: int = 4) -> int:
     """Returns how many pixels the convolutions reach beyond their output, on each side.
 
-    So many the paper's net loses: 92 for depth 4, (572 - 388) / 2. Poolings see whole
+    The paper's net loses this many: 92 at depth 4, (572 - 388) / 2. Poolings see whole
     cells, so a single pixel may look up to 2**depth - 1 further; a cell of the padded
     net's grid looks 2 further (none at depth 1).
     """

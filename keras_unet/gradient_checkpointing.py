@@ -99,6 +99,10 @@ class CheckpointedUNet(keras.Model):
         return decoder
 
 
+# Files of the older .h5 format name the class of a model without its package.
+keras.saving.get_custom_objects()["CheckpointedUNet"] = CheckpointedUNet
+
+
 def _one_float_image_batch(inputs: Any) -> tf.Tensor:
     """Returns `inputs` as Keras hands them to the layers of a model of one input."""
     (image,) = tf.nest.flatten(inputs)

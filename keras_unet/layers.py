@@ -11,6 +11,8 @@ from keras_unet.fused_normalization import FusedBatchNormalization
 
 __all__ = ["FusedBatchNormalization", "InputSizeCheck", "SeededDropout"]
 
+_SIDES = (("height", 1), ("width", 2))
+
 
 @keras.saving.register_keras_serializable(package="keras_unet")
 class InputSizeCheck(keras.layers.Layer):
@@ -37,25 +39,30 @@ class InputSizeCheck(keras.layers.Layer):
 
     def call(self, image: tf.Tensor) -> tf.Tensor:
         """Returns `image`, (batch, height, width, channels), unchanged."""
-        shape = image.shape
-        checks = []
-        for side, axis in (("height", 1), ("width", 2)):
-            if shape[axis] is None:
-                checks.append(self._check_in_graph(side, tf.shape(image)[axis]))
-            else:
-                geometry.check_input_size(side, shape[axis], self.depth, self.variant)
+        self._check_known_sides(image.shape)
+        checks = [
+            self._check_in_graph(side, tf.shape(image)[axis])
+            for side, axis in _SIDES
+            if image.shape[axis] is None
+        ]
         if not checks:
             return image
         with tf.control_dependencies(checks):
             return tf.identity(image)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Returns `input_shape`."""
+        """Returns `input_shape`; Keras 3 asks for it in place of a symbolic call."""
+        self._check_known_sides(input_shape)
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "depth": self.depth, "variant": self.variant}
+
+    def _check_known_sides(self, shape: Any) -> None:
+        for side, axis in _SIDES:
+            if shape[axis] is not None:
+                geometry.check_input_size(side, shape[axis], self.depth, self.variant)
 
     def _check_in_graph(self, side: str, size: tf.Tensor) -> tf.Tensor:
         least = geometry.least_input_size(self.depth, self.variant)
@@ -76,10 +83,11 @@ class InputSizeCheck(keras.layers.Layer):
         )
         # XLA (jit_compile) leaves assertions out. It does refuse this reshape: its
         # message quotes the size, as the shape asked for, and the operation's name.
+        # There are no numbers to reshape, so that none fits into a size of 1 either.
         with tf.control_dependencies([words]):
             return tf.reshape(
-                [0],
-                [tf.where(fits, 1, size)],
+                tf.zeros([0]),
+                [tf.where(fits, 0, tf.maximum(1, size))],
                 name=f"{side}_does_not_fit.legal_sizes_are_{least}_{least + step}"
                 f"_{least + 2 * step}_and_every_{step}_more",
             )
@@ -109,7 +117,8 @@ class SeededDropout(keras.layers.Layer):
 
     The random state of `keras.layers.Dropout` is not saved, so that a training that
     was interrupted cannot go on with the masks it would have had. Here it needs the
-    step only. Masks are the same in every precision.
+    step only. Masks are the same in every precision, and on all replicas of a
+    `tf.distribute` strategy, each of which has images of its own.
 
     Args:
         rate: share of the numbers set to 0, from 0 to below 1; the others are divided

@@ -92,6 +92,38 @@ def test_half_precision_keeps_type_and_statistics_of_float32(dtype, tolerance):
         np.testing.assert_allclose(our, their, rtol=tolerance)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("mixed_bfloat16", 0.02), ("mixed_float16", 0.003)]
+)
+def test_gradients_in_half_precision_are_those_of_float32(dtype, tolerance):
+    # Without gradients of half precision's own noise: float32 is the reference.
+    inputs = tf.cast(images(), dtype.removeprefix("mixed_"))
+    reference, _ = pair()
+    _, ours = pair(dtype=dtype)
+    expected = trained(reference, tf.cast(inputs, tf.float32))[1:4]
+    for our, their in zip(trained(ours, inputs)[1:4], expected, strict=True):
+        scale = np.abs(their).max()
+        error = np.abs(our.astype(np.float32) - their).max()
+        assert error < 2 * tolerance * scale
+
+
+def test_gradients_of_a_frozen_layer_pass_through_its_moving_statistics():
+    found = []
+    for layer in pair():
+        layer.trainable = False
+        inputs = tf.constant(images())
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            loss = tf.reduce_sum(layer(inputs, training=True) ** 2)
+        found.append(tape.gradient(loss, inputs).numpy())
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-5)
+    # No mean of the batch: what a pixel adds depends on itself alone.
+    gamma, beta, mean, variance = layer.get_weights()
+    scale = gamma / np.sqrt(variance + layer.epsilon)
+    by_hand = 2 * scale * ((images() - mean) * scale + beta)
+    np.testing.assert_allclose(found[1], by_hand, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("trainable", [True, False])
 def test_inference_and_a_frozen_layer_use_the_moving_statistics(trainable):
     theirs, ours = pair()

@@ -65,8 +65,13 @@ def test_it_is_saved_and_loaded_like_any_model(tmp_path, random):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     image = random.normal(size=(1, 32, 32, 1)).astype("float32")
     np.testing.assert_allclose(loaded(image), model(image), atol=1e-6)
+    model.save(tmp_path / "model.h5")
     # In a process that knows nothing of the class.
-    code = "import keras, keras_unet; keras.models.load_model('model.keras')"
+    code = (
+        "import keras, keras_unet; keras.models.load_model('model.keras'); "
+        "assert type(keras.models.load_model('model.h5')).__name__ == "
+        "'CheckpointedUNet'"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
 

@@ -29,6 +29,8 @@ def test_known_sizes_are_refused_in_one_sentence():
         PAPER(np.zeros((1, 21, 20, 1), "float32"))
     with pytest.raises(ValueError, match=r"width=3 .*nearest: 2 and 4\."):
         PADDED(np.zeros((1, 4, 3, 1), "float32"))
+    with pytest.raises(ValueError, match=r"width=3 .*nearest: 2 and 4\."):
+        PADDED(keras.Input((None, 3, 1)))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,9 @@ def test_under_xla_side_size_and_legal_sizes_are_named():
     message = str(raised.value)
     assert "width_does_not_fit.legal_sizes_are_18_20_22_and_every_2_more" in message
     assert "21" in message
+    # Also the size in which a single number would have its place.
+    with pytest.raises(tf.errors.InvalidArgumentError, match="height_does_not_fit"):
+        free(PADDED, jit_compile=True)(tf.zeros((1, 1, 4, 1)))
 
 
 def test_the_layer_is_rebuilt_from_its_config():
