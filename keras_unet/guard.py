@@ -93,9 +93,20 @@ class TrainingGuard(keras.callbacks.Callback):
             self._look_at_course(float(logs["loss"]))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Looks at the output on the samples."""
+        """Looks at the output on the samples. Errors there do not end the training."""
         if self._images is None:
             return
+        try:
+            self._look_at_samples()
+        except Exception as error:  # noqa: BLE001
+            self._images = None
+            logger.warning(
+                "TrainingGuard cannot look at its samples, and looks at loss and "
+                "metrics alone from here on: %s",
+                error,
+            )
+
+    def _look_at_samples(self) -> None:
         y_pred = np.asarray(self.model.predict_on_batch(self._images), np.float32)
         if not np.isfinite(y_pred).all():
             # That is said of the loss, with its causes.
@@ -105,6 +116,12 @@ class TrainingGuard(keras.callbacks.Callback):
             classes = (y_pred > self._threshold).ravel().astype(int)
         else:
             classes = y_pred.argmax(axis=-1).ravel()
+        if y_true.shape != classes.shape:
+            raise ValueError(
+                f"y_true has shape {np.shape(self._y_true)} and the output "
+                f"{y_pred.shape}. Give class ids (batch, height, width, 1) of the size "
+                "that the model puts out."
+            )
         if np.ptp(y_pred.reshape(-1, y_pred.shape[-1]), axis=0).max() < FLAT:
             self.say_constant()
             return
@@ -116,8 +133,8 @@ class TrainingGuard(keras.callbacks.Callback):
             self._say(
                 "y_true",
                 "y_true holds %d, but the net tells %d classes apart: masks must hold "
-                "class ids from 0 to %d. Masks of 0 and 255 must become 0 and 1; the "
-                "id of ignored pixels is to be told (ignore_class).",
+                "class ids from 0 to %d. Masks of 0 and 255 must become 0 and 1; for "
+                "the id of ignored pixels pass ignore_class.",
                 unknown[0],
                 num_classes,
                 num_classes - 1,
@@ -168,8 +185,8 @@ class TrainingGuard(keras.callbacks.Callback):
                 name,
                 "%s is %.4g, below 0: cross-entropy cannot be, unless masks are beyond "
                 "0 to 1 (0 and 255 must become 0 and 1) or the model's last layer is "
-                "not what the loss expects (from_logits). A loss of another kind that "
-                "may be below 0 is to be told (signed_loss).",
+                "not what the loss expects (from_logits). For a loss that may be below "
+                "0 pass signed_loss=True.",
                 name,
                 value,
             )

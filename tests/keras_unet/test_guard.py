@@ -172,3 +172,19 @@ def test_several_classes_are_told_apart_by_their_largest_logit(caplog, random):
 def test_images_without_masks_are_refused():
     with pytest.raises(ValueError, match="images and y_true go together; got only one"):
         TrainingGuard(np.zeros((1, 16, 16, 1)))
+
+
+def test_samples_that_do_not_fit_are_said_once_and_end_no_training(discs, warnings_of):
+    images, masks = discs
+    cropped = TrainingGuard(images, masks[:, 2:-2, 2:-2])
+    (message,) = warnings_of(images, masks, guard=cropped)
+    assert "looks at loss and metrics alone" in message
+    assert "(4, 12, 12, 1) and the output (4, 16, 16, 1)" in message
+
+
+def test_an_error_on_the_samples_ends_no_training(discs, warnings_of):
+    images, masks = discs
+    # Of channels that the net does not take.
+    coloured = TrainingGuard(np.repeat(images, 3, axis=-1), masks)
+    (message,) = warnings_of(images, masks, guard=coloured)
+    assert "cannot look at its samples" in message
