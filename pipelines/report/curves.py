@@ -93,17 +93,17 @@ def precision_recall(
 
 
 def reliability(counts: ReliabilityCounts, what: str) -> str:
-    """Returns how often came true what was said with a probability.
+    """Returns the observed frequency over the predicted probability.
 
     Args:
         counts: of a set.
-        what: was said, such as "foreground".
+        what: is predicted, such as "foreground".
     """
-    said, seen = counts.curve()
+    probability, observed = counts.curve()
     error = counts.calibration_error()
-    title = f"Reliability: {error:.3f} off on the average"
-    figure, axes = _axes(title, f"probability of {what}", "came true")
-    bins = len(said)
+    title = f"Reliability curve: mean calibration error {error:.3f}"
+    figure, axes = _axes(title, f"probability of {what}", "observed frequency")
+    bins = len(probability)
     shares = counts.pixels / max(1, counts.pixels.sum())
     axes.bar(
         (np.arange(bins) + 0.5) / bins,
@@ -114,7 +114,7 @@ def reliability(counts: ReliabilityCounts, what: str) -> str:
     )
     axes.plot([0, 1], [0, 1], ":", color=GREY, label="ideal")
     filled = counts.pixels > 0
-    axes.plot(said[filled], seen[filled], "o-", color=BLUE, label="this net")
+    axes.plot(probability[filled], observed[filled], "o-", color=BLUE, label="this net")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
     axes.legend()

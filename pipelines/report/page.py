@@ -164,8 +164,8 @@ def _scores(
         tables.classes_table(classes, unit),
         "<h2>Scores by image</h2><p>The worst come first.</p>",
         tables.images_table(validation.images),
-        "<h2>What is taken for what</h2>",
-        "<p>Confusion matrix: shares of the pixels of each true class.</p>",
+        "<h2>Confusion matrix</h2>",
+        "<p>Shares of the pixels of each true class.</p>",
         tables.confusion_table(validation.confusion, record.classes),
     ]
 

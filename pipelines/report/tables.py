@@ -84,13 +84,13 @@ def confusion_table(confusion: np.ndarray, names: Sequence[str]) -> str:
     totals = confusion.sum(axis=1)
     if len(confusion) > MOST_CLASSES:
         return _confusions(confusion, totals, names)
-    heads = ["True class", *(f"said {name}" for name in names), "pixels"]
+    heads = ["True class", *(f"predicted {name}" for name in names), "pixels"]
     rows = []
     for true, name in enumerate(names):
         shares = confusion[true] / max(1, totals[true])
         cells = [
-            _Cell(f"{share:.2%}", f"{confusion[true, said]:,} pixels", share)
-            for said, share in enumerate(shares.tolist())
+            _Cell(f"{share:.2%}", f"{confusion[true, predicted]:,} pixels", share)
+            for predicted, share in enumerate(shares.tolist())
         ]
         rows.append([name, *cells, f"{totals[true]:,}"])
     return _table(heads, rows)
@@ -104,14 +104,14 @@ def _confusions(confusion: np.ndarray, totals: np.ndarray, names: Sequence[str])
     rows = [
         [
             names[true],
-            names[said],
-            f"{wrong[true, said]:,}",
-            f"{wrong[true, said] / totals[true]:.2%}",
+            names[predicted],
+            f"{wrong[true, predicted]:,}",
+            f"{wrong[true, predicted] / totals[true]:.2%}",
         ]
-        for true, said in places
-        if wrong[true, said]
+        for true, predicted in places
+        if wrong[true, predicted]
     ]
-    return _table(["True class", "taken for", "pixels", "of the class"], rows)
+    return _table(["True class", "predicted as", "pixels", "of the class"], rows)
 
 
 class _Cell:

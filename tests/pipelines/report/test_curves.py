@@ -60,7 +60,7 @@ def test_reliability_says_how_far_off_probabilities_are(random, probability):
     counts = ReliabilityCounts()
     counts.add(probability, random.random((20, 20)) < probability)
     shown = curves.reliability(counts, "foreground")
-    assert f"{counts.calibration_error():.3f} off on the average" in shown
+    assert f"mean calibration error {counts.calibration_error():.3f}" in shown
     assert "probability of foreground" in shown
 
 
