@@ -59,6 +59,8 @@ def test_masks_of_dropout_are_counted_once(random):
     assert steps == {6}
 
 
+# Keras 2 says so of the older format.
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 def test_it_is_saved_and_loaded_like_any_model(tmp_path, random):
     model, _ = trained(True, "padded", "float32")
     model.save(tmp_path / "model.keras")
