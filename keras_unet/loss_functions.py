@@ -152,8 +152,8 @@ def _class_sums(
 def _binary_logits(
     y_true: Any, y_pred: Any, from_logits: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    # Keras leaves them with the result of a sigmoid, as its own losses do not find a
-    # gradient either where that is 0 or 1 by rounding.
+    # Keras leaves the logits with the result of a sigmoid, for its own losses: where
+    # the probability is rounded to 0 or 1 it has no gradient.
     behind = getattr(y_pred, "_keras_logits", None)
     y_true, y_pred = as_float32_batch(y_true, y_pred)
     if y_pred.shape[-1] != 1:

@@ -74,8 +74,8 @@ def check_class_ids(
         if low < 0 or high >= num_classes:
             raise ValueError(
                 f"{name} must hold class ids from 0 to {num_classes - 1}, got "
-                f"{low if low < 0 else high}. Make ids of masks of 0 and 255 by "
-                "mask // 255; leave out ignored pixels by `valid`."
+                f"{low if low < 0 else high}. Masks of 0 and 255 become ids by "
+                "mask // 255; `valid` leaves out ignored pixels."
             )
 
 

@@ -96,7 +96,7 @@ def test_half_precision_keeps_type_and_statistics_of_float32(dtype, tolerance):
     ("dtype", "tolerance"), [("mixed_bfloat16", 0.02), ("mixed_float16", 0.003)]
 )
 def test_gradients_in_half_precision_are_those_of_float32(dtype, tolerance):
-    # Without gradients of half precision's own noise: float32 is the reference.
+    # Keras's layer in float32 is the reference: in half precision it rounds, too.
     inputs = tf.cast(images(), dtype.removeprefix("mixed_"))
     reference, _ = pair()
     _, ours = pair(dtype=dtype)
