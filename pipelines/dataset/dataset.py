@@ -4,7 +4,6 @@ import collections
 import dataclasses
 import hashlib
 import logging
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +21,6 @@ from pipelines.images.derived import MatchedChannels
 
 logger = logging.getLogger(__name__)
 
-HELD_OUT_EVERY = 5
 # Of a kind; check lists all.
 LOGGED_WARNINGS = 3
 
@@ -178,51 +176,3 @@ def heed(found: Sequence[Finding]) -> None:
     findings.refuse_errors(found, "keras-unet check lists them")
     for line in findings.table(found, LOGGED_WARNINGS):
         logger.warning("%s", line)
-
-
-def split(
-    dataset: Dataset, validation_stems: tuple[str, ...]
-) -> tuple[Dataset, Dataset]:
-    """Splits pairs into training and validation.
-
-    Args:
-        dataset: pairs sorted by name.
-        validation_stems: stems to hold out, for whole files, or numbers of pages, for
-            those pages of every stack; if empty, every fifth pair (of fewer than five
-            the last).
-
-    Raises:
-        ValueError: a stem does not exist, or one of the two sides would be empty.
-    """
-    indices = range(len(dataset.pairs))
-    if validation_stems:
-        held_out = _indices_of_stems(dataset, validation_stems)
-    else:
-        held_out = list(indices[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]) or [indices[-1]]
-    away = set(held_out)
-    kept = [index for index in indices if index not in away]
-    if not kept:
-        raise ValueError(
-            f"{len(held_out)} of {len(indices)} images are held out for validation: "
-            "none is left to train on. Add images, or name validation images of "
-            "their own."
-        )
-    return dataset.subset(kept), dataset.subset(held_out)
-
-
-def _indices_of_stems(dataset: Dataset, stems: tuple[str, ...]) -> list[int]:
-    """Returns the pairs of some stems; a number is that page of every stack."""
-    indices = collections.defaultdict(list)
-    for index, pair in enumerate(dataset.pairs):
-        page = pair.image.page
-        if page is not None:
-            indices[str(page)].append(index)
-        indices[pair.image.stem].append(index)
-    stems = tuple(unicodedata.normalize("NFC", stem) for stem in stems)
-    unknown = [stem for stem in stems if stem not in indices]
-    if unknown:
-        raise ValueError(
-            f"validation_stems: no image is called {', '.join(unknown)}; there are "
-            f"{', '.join(list(indices)[:10])}{', ...' if len(indices) > 10 else ''}."
-        )
-    return sorted({index for stem in stems for index in indices[stem]})

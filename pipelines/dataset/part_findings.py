@@ -27,7 +27,12 @@ def of_parts(training: Dataset, held_out: Dataset) -> list[Finding]:
     leaks = set_findings.leaks(
         (training.pairs, training.facts), (held_out.pairs, held_out.facts)
     )
-    return [*_of_both(training, held_out), *leaks]
+    return [
+        *_of_both(training, held_out),
+        *_unvalidated(training, held_out),
+        *leaks,
+        *_neighbours(training, held_out),
+    ]
 
 
 def _of_both(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
@@ -74,6 +79,49 @@ def _of_both(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
             f"all pixels of the {len(held_out.pairs)} masks that are held out are "
             "ignored; there is nothing to validate on.",
             "Hold out other images.",
+        )
+
+
+def _unvalidated(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
+    """Finds classes whose scores would be of nothing."""
+    learned, found = training.classes_found, held_out.classes_found
+    if len(learned) < 2 or not found:
+        return
+    # Of two classes no threshold can be chosen on one, and all scores are perfect.
+    is_useless = training.coding.num_classes == 2
+    tell = findings.error if is_useless else findings.warning
+    number = len(held_out.pairs)
+    none = "the held-out mask does not"
+    if number > 1:
+        none = f"none of the {number} held-out masks does"
+    for missing in sorted(learned - found):
+        yield tell(
+            "unvalidated-class",
+            _first_with(training, missing),
+            f"shows {training.class_names[missing]}, which {none}: it would not be "
+            "scored.",
+            "Hold out images that show it (validation_stems).",
+        )
+
+
+def _neighbours(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
+    """Finds files of which some pages are trained on and some are held out."""
+    files = {pair.image.path for pair in training.pairs}
+    cut = [
+        pair.image
+        for pair in held_out.pairs
+        if pair.image.page is not None and pair.image.path in files
+    ]
+    if cut:
+        more = "" if len(cut) == 1 else f", as of {len(cut) - 1} more held-out pages"
+        yield findings.warning(
+            "neighbours",
+            cut[0].name,
+            f"is held out, and other pages of its file are trained on{more}: slices of "
+            "a volume or frames of a film are so alike that scores will be too good "
+            "for others.",
+            "If they are such, hold out whole files (validation_stems), or name "
+            "validation images of their own.",
         )
 
 

@@ -4,10 +4,9 @@ import logging
 import numpy as np
 import PIL.Image
 import pytest
-import tifffile
 
 from pipelines.config import DataConfig
-from pipelines.dataset import dataset, part_findings
+from pipelines.dataset import dataset, part_findings, splitting
 from pipelines.dataset.mask_values import IGNORED
 from pipelines.images import writing
 
@@ -48,10 +47,6 @@ def twelve(write, load):
     for number in range(12):
         write(f"{number:02}.png")
     return load()
-
-
-def stems(part):
-    return [pair.image.stem for pair in part.pairs]
 
 
 # Facts.
@@ -176,7 +171,7 @@ def test_warnings_are_logged_a_few_of_a_kind(write, load, caplog):
 
 
 def test_images_on_both_sides_of_the_split_are_logged(twelve, caplog):
-    kept, held_out = dataset.split(twelve, ())
+    kept, held_out = splitting.split(twelve, ())
     dataset.heed(part_findings.of_parts(kept, held_out))
     assert caplog.text.count("is held out for validation and has the same") == 2
 
@@ -225,55 +220,7 @@ def test_a_palette_mask_counts_its_indices(write, load, tmp_path):
     assert load("classes").facts[0].mask_counts == {0: 4, 1: 1, 2: 1}
 
 
-# The split.
-
-
-def test_every_fifth_pair_is_held_out(twelve):
-    kept, held_out = dataset.split(twelve, ())
-    assert stems(held_out) == ["04", "09"]
-    assert stems(kept) == [f"{n:02}" for n in range(12) if n not in (4, 9)]
-    assert len(kept.facts) == 10 and kept.coding == twelve.coding
-
-
-def test_of_fewer_than_five_pairs_the_last_is_held_out(twelve):
-    kept, held_out = dataset.split(twelve.subset([0, 1, 2]), ())
-    assert (stems(kept), stems(held_out)) == (["00", "01"], ["02"])
-
-
-def test_stems_that_are_named_are_held_out(twelve):
-    kept, held_out = dataset.split(twelve, ("07", "02", "07"))
-    assert stems(held_out) == ["02", "07"]
-    assert len(kept.pairs) == 10
-
-
-def test_an_unknown_stem_is_named_with_those_there_are(twelve):
-    with pytest.raises(ValueError, match=r"no image is called 2, x; there are 00, 01"):
-        dataset.split(twelve, ("2", "x", "02"))
-
-
-@pytest.mark.parametrize(("indices", "stems"), [([0], ()), ([0, 1], ("00", "01"))])
-def test_nothing_left_to_train_on_is_refused(twelve, indices, stems):
-    with pytest.raises(ValueError, match=rf"{len(indices)} of {len(indices)} images"):
-        dataset.split(twelve.subset(indices), stems)
-
-
-def test_pages_are_held_out_by_number_in_every_stack(tmp_path):
-    for folder in ("images", "masks"):
-        (tmp_path / folder).mkdir()
-        for name in ("a.tif", "b.tif"):
-            pages = np.zeros((5, 2, 6), "uint8")
-            tifffile.imwrite(tmp_path / folder / name, pages)
-    loaded = dataset.load_dataset(
-        DataConfig(
-            images=str(tmp_path / "images"),
-            masks=str(tmp_path / "masks"),
-            mask_kind="auto",
-        )
-    )
-    _, held_out = dataset.split(loaded, ("3",))
-    assert [pair.image.key for pair in held_out.pairs] == ["a:3", "b:3"]
-    _, whole = dataset.split(loaded, ("b",))
-    assert [pair.image.key for pair in whole.pairs] == [f"b:{n}" for n in range(5)]
+# What is kept.
 
 
 def test_a_run_keeps_names_and_fingerprint(twelve):
