@@ -23,7 +23,7 @@ class Budget(keras.callbacks.Callback):
         learning_rate: at the start.
         steps: how many, or None.
         minutes: how long, or None; the clock starts with the first step and goes on
-            during validation.
+            during validations.
     """
 
     def __init__(

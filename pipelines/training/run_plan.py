@@ -58,6 +58,12 @@ class RunPlan:
         """At the start, unless the optimizer's path sets another."""
         return _decided(self.config.learning_rate)
 
+    @property
+    def steps_of_a_validation(self) -> float:
+        """Training steps that see as many pixels as the held-out images have."""
+        pixels = sum(one.height * one.width for one in self.validation_set.facts)
+        return pixels / (self.batch_size * self.tile_shape.mask_size**2)
+
     def image_cache(self) -> ArrayCache | None:
         """Returns the cache of images beside the run; None if it is switched off.
 

@@ -25,9 +25,9 @@ from pipelines.validation import Validation
 
 logger = logging.getLogger(__name__)
 
-# Of a budget of minutes, after a validation: times its own duration. Those of many or
-# large images would leave no time to train.
-LEAST_TRAINING = 4.0
+# Of the time so far, that validations may take in a budget of minutes: those of many or
+# large images would leave none to train.
+LARGEST_SHARE = 0.2
 
 COLUMNS = (
     "step",
@@ -43,8 +43,9 @@ COLUMNS = (
 class Validator(keras.callbacks.Callback):
     """Validates at even shares of the budget, logs, and reports each new best.
 
-    In a budget of minutes a validation that takes long is followed by a longer time of
-    training, so fewer are made.
+    In a budget of minutes all but the last may take a fifth of the time so far, and
+    each must end before the budget does: one that takes longer waits, at most for the
+    end.
 
     Args:
         budget: what is used so far; must come before this callback.
@@ -52,6 +53,8 @@ class Validator(keras.callbacks.Callback):
         validate: scores the net as it is.
         on_best: called when the validation loss is the lowest so far.
         run_dir: for history.csv and logs/.
+        steps_of_one: training steps that see as many pixels as a validation. They take
+            longer, so before the first their time stands for that of a validation.
 
     Attributes:
         history: a row for each validation.
@@ -67,6 +70,7 @@ class Validator(keras.callbacks.Callback):
         validate: Callable[[], Validation],
         on_best: Callable[[int, Validation], None],
         run_dir: pathlib.Path,
+        steps_of_one: float = 0.0,
     ) -> None:
         super().__init__()
         self.budget = budget
@@ -76,8 +80,9 @@ class Validator(keras.callbacks.Callback):
         self.best_loss = math.inf
         self.done_at: int | None = None
         self._shares_done = 0
-        # Seconds of the budget.
-        self._not_before = 0.0
+        # Seconds: of all, and of the longest.
+        self._spent, self._longest = 0.0, 0.0
+        self._steps_of_one = steps_of_one
         self._said_that_fewer = False
         self._validate = validate
         self._on_best = on_best
@@ -94,13 +99,14 @@ class Validator(keras.callbacks.Callback):
         # The clock goes on after Budget looked: the last one waits for the stop.
         elif due == self.validations:
             due -= 1
-        rests = not self.model.stop_training and self.budget.seconds < self._not_before
-        if due > self._shares_done and not rests:
+        if due > self._shares_done and (self.model.stop_training or self._fits()):
             # Not one more: a slow step of a time budget may span several shares.
             self._shares_done = due
             start = self.budget.seconds
             self._run(self.budget.mean_loss)
-            self._rest_after(self.budget.seconds - start)
+            seconds = self.budget.seconds - start
+            self._spent += seconds
+            self._longest = max(self._longest, seconds)
             self.budget.forget_losses()
             self.done_at = self.budget.step
 
@@ -119,6 +125,7 @@ class Validator(keras.callbacks.Callback):
             "shares_done": self._shares_done,
             "history": self.history,
             "best_loss": self.best_loss,
+            "seconds": [self._spent, self._longest],
         }
 
     def go_on(self, progress: dict[str, Any]) -> None:
@@ -126,26 +133,34 @@ class Validator(keras.callbacks.Callback):
         self._shares_done = progress["shares_done"]
         self.history = list(progress["history"])
         self.best_loss = progress["best_loss"]
+        # Checkpoints of older versions have none.
+        self._spent, self._longest = progress.get("seconds", (0.0, 0.0))
         if self.history:
             # Rows of validations after the checkpoint are to be made again.
             self._write_history()
 
-    def _rest_after(self, seconds: float) -> None:
-        """Lets training go on for some time after a validation that took `seconds`."""
+    def _fits(self) -> bool:
+        """Tells whether there is time for a validation before the end."""
         # With a number of steps every run is to have the same validations.
         if self.budget.total_seconds is None:
-            return
-        self._not_before = self.budget.seconds + LEAST_TRAINING * seconds
-        every = self.budget.total_seconds / self.validations
-        is_slow = (1 + LEAST_TRAINING) * seconds > every
-        if is_slow and not self._said_that_fewer and not self.model.stop_training:
+            return True
+        so_far = self.budget.seconds
+        expected = self._longest
+        if not self.history:
+            expected = self._steps_of_one * so_far / self.budget.step
+        then = so_far + expected
+        fits = self._spent + expected <= LARGEST_SHARE * then
+        fits = fits and then < self.budget.total_seconds
+        if not fits and not self._said_that_fewer:
             self._said_that_fewer = True
             logger.warning(
-                "A validation takes %.0f seconds, so fewer than %d are made. Hold out "
-                "fewer images, or give more minutes.",
-                seconds,
+                "A validation takes up to %.0f seconds, so some of the %d wait or are "
+                "left out; the last is made at the end. Hold out fewer images, or give "
+                "more minutes.",
+                expected,
                 self.validations,
             )
+        return fits
 
     def _run(self, loss: float) -> None:
         result = self._validate()

@@ -16,8 +16,10 @@ def validation(loss=0.5):
 
 @pytest.fixture
 def made_validator(tmp_path):
-    def make(budget, validations, validate=validation, on_best=lambda *_: None):
-        return Validator(budget, validations, validate, on_best, tmp_path)
+    def make(
+        budget, validations, validate=validation, on_best=lambda *_: None, **settings
+    ):
+        return Validator(budget, validations, validate, on_best, tmp_path, **settings)
 
     return make
 
@@ -59,24 +61,50 @@ def test_the_last_validation_of_a_time_budget_comes_after_the_last_step(
     assert len(validator.history) <= 4
 
 
-def test_validations_that_take_long_leave_time_to_train(
-    run_callbacks, made_validator, clock, caplog
-):
-    budget = Budget(0.1, None, 10)
+@pytest.fixture
+def timed(run_callbacks, made_validator, clock):
+    """Trains for ten minutes, a second a step; returns the steps of validations."""
 
-    def slow():
-        clock.now += 100
-        return validation()
+    def run(seconds_of_a_validation, **settings):
+        budget = Budget(0.1, None, 10)
 
-    def one_second(number):
-        clock.now += 1
+        def slow():
+            clock.now += seconds_of_a_validation
+            return validation()
 
-    validator = made_validator(budget, 10, slow)
-    run_callbacks([budget, validator], 1000, one_second)
-    # 60 seconds of training, 100 of validation, 4 times as many of training, 100 of
-    # validation: the budget is used.
-    assert [row["step"] for row in validator.history] == [60, 460, 461]
-    assert caplog.text.count("A validation takes 100 seconds, so fewer than 10") == 1
+        def one_second(number):
+            clock.now += 1
+
+        validator = made_validator(budget, 10, slow, **settings)
+        run_callbacks([budget, validator], 1000, one_second)
+        return [row["step"] for row in validator.history]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("seconds", "steps"),
+    [
+        # Short ones are made at each tenth of the 600 seconds: at 60, 120, ...
+        (3, [60, 117, 174, 231, 288, 345, 402, 459, 516, 573]),
+        # Each is to be a fifth of the time so far at most, itself included: 50 of
+        # 60 + 50 would be more; after 200 steps it is 50 of 250.
+        (50, [200, 400, 500]),
+        # It would not end before the 600 seconds do.
+        (200, [600]),
+    ],
+)
+def test_validations_take_a_fifth_of_the_minutes_at_most(timed, seconds, steps, caplog):
+    # A step of a second sees as many pixels as a second of validation.
+    assert timed(seconds, steps_of_one=seconds) == steps
+    said = caplog.text.count(f"A validation takes up to {seconds} seconds")
+    assert said == (seconds > 3)
+
+
+def test_a_first_validation_that_took_longer_than_expected_is_made_up_for(timed):
+    # 60 seconds of training and 100 of validation; the next, of 100, is to be within a
+    # fifth of the time: at 900 seconds. So it is the last, at the end.
+    assert timed(100, steps_of_one=1) == [60, 500]
 
 
 def test_with_a_number_of_steps_validations_do_not_depend_on_time(
