@@ -5,6 +5,7 @@ A seed is a tensor int32 (2,). All geometric changes together are one map of coo
 pixel values are in `intensity`.
 """
 
+from pipelines.augment.augmentation import Augmentation, default_elastic
 from pipelines.augment.coordinates import halo, tile_places
 from pipelines.augment.intensity import change_intensity
 from pipelines.augment.sampling import (
@@ -14,7 +15,9 @@ from pipelines.augment.sampling import (
 )
 
 __all__ = [
+    "Augmentation",
     "change_intensity",
+    "default_elastic",
     "halo",
     "sample_bilinear",
     "sample_nearest",

@@ -10,12 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.augment import draws
-from pipelines.config import AugmentConfig
+from pipelines.augment.augmentation import Augmentation
 
 GRID = 3
 
 
-def halo(config: AugmentConfig, tile_size: int) -> int:
+def halo(changes: Augmentation, tile_size: int) -> int:
     """Returns how many pixels around a tile its changes may reach into it.
 
     All of rotation, zoom and shear, and three standard deviations of the elastic
@@ -23,30 +23,30 @@ def halo(config: AugmentConfig, tile_size: int) -> int:
     the edge of the window.
     """
     half = (tile_size - 1) / 2
-    beyond = half * (_largest_stretch(config) - 1) + 3 * config.elastic
+    beyond = half * (_largest_stretch(changes) - 1) + 3 * changes.elastic
     return min(math.ceil(beyond - 1e-6), tile_size)
 
 
-def _largest_stretch(config: AugmentConfig) -> float:
+def _largest_stretch(changes: Augmentation) -> float:
     """Returns the farthest a corner at (1, 1) may get along one axis, at least 1."""
-    most = math.radians(min(config.rotation, 90.0))
-    angles = np.linspace(0.0, most, 1 + math.ceil(config.rotation) * 4)
-    shear = math.tan(math.radians(config.shear))
+    most = math.radians(min(changes.rotation, 90.0))
+    angles = np.linspace(0.0, most, 1 + math.ceil(changes.rotation) * 4)
+    shear = math.tan(math.radians(changes.shear))
     along = (1 + shear) * np.cos(angles) + np.sin(angles)
     across = (1 + shear) * np.sin(angles) + np.cos(angles)
-    return math.exp(config.zoom) * float(max(along.max(), across.max()))
+    return math.exp(changes.zoom) * float(max(along.max(), across.max()))
 
 
 # Compiled, so that a graph has the same bits as the function alone; it is faster, too.
 @tf.function(jit_compile=True)
 def tile_places(
-    seed: tf.Tensor, config: AugmentConfig, tile_size: int, window_size: int
+    seed: tf.Tensor, changes: Augmentation, tile_size: int, window_size: int
 ) -> tf.Tensor:
     """Returns where the pixels of a changed tile lie in its window.
 
     Args:
         seed: of this tile, int32 (2,).
-        config: which changes, and how strong.
+        changes: which changes, and how strong.
         tile_size: height and width of the tile, at the window's centre.
         window_size: height and width of the window.
 
@@ -55,22 +55,22 @@ def tile_places(
         outside of it.
     """
     affine_seed, turn_seed, warp_seed = draws.split(seed, 3)
-    matrix = turn_matrix(turn_seed, config) @ affine_matrix(affine_seed, config)
+    matrix = turn_matrix(turn_seed, changes) @ affine_matrix(affine_seed, changes)
     line = tf.range(tile_size, dtype=tf.float32) - (tile_size - 1) / 2
     columns = matrix[:, 1, tf.newaxis, tf.newaxis] * line
     places = matrix[:, 0, tf.newaxis, tf.newaxis] * line[:, tf.newaxis] + columns
-    if config.elastic:
-        places += displacement_field(warp_seed, tile_size, config.elastic)
+    if changes.elastic:
+        places += displacement_field(warp_seed, tile_size, changes.elastic)
     return places + (window_size - 1) / 2
 
 
-def turn_matrix(seed: tf.Tensor, config: AugmentConfig) -> tf.Tensor:
+def turn_matrix(seed: tf.Tensor, changes: Augmentation) -> tf.Tensor:
     """Returns a random turn by quarters and mirroring: float32 (2, 2) of -1, 0, 1."""
     quarters, rows, columns = tf.unstack(draws.whole(seed, [3], 4))
     matrix = tf.eye(2)
-    if config.quarter_turns:
+    if changes.quarter_turns:
         matrix = tf.gather(tf.constant(QUARTER_TURNS), quarters)
-    if config.flips:
+    if changes.flips:
         # With quarter turns one axis reaches all eight; without, both are needed.
         signs = 1.0 - 2.0 * tf.cast(tf.stack([rows, columns]) % 2, tf.float32)
         matrix = signs[:, tf.newaxis] * matrix
@@ -88,22 +88,22 @@ QUARTER_TURNS = np.array(
 )
 
 
-def affine_matrix(seed: tf.Tensor, config: AugmentConfig) -> tf.Tensor:
+def affine_matrix(seed: tf.Tensor, changes: Augmentation) -> tf.Tensor:
     """Returns a random rotation, zoom and shear: float32 (2, 2).
 
     The matrix takes coordinates of the tile to those of the image. All three are drawn
     evenly up to their strength, to both sides; the shear is along rows or along
     columns.
     """
-    if not (config.rotation or config.zoom or config.shear):
+    if not (changes.rotation or changes.zoom or changes.shear):
         return tf.eye(2)
     angle, size, shear, along = tf.unstack(draws.uniform(seed, [4], -1.0, 1.0))
-    angle *= math.radians(config.rotation)
-    slope = tf.tan(shear * math.radians(config.shear))
+    angle *= math.radians(changes.rotation)
+    slope = tf.tan(shear * math.radians(changes.shear))
     along_rows = tf.cast(along > 0, tf.float32)
     rotation = [[tf.cos(angle), -tf.sin(angle)], [tf.sin(angle), tf.cos(angle)]]
     shearing = [[1.0, slope * along_rows], [slope * (1 - along_rows), 1.0]]
-    return tf.exp(size * config.zoom) * (tf.stack(rotation) @ tf.stack(shearing))
+    return tf.exp(size * changes.zoom) * (tf.stack(rotation) @ tf.stack(shearing))
 
 
 def displacement_field(seed: tf.Tensor, tile_size: int, sigma: float) -> tf.Tensor:

@@ -11,28 +11,28 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.augment import draws
-from pipelines.config import AugmentConfig
+from pipelines.augment.augmentation import Augmentation
 
 # Of a range that is 0, and of the ends of a range under the logarithm.
 TINY = 1e-12
 
 
 def change_intensity(
-    image: tf.Tensor, seed: tf.Tensor, config: AugmentConfig
+    image: tf.Tensor, seed: tf.Tensor, changes: Augmentation
 ) -> tf.Tensor:
     """Blurs, changes gamma, contrast and brightness, and adds noise, in this order.
 
     It is the order of a microscope: optics, exposure, and the noise of the sensor.
     """
-    changes = [
-        (blur, config.blur),
-        (gamma, config.gamma),
-        (contrast, config.contrast),
-        (brightness, config.brightness),
-        (noise, config.noise),
+    steps = [
+        (blur, changes.blur),
+        (gamma, changes.gamma),
+        (contrast, changes.contrast),
+        (brightness, changes.brightness),
+        (noise, changes.noise),
     ]
     for (change, strength), one in zip(
-        changes, draws.split(seed, len(changes)), strict=True
+        steps, draws.split(seed, len(steps)), strict=True
     ):
         if strength:
             image = change(image, one, strength)

@@ -8,12 +8,12 @@ import PIL.Image
 import PIL.ImageDraw
 from PIL.Image import Resampling
 
-from keras_unet.border_weights import balanced_weights
 from pipelines import tiles
 from pipelines.config import CheckConfig
 from pipelines.dataset import Dataset
 from pipelines.report.pictures import MISSED, colours_by_id
-from pipelines.tiles.places import default_rare_share
+from pipelines.tiles.pixel_weights import pixel_weights
+from pipelines.tiles.places import Places, default_rare_share
 
 # Images on a sheet, from the first to the last at equal steps, and tiles of each.
 NUM_IMAGES, NUM_TILES = 4, 4
@@ -99,13 +99,16 @@ def _with_choices_of_the_set(dataset: Dataset, config: CheckConfig) -> CheckConf
     The share of rarer classes, and without a weight map balanced class weights: a row
     has one image.
     """
-    if config.rare_share is None:
+    share = config.rare_share
+    if share is None:
         share = default_rare_share(dataset)
         config = dataclasses.replace(config, rare_share=share)
     if config.class_weights != ("balanced",) or config.weight_map != "none":
         return config
-    counts = dataset.class_counts().sum(axis=0, keepdims=True)
-    weights = tuple(f"{weight:.6f}" for weight in balanced_weights(counts)[0])
+    places = Places(dataset, config.tile_size, config.seed, share)
+    found = pixel_weights(dataset, config, places.class_shares())
+    table = np.ones(1) if found is None else found.of_classes[0, :-1]
+    weights = tuple(f"{weight:.6f}" for weight in table)
     return dataclasses.replace(config, class_weights=weights)
 
 

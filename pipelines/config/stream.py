@@ -18,9 +18,10 @@ class AugmentConfig:
 
     flips: bool = setting(True, "mirror tiles (not for oblique light or shadows)")
     quarter_turns: bool = setting(True, "turn tiles by quarters")
-    elastic: float = setting(
-        10.0,
-        "standard deviation in pixels of the displacements on a 3x3 grid; 0: none",
+    elastic: float | None = setting(
+        None,
+        "standard deviation in pixels of the displacements on a 3x3 grid; by default "
+        "10, less for tiles under 256 pixels; 0: none",
     )
     rotation: float = setting(0.0, "most degrees that tiles are turned by; 0: none")
     zoom: float = setting(
@@ -130,7 +131,7 @@ class StreamConfig(AugmentConfig, WeightConfig):
     rare_share: float | None = setting(
         None,
         "share of the tiles centred on a pixel of a rarer class; by default a third, "
-        "or none where the rarest class has a fifth of the pixels",
+        "or none where no class is rare (of two: none under a fifth of the pixels)",
     )
 
     def __post_init__(self) -> None:

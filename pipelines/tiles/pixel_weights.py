@@ -1,6 +1,7 @@
 """What each pixel of a tile weighs in the loss."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +13,8 @@ from pipelines.dataset.mask_values import IGNORED
 
 # w0 and sigma (pixels): of the paper, and of the tool that its authors published.
 PRESETS = {"paper": (10.0, 5.0), "authors-tool": (50.0, 6.0)}
+# Of balanced weights: a few pixels are not to drown all others of a step.
+LARGEST_BALANCED = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,19 +67,24 @@ def _class_and_border_weight(
     return _class_weight(of_classes, mask) + border * kept
 
 
-def pixel_weights(dataset: Dataset, config: WeightConfig) -> PixelWeights | None:
+def pixel_weights(
+    dataset: Dataset, config: WeightConfig, shares: np.ndarray | None = None
+) -> PixelWeights | None:
     """Returns what to weigh, or None if every pixel weighs 1.
 
     Args:
         dataset: checked pairs.
         config: weight map and class weights.
+        shares: of the classes among the pixels that are weighed, (num_classes,); by
+            default those of the data set. Where rarer classes are shown more often,
+            balanced weights need to add the less.
 
     Raises:
         ValueError: `class_weights` are not one number for each class, or all 0.
     """
     counts = dataset.class_counts()
     with_map = config.weight_map != "none"
-    of_classes = _class_weights(counts, config.class_weights, with_map)
+    of_classes = _class_weights(counts, config.class_weights, with_map, shares)
     if of_classes is None:
         pixels = sum(facts.height * facts.width for facts in dataset.facts)
         if counts.sum() == pixels:
@@ -92,14 +100,53 @@ def pixel_weights(dataset: Dataset, config: WeightConfig) -> PixelWeights | None
     return PixelWeights(table, w0, config.border_sigma or sigma)
 
 
+def is_balanced(config: WeightConfig) -> bool:
+    """Tells whether classes are weighed by how rare they are."""
+    given = config.class_weights
+    return given == ("balanced",) or (not given and config.weight_map != "none")
+
+
+def class_table(training_set: Dataset, dataset: Dataset, config: WeightConfig) -> Any:
+    """Returns the weights of the classes of whole images, as a training has them.
+
+    Without the border term, and for each class as often as it is in the images.
+
+    Args:
+        training_set: that is trained on.
+        dataset: whose images are weighed.
+        config: as of the training.
+
+    Returns:
+        float32 (images, num_classes + 1), see `PixelWeights`; None if all weigh the
+        same.
+    """
+    if not config.class_weights and config.weight_map == "none":
+        return None
+    # With a weight map the classes of each image are balanced.
+    for_each = is_balanced(config) and config.weight_map != "none"
+    weights = pixel_weights(dataset if for_each else training_set, config)
+    if weights is None:
+        return None
+    rows = len(dataset.pairs)
+    return np.broadcast_to(weights.of_classes, (rows, weights.of_classes.shape[1]))
+
+
 def _class_weights(
-    counts: np.ndarray, given: tuple[str, ...], with_map: bool
+    counts: np.ndarray,
+    given: tuple[str, ...],
+    with_map: bool,
+    shares: np.ndarray | None,
 ) -> np.ndarray | None:
     """Returns float64 (images or 1, num_classes), None if all weigh the same."""
     if not given and not with_map:
         return None
     if given in ((), ("balanced",)):
-        return balanced_weights(counts if with_map else counts.sum(0, keepdims=True))
+        totals = counts.sum(axis=0, keepdims=True)
+        balanced = balanced_weights(counts if with_map else totals)
+        if shares is not None:
+            of_set = totals / max(1, totals.sum())
+            balanced *= np.where(totals > 0, of_set / np.maximum(shares, 1e-9), 1.0)
+        return np.minimum(balanced, LARGEST_BALANCED)
     if len(given) != counts.shape[1]:
         raise ValueError(
             f"class_weights must be a number for each of the {counts.shape[1]} classes "

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from pipelines.dataset import Dataset
 from pipelines.images import ArrayCache
+from pipelines.mirroring import mirrored_window
 from pipelines.tiles.positions import sample_positions
 
 # Instead of a slot: the tile is centred on a pixel of a rarer class.
@@ -33,19 +34,22 @@ class Place:
     left: int
 
 
-# A class of this share of the pixels is on any tile.
-COMMON = 0.2
+# Of an even share of the pixels: a class that has as much is on any tile. (Of two
+# classes: a fifth of all pixels.)
+COMMON = 0.4
 RARE_SHARE = 1 / 3
+# So many tiles tell what rare ones show.
+ENOUGH_TILES = 128
 
 
 def default_rare_share(dataset: Dataset) -> float:
     """Returns the share of tiles to centre on rarer classes: a third, or none.
 
-    None where the rarest class has a fifth of all pixels.
+    None where the rarest class has two fifths of an even share of all pixels.
     """
     totals = dataset.class_counts().sum(axis=0)
     present = totals[totals > 0]
-    common = present.size == 0 or present.min() >= COMMON * present.sum()
+    common = present.size == 0 or present.min() >= COMMON * present.mean()
     return 0.0 if common else RARE_SHARE
 
 
@@ -100,7 +104,8 @@ class Places:
         """Returns the slot of a tile, or RARE.
 
         Regular tiles are counted without the rare ones, so that every epoch of them has
-        each slot once.
+        each slot once. With a share of n / d every d tiles have n rare ones, anywhere
+        among them: else a worker that has every d-th tile would have them all.
 
         Args:
             number: of the tile, int64 ().
@@ -108,7 +113,7 @@ class Places:
         Returns:
             int64 ().
         """
-        rare_before = self._rare_before(number)
+        is_rare, rare_before = self._rare(number)
         regular = number - rare_before
         epoch = tf.cast(regular // self.num_slots, tf.int32)
         slot = tf.random.experimental.index_shuffle(
@@ -116,11 +121,19 @@ class Places:
             tf.stack([self._seed, epoch]),
             tf.constant(self.num_slots - 1, tf.int64),
         )
-        is_rare = self._rare_before(number + 1) > rare_before
         return tf.where(is_rare, tf.constant(RARE, tf.int64), slot)
 
-    def _rare_before(self, number: tf.Tensor) -> tf.Tensor:
-        return number * self._share.numerator // self._share.denominator
+    def _rare(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns whether a tile is a rare one, and how many before it are."""
+        rare, of = self._share.numerator, self._share.denominator
+        block, place = number // of, number % of
+        # Not the seed of any epoch.
+        seed = tf.stack([-1 - self._seed, tf.cast(block, tf.int32)])
+        places = tf.range(of, dtype=tf.int64)
+        last = tf.constant(of - 1, tf.int64)
+        is_rare = tf.random.experimental.index_shuffle(places, seed, last) < rare
+        before = tf.reduce_sum(tf.cast(is_rare & (places < place), tf.int64))
+        return is_rare[place], block * rare + before
 
     def place(self, slot: int, words: Sequence[int]) -> Place:
         """Returns where a tile lies.
@@ -141,6 +154,31 @@ class Places:
             for centre, side, word in sides
         )
         return Place(index, top, left)
+
+    def class_shares(self) -> np.ndarray:
+        """Returns about how many of the pixels of all tiles are of each class.
+
+        Regular tiles show the images evenly; of rare ones some are looked at, which
+        depend on the seed alone.
+
+        Returns:
+            float64 (num_classes,) with the sum 1; ignored pixels do not count.
+        """
+        totals = self._dataset.class_counts().sum(axis=0)
+        shares = totals / max(1, totals.sum())
+        if not self._share:
+            return shares
+        random = np.random.default_rng([self._seed, 1])
+        rare = np.zeros(len(totals), np.int64)
+        for words in random.integers(0, 2**63 - 1, (ENOUGH_TILES, NUM_WORDS)).tolist():
+            place = self.place(RARE, words)
+            with self._dataset.open_mask(place.index, self._cache) as mask:
+                seen = mirrored_window(
+                    mask, place.top, place.left, self._size, self._size
+                )
+            rare += np.bincount(seen.ravel(), minlength=256)[: len(totals)]
+        share = float(self._share)
+        return (1 - share) * shares + share * rare / max(1, rare.sum())
 
     def _rare_pixel(
         self, class_word: int, pixel_word: int, position_word: int

@@ -3,8 +3,7 @@
 import tensorflow as tf
 
 from pipelines import augment, scaling
-from pipelines.augment import draws
-from pipelines.config import StreamConfig
+from pipelines.augment import Augmentation, draws
 from pipelines.dataset import Dataset
 from pipelines.dataset.mask_values import IGNORED
 from pipelines.tiles.pixel_weights import PixelWeights
@@ -23,7 +22,7 @@ class TileChanges:
         image_size: height and width of the image tile.
         mask_size: of the mask tile, its centre.
         window_size: of the windows.
-        config: what is changed.
+        changes: which, and how strong.
         weights: of the pixels; None weighs nothing.
     """
 
@@ -33,12 +32,12 @@ class TileChanges:
         image_size: int,
         mask_size: int,
         window_size: int,
-        config: StreamConfig,
+        changes: Augmentation,
         weights: PixelWeights | None,
     ) -> None:
         self._size, self._mask_size = image_size, mask_size
         self._window_size = window_size
-        self._config, self._weights = config, weights
+        self._changes, self._weights = changes, weights
         self._means = tf.constant([facts.mean for facts in dataset.facts], tf.float32)
         self._stds = tf.constant([facts.std for facts in dataset.facts], tf.float32)
         self._scaling = dataset.scaling
@@ -64,7 +63,7 @@ class TileChanges:
         """
         place_seed, intensity_seed = draws.split(seed, 2)
         size, mask_size = self._size, self._mask_size
-        places = augment.tile_places(place_seed, self._config, size, self._window_size)
+        places = augment.tile_places(place_seed, self._changes, size, self._window_size)
         image, mask, closeness = augment.sample_windows(
             image, mask, closeness, places, (size - mask_size) // 2
         )
@@ -84,8 +83,8 @@ class TileChanges:
         make it 1, so there a share of the tile's range stands for it.
         """
         if self._scaling == "per_image":
-            return augment.change_intensity(image, seed, self._config)
+            return augment.change_intensity(image, seed, self._changes)
         # Minimum and maximum do not depend on the order of the pixels.
         extent = tf.reduce_max(image) - tf.reduce_min(image)
         unit = tf.maximum(extent * STD_OF_RANGE, TINY)
-        return unit * augment.change_intensity(image / unit, seed, self._config)
+        return unit * augment.change_intensity(image / unit, seed, self._changes)

@@ -18,12 +18,12 @@ import tensorflow as tf
 
 from keras_unet import geometry
 from pipelines import augment
-from pipelines.augment import draws
+from pipelines.augment import Augmentation, draws
 from pipelines.config import NO_AUGMENTATION, StreamConfig, TilesConfig
 from pipelines.dataset import Dataset, load_dataset
 from pipelines.images import ArrayCache
 from pipelines.images.cache import cache_of_gigabytes
-from pipelines.tiles.pixel_weights import pixel_weights
+from pipelines.tiles.pixel_weights import is_balanced, pixel_weights
 from pipelines.tiles.places import Places, default_rare_share
 from pipelines.tiles.tile_changes import TileChanges
 from pipelines.tiles.tile_windows import TileWindows
@@ -148,12 +148,14 @@ def tile_stream(
     if seed is None:
         seed = getattr(config, "seed", 0)
     _check_numbers(batch_size, start, num_tiles, worker, num_workers)
-    weights = pixel_weights(dataset, config)
-    window_size = shape.image_size + 2 * augment.halo(config, shape.image_size)
+    changes = Augmentation.of(config, shape.image_size)
+    window_size = shape.image_size + 2 * augment.halo(changes, shape.image_size)
     rare_share = config.rare_share
     if rare_share is None:
         rare_share = default_rare_share(dataset)
     places = Places(dataset, shape.mask_size, seed, rare_share, cache)
+    shares = places.class_shares() if is_balanced(config) else None
+    weights = pixel_weights(dataset, config, shares)
     sigma = None if weights is None else weights.sigma
     windows = TileWindows(
         dataset,
@@ -164,14 +166,14 @@ def tile_stream(
         separate_objects=config.separate_objects,
         cache=cache,
     )
-    changes = TileChanges(
-        dataset, shape.image_size, shape.mask_size, window_size, config, weights
+    changed = TileChanges(
+        dataset, shape.image_size, shape.mask_size, window_size, changes, weights
     )
 
     def tile(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
         place_seed, change_seed = draws.split(tf.stack([seed, number]), 2)
         window = windows.window(places.slot_of(number), place_seed)
-        return changes.tile(*window, change_seed)
+        return changed.tile(*window, change_seed)
 
     first = start + (worker - start) % num_workers
     end = np.iinfo(np.int64).max if num_tiles is None else num_tiles

@@ -1,4 +1,3 @@
-import dataclasses
 import math
 
 import numpy as np
@@ -8,13 +7,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.augment import coordinates
+from pipelines.augment import Augmentation, coordinates
 from pipelines.augment.coordinates import halo, tile_places
-from pipelines.config import NO_AUGMENTATION, AugmentConfig
+from pipelines.config import AugmentConfig
 
 
 def only(**changes):
-    return dataclasses.replace(NO_AUGMENTATION, **changes)
+    return Augmentation(**changes)
 
 
 def seeds(count):
@@ -26,7 +25,7 @@ def grid(size):
 
 
 def test_with_every_change_off_a_tile_is_the_centre_of_its_window():
-    places = tile_places(seeds(1)[0], NO_AUGMENTATION, 5, 11)
+    places = tile_places(seeds(1)[0], Augmentation(), 5, 11)
     np.testing.assert_array_equal(places, grid(5) + 3)
 
 
@@ -125,7 +124,7 @@ def test_affine_changes_stay_within_the_halo(rotation, zoom, shear, number, size
 @pytest.mark.parametrize(
     ("config", "size", "pixels"),
     [
-        (NO_AUGMENTATION, 256, 0),
+        (Augmentation(), 256, 0),
         (only(elastic=10.0), 256, 30),
         (only(elastic=0.5), 256, 2),
         # Half the diagonal of 101 pixels from centre to centre: 50 * (sqrt(2) - 1).
@@ -201,7 +200,7 @@ def test_the_field_is_smooth_and_meets_the_vectors_at_the_corners():
         only(flips=True, quarter_turns=True),
         only(rotation=20, zoom=0.3, shear=10),
         only(elastic=4.0),
-        AugmentConfig(rotation=20, zoom=0.3, shear=10),
+        Augmentation.of(AugmentConfig(rotation=20, shear=10), 16),
     ],
     ids=["turns", "affine", "elastic", "all"],
 )

@@ -1,13 +1,10 @@
-import dataclasses
-
 import numpy as np
 import pytest
 import scipy.ndimage
 import scipy.stats
 import tensorflow as tf
 
-from pipelines.augment import draws, intensity
-from pipelines.config import NO_AUGMENTATION
+from pipelines.augment import Augmentation, draws, intensity
 
 CHANGES = [
     intensity.brightness,
@@ -125,7 +122,7 @@ def test_a_change_is_the_same_alone_and_inside_a_dataset(image, change):
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_each_setting_switches_its_change_on(image, change):
-    config = dataclasses.replace(NO_AUGMENTATION, **{change.__name__: 0.4})
+    config = Augmentation(**{change.__name__: 0.4})
     position = ["blur", "gamma", "contrast", "brightness", "noise"].index(
         change.__name__
     )
@@ -137,4 +134,4 @@ def test_each_setting_switches_its_change_on(image, change):
 
 
 def test_intensity_is_left_alone_when_switched_off(image):
-    assert intensity.change_intensity(image, seeds(1)[0], NO_AUGMENTATION) is image
+    assert intensity.change_intensity(image, seeds(1)[0], Augmentation()) is image

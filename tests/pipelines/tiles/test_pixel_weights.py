@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_unet.border_weights import border_closeness, border_weights
 from pipelines.config import WeightConfig
-from pipelines.tiles.pixel_weights import pixel_weights
+from pipelines.tiles.pixel_weights import class_table, pixel_weights
 
 
 @dataclasses.dataclass
@@ -19,6 +19,10 @@ class Counts:
 
     def class_counts(self):
         return np.array(self.counts)
+
+    @property
+    def pairs(self):
+        return self.counts
 
     @property
     def facts(self):
@@ -62,6 +66,44 @@ def test_balanced_weights_are_of_the_whole_set():
     for index in (0, 1):
         found = tile_weights(weights, index, [[0, 1, 255]])
         np.testing.assert_allclose(found, [[10 / 13, 10 / 7, 0]], rtol=1e-6)
+
+
+def test_balanced_weights_are_of_the_tiles_that_are_shown():
+    config = WeightConfig(class_weights=("balanced",))
+    # The stream shows the rarer class in 0.4 of the pixels instead of 0.1.
+    weights = pixel_weights(Counts([[90, 10]]), config, np.array([0.6, 0.4]))
+    found = tile_weights(weights, 0, [[0, 1]])
+    np.testing.assert_allclose(found, [[1 / (2 * 0.6), 1 / (2 * 0.4)]], rtol=1e-6)
+    # Of each image as much less, with a weight map.
+    config = WeightConfig(weight_map="paper")
+    weights = pixel_weights(TWO_IMAGES, config, np.array([0.5, 0.5]))
+    found = tile_weights(weights, 0, [[0, 1]], [[0, 0]])
+    expected = [[100 / 180 * 0.65 / 0.5, 100 / 20 * 0.35 / 0.5]]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_no_balanced_weight_is_above_100():
+    weights = pixel_weights(
+        Counts([[10**6, 10]]), WeightConfig(class_weights=("balanced",))
+    )
+    np.testing.assert_allclose(tile_weights(weights, 0, [[1]]), [[100]])
+
+
+def test_whole_images_are_weighed_as_in_training_without_the_border():
+    training, held_out = Counts([[90, 10]]), Counts([[50, 50], [75, 25]])
+
+    def table(**settings):
+        return class_table(training, held_out, WeightConfig(**settings))
+
+    assert table() is None
+    balanced = [100 / 180, 100 / 20, 0]
+    np.testing.assert_allclose(
+        table(class_weights=("balanced",)), [balanced] * 2, rtol=1e-6
+    )
+    np.testing.assert_allclose(table(class_weights=("1", "3")), [[1, 3, 0]] * 2)
+    # Of each image its own.
+    expected = [[1, 1, 0], [100 / 150, 2, 0]]
+    np.testing.assert_allclose(table(weight_map="paper"), expected, rtol=1e-6)
 
 
 def test_a_weight_map_balances_each_image_as_in_the_paper():

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.tiles.places import NUM_WORDS, RARE, Place, Places
+from pipelines.tiles.places import (
+    NUM_WORDS,
+    RARE,
+    Place,
+    Places,
+    default_rare_share,
+)
 
 
 class Masks:
@@ -60,15 +66,53 @@ def test_regular_tiles_go_through_every_slot_once_an_epoch(share):
     assert places.num_slots == 22
     slots = slots_of(places, 250)
     regular = [slot for slot in slots if slot != RARE]
-    assert len(regular) == pytest.approx(250 * (1 - share), abs=1)
+    assert len(regular) == pytest.approx(250 * (1 - share), abs=2)
     epochs = [tuple(regular[i : i + 22]) for i in range(0, len(regular) - 21, 22)]
     assert all(sorted(epoch) == list(range(22)) for epoch in epochs)
     assert len(set(epochs)) == len(epochs)
 
 
-def test_every_third_tile_is_a_rare_one():
-    slots = slots_of(Places(two_images(), 16, seed=0, rare_share=1 / 3), 12)
-    assert [slot == RARE for slot in slots] == [False, False, True] * 4
+@pytest.mark.parametrize(("share", "rare", "of"), [(1 / 3, 1, 3), (0.4, 2, 5)])
+def test_of_each_few_tiles_as_many_are_rare(share, rare, of):
+    places = Places(two_images(), 16, seed=0, rare_share=share)
+    is_rare = np.array(slots_of(places, 12 * of)).reshape(12, of) == RARE
+    assert (is_rare.sum(axis=1) == rare).all()
+    # Not at one place of all of them.
+    assert (0 < is_rare.sum(axis=0)).all() and (is_rare.sum(axis=0) < 12).all()
+
+
+@pytest.mark.parametrize("num_workers", [3, 6])
+def test_each_worker_has_its_share_of_rare_tiles(num_workers):
+    places = Places(two_images(), 16, seed=0, rare_share=1 / 3)
+    is_rare = np.array(slots_of(places, 360)).reshape(-1, num_workers) == RARE
+    assert is_rare.sum() == 120
+    # Drawn with a probability of a third: three standard deviations.
+    of_each = 360 / num_workers
+    deviation = (of_each * 1 / 3 * 2 / 3) ** 0.5
+    assert (abs(is_rare.sum(axis=0) - of_each / 3) < 3 * deviation).all()
+
+
+def test_the_shares_of_the_classes_count_what_rare_tiles_show():
+    mask = np.zeros((64, 64), np.uint8)
+    mask[30, 30] = 1
+    masks = Masks(mask, num_classes=2)
+    # Of regular tiles a pixel in 4096; in every rare tile one of 16 x 16.
+    shares = Places(masks, 16, seed=0, rare_share=0.25).class_shares()
+    expected = 0.75 / 4096 + 0.25 / 256
+    np.testing.assert_allclose(shares, [1 - expected, expected])
+    shares = Places(masks, 16, seed=0).class_shares()
+    np.testing.assert_allclose(shares, [4095 / 4096, 1 / 4096])
+
+
+def test_a_class_is_rare_by_what_it_would_have_of_even_shares():
+    def share(*counts):
+        mask = np.repeat(np.arange(len(counts)), counts).astype(np.uint8)
+        return default_rare_share(Masks(mask[np.newaxis], num_classes=len(counts)))
+
+    # Two fifths of a half, and of an eighth.
+    assert (share(80, 20), share(81, 19)) == (0, 1 / 3)
+    assert (share(*[19] * 5, 5), share(*[20] * 5, 3)) == (1 / 3, 1 / 3)
+    assert share(*[13] * 7, 5) == 0
 
 
 def test_tiles_far_into_a_training_are_still_counted_exactly():

@@ -2,13 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.config import StreamConfig
+from pipelines.augment import Augmentation
 from pipelines.tiles.tile_changes import TileChanges
 
 SEED = tf.constant([3, 4])
-# Of a window as large as its tile.
-NO_MOVES = {"flips": False, "quarter_turns": False, "elastic": 0, "zoom": 0}
-ALONE = {"brightness": 0, "contrast": 0, "noise": 0}
 
 
 @pytest.fixture
@@ -23,8 +20,8 @@ def tile_of(dataset_of, grey):
     mask = (np.arange(256).reshape(16, 16) % 3 == 0).astype(np.uint8) * 255
 
     def make(dataset, **settings):
-        config = StreamConfig(**NO_MOVES, **ALONE | settings)
-        changes = TileChanges(dataset, 16, 16, 16, config, None)
+        strengths = Augmentation(**settings)
+        changes = TileChanges(dataset, 16, 16, 16, strengths, None)
         image, _ = changes.tile(
             tf.constant(0, tf.int64),
             tf.constant(grey[..., np.newaxis]),

@@ -346,8 +346,22 @@ def test_rarer_classes_are_seen_more_often_by_a_share_of_tiles(make_dataset):
 
     assert sum(seen(0)) <= 2
     third = seen(1 / 3)
-    assert all(third[2::3])
+    assert all(any(third[start : start + 3]) for start in range(0, 30, 3))
     assert sum(third) <= 12
+
+
+def test_balanced_weights_of_what_is_shown_have_the_mean_1(make_dataset):
+    def square(number, rows, columns):
+        return (abs(rows - 100) < 12) & (abs(columns - 60) < 12)
+
+    dataset = make_dataset((200, 200), class_of=square)
+    config = StreamConfig(elastic=0, class_weights=("balanced",), rare_share=0.5)
+    stream = tile_stream(dataset, TileShape(32, 32), batch_size=1, config=config)
+    found = tiles_of(stream, 200)
+    mean = np.mean([weight.mean() for _, _, weight in found])
+    assert mean == pytest.approx(1, abs=0.1)
+    # Without regard to what is shown the square, 1.3 % of the pixels, weighs 38.
+    assert max(weight.max() for _, _, weight in found) < 5
 
 
 def test_files_become_a_stream_in_two_lines(discs):
