@@ -10,6 +10,8 @@ import numpy as np
 
 from pipelines.scores import checks
 
+# Mean IoUs that differ by less are one: of few images the best is a matter of chance.
+SAME_IOU = 0.001
 # Thresholds that are tried: 0.01, 0.02, ..., 0.99.
 THRESHOLDS = (np.arange(1, 100) / 100).astype(np.float32)
 
@@ -153,13 +155,13 @@ class ThresholdCounts:
         return np.stack([below, above], axis=1)
 
     def best_threshold(self) -> float:
-        """Returns the threshold of the highest mean IoU, of equals that nearest 0.5.
+        """Returns the threshold of the highest mean IoU.
 
-        0.5 without pixels.
+        Of those within 0.001 of it the one nearest 0.5; that without pixels.
         """
         found = [mean_iou(self.confusion(threshold)) for threshold in THRESHOLDS]
         values = np.nan_to_num(found).tolist()
-        best = np.flatnonzero(np.asarray(values) >= max(values))
+        best = np.flatnonzero(np.asarray(values) >= max(values) - SAME_IOU)
         nearest = best[np.argmin(np.abs(THRESHOLDS[best] - 0.5))]
         return round(float(THRESHOLDS[nearest]), 2)
 

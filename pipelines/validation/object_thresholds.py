@@ -7,8 +7,8 @@ from pipelines.dataset import Dataset
 from pipelines.images import ArrayCache
 from pipelines.validation.segmented import Segmented
 
-# Thresholds on P(foreground) that are tried: 0.3, 0.35, ..., 0.8.
-TRIED = tuple(round(0.05 * step, 2) for step in range(6, 17))
+# Thresholds on P(foreground) that are tried: 0.1, 0.15, ..., 0.8.
+TRIED = tuple(round(0.05 * step, 2) for step in range(2, 17))
 # On the IoU of two objects.
 IOU = 0.5
 
@@ -56,13 +56,19 @@ class ObjectThresholds:
         dataset: that the images are of.
         smallest: pixels; predicted objects of fewer are none.
         cache: of decoded masks; see `true_objects`.
+        of_masks: the threshold of masks, if it is known, which is tried as well.
     """
 
     def __init__(
-        self, dataset: Dataset, smallest: int, cache: ArrayCache | None = None
+        self,
+        dataset: Dataset,
+        smallest: int,
+        cache: ArrayCache | None = None,
+        of_masks: float | None = None,
     ) -> None:
         self._dataset, self._smallest, self._cache = dataset, smallest, cache
-        self._counts = {tried: scores.InstanceCounts((IOU,)) for tried in TRIED}
+        tried = TRIED if of_masks is None else (*TRIED, of_masks)
+        self._counts = {one: scores.InstanceCounts((IOU,)) for one in tried}
 
     def add(self, one: Segmented) -> None:
         """Adds an image, or a part of one."""

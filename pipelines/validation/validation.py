@@ -64,6 +64,7 @@ def validate(
     on_image: Callable[[Segmented], None] | None = None,
     parts: Parts | None = None,
     separate_objects: bool = False,
+    class_weights: np.ndarray | None = None,
 ) -> Validation:
     """Segments every image of a set and compares with its mask, but ignored pixels.
 
@@ -81,6 +82,9 @@ def validate(
         parts: of images that are not to be held whole.
         separate_objects: of the loss, whose target is then that of training; scores are
             of the masks as they are. See `open_target`.
+        class_weights: of the loss, (images, classes or more): what a pixel of each
+            class weighs in each image, of which the loss then is the weighted sum over
+            the number of pixels, as in training; None: all weigh 1.
     """
     tally = Tally(max(2, net.output_channels), threshold)
     losses, pixels, kept = [], [], []
@@ -90,7 +94,8 @@ def validate(
             pixels.append(int(one.scored.sum()))
             if loss is not None:
                 target = _target(dataset, one, parts, separate_objects)
-                losses.append(_loss(loss, target, one.logits, one.scored))
+                weights = None if class_weights is None else class_weights[index]
+                losses.append(_loss(loss, target, one.logits, one.scored, weights))
             tally.add(one)
             if on_image is not None:
                 on_image(one)
@@ -160,7 +165,11 @@ def _target(
 
 
 def _loss(
-    loss: Any, y_true: np.ndarray, logits: np.ndarray, scored: np.ndarray
+    loss: Any,
+    y_true: np.ndarray,
+    logits: np.ndarray,
+    scored: np.ndarray,
+    weights: np.ndarray | None,
 ) -> float:
     """Returns the loss of an image, as if it had no other pixels than the scored."""
     if not scored.any():
@@ -169,8 +178,11 @@ def _loss(
         # In one row: losses are means or sums over pixels, wherever these lie.
         y_true, logits = y_true[scored][np.newaxis], logits[scored][np.newaxis]
     dtype = np.float32 if logits.shape[-1] <= 2 else np.int32
-    y_true = y_true[np.newaxis, ..., np.newaxis].astype(dtype)
-    return float(np.mean(loss(y_true, logits[np.newaxis])))
+    given = {}
+    y_true = y_true[np.newaxis, ..., np.newaxis]
+    if weights is not None:
+        given["sample_weight"] = weights[y_true].astype(np.float32)
+    return float(np.mean(loss(y_true.astype(dtype), logits[np.newaxis], **given)))
 
 
 def _mean(losses: list[float], pixels: list[int]) -> float:

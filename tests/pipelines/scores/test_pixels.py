@@ -156,6 +156,21 @@ def test_of_equal_thresholds_that_nearest_to_a_half_is_taken():
     assert counts.best_threshold() == 0.5
 
 
+def test_of_nearly_equal_thresholds_that_nearest_to_a_half_is_taken():
+    counts = ThresholdCounts()
+    y_true = np.repeat([0, 1], 5000)
+    probability = np.where(y_true, 0.9, 0.1).astype(np.float32)
+    # One pixel less is right from 0.3 on: IoUs of 4999/5000 and 5000/5001.
+    probability[-1] = 0.3
+    counts.add(y_true, probability)
+    assert counts.best_threshold() == 0.5
+    # Twenty are too many: 4980/5000 and 5000/5020.
+    probability[-20:] = 0.3
+    counts = ThresholdCounts()
+    counts.add(y_true, probability)
+    assert counts.best_threshold() == 0.29
+
+
 def test_images_without_any_foreground_have_a_threshold_too():
     counts = ThresholdCounts()
     counts.add(np.zeros((4, 4), int), np.full((4, 4), 0.3, np.float32))

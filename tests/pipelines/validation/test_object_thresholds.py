@@ -52,6 +52,23 @@ def test_of_equals_that_near_the_masks_threshold_is_taken(dataset):
     assert found.best(near=0.44) == 0.45
 
 
+def test_the_threshold_of_masks_is_tried_too_and_wins_where_it_is_as_good(dataset):
+    probability = np.where(dataset.mask(0) == 1, 0.95, 0.05)
+    probability[:, 9:11] = 0.2
+    found = ObjectThresholds(dataset, smallest=1, of_masks=0.44)
+    found.add(segmented(dataset, probability))
+    assert found.best(near=0.44) == 0.44
+    assert found.own(0.44) is None
+
+
+def test_faint_objects_are_found_at_a_low_threshold(dataset):
+    probability = np.where(dataset.mask(0) == 1, 0.25, 0.01)
+    probability[:, 9:11] = 0.17
+    found = ObjectThresholds(dataset, smallest=1)
+    found.add(segmented(dataset, probability))
+    assert found.best(near=0.5) == 0.2
+
+
 def test_without_objects_it_is_that_of_masks(dataset):
     found = ObjectThresholds(dataset, smallest=1)
     assert found.best(near=0.37) == 0.37

@@ -294,6 +294,29 @@ def test_the_loss_is_that_of_the_other_pixels(net, dataset, partly, loss):
     assert found == pytest.approx(np.average(parts, weights=sizes), abs=1e-5)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_loss_weighs_classes_as_the_table_says(
+    random_net, dataset, partly, channels
+):
+    net = Net(random_net("padded", 1, 1, channels))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    if channels == 1:
+        loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    table = np.array([[1, 3, 7, 0], [0.5, 2, 7, 0]], np.float32)
+    two = partly(dataset).subset([0, 1])
+    found = validate(net, two, loss=loss, class_weights=table).loss
+    parts = []
+    for index, width in ((0, 56), (1, 10)):
+        y_true = dataset.mask(index)[:, :width]
+        image = np.asarray(scaling.scale_image(dataset.image(index)))
+        p = net.probability(image).astype(np.float64)[:, :width]
+        p = np.stack([1 - p[..., 0], p[..., 0]], -1) if channels == 1 else p
+        of_truth = np.take_along_axis(p, y_true[..., np.newaxis].astype(int), -1)
+        parts.append(-np.log(of_truth[..., 0]) * table[index][y_true])
+    mean = np.concatenate([part.ravel() for part in parts]).mean()
+    assert found == pytest.approx(mean, abs=1e-5)
+
+
 def test_a_set_that_is_ignored_altogether_has_no_loss(net, dataset, partly):
     class Nothing(Dataset):
         def mask(self, index):
