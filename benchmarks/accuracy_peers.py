@@ -24,7 +24,7 @@ import records
 from pipelines import scores
 from pipelines.config import DataConfig
 from pipelines.dataset import load_dataset
-from pipelines.dataset.object_sizes import smallest_object
+from pipelines.dataset.object_sizes import object_sizes
 
 # Python, script, where it finds packages first, name in the table.
 PEERS = {
@@ -85,7 +85,7 @@ def smallest_of_training(folder: pathlib.Path, name: str) -> int:
         masks=str(folder / "train" / "masks"),
         mask_kind="binary" if name == "isbi2012" else "instances",
     )
-    return smallest_object(load_dataset(config))
+    return object_sizes(load_dataset(config)).smallest
 
 
 def read_mask(path: pathlib.Path) -> np.ndarray:

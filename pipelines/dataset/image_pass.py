@@ -14,6 +14,8 @@ from pipelines.images.windowed import as_length
 DIGEST_BYTES = 16
 # Share of the pixels from which on NoData is told.
 LEAST_NO_DATA = 0.001
+# Floats beyond so much, or of a range below its inverse, are far from 0 to 1.
+FAR_FROM_UNIT = 10.0
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -44,6 +46,7 @@ class ImageSeen:
         self.digest = new_digest(image)
         self.findings: list[Finding] = []
         self._not_finite, self._no_data, self._too_large = 0, 0, False
+        self._low, self._high = np.inf, -np.inf
         moments = Moments(image.channels, image.dtype)
         first: np.ndarray | None = None
         constant = True
@@ -64,18 +67,27 @@ class ImageSeen:
             self.findings.append(pair_findings.too_large(image))
         elif constant and first is not None:
             self.findings.append(pair_findings.constant(image, first))
+        elif how == "dtype" and image.dtype.kind == "f" and self._is_far_from_unit:
+            finding = pair_findings.float_range(image, self._low, self._high)
+            self.findings.append(finding)
         share = self._no_data / (image.height * image.width)
         if share >= LEAST_NO_DATA:
             finding = pair_findings.no_data(image, share, is_scaled=how == "per_image")
             self.findings.append(finding)
 
+    @property
+    def _is_far_from_unit(self) -> bool:
+        is_large = max(-self._low, self._high) > FAR_FROM_UNIT
+        return is_large or self._high - self._low < 1 / FAR_FROM_UNIT
+
     def _look_at(self, pixels: np.ndarray, image: WindowedImage) -> None:
         if pixels.dtype.kind == "f":
             finite = np.count_nonzero(np.isfinite(pixels))
             self._not_finite += pixels.size - int(finite)
-        if pixels.dtype == np.float64 and not self._not_finite:
-            largest = max(-float(pixels.min()), float(pixels.max()))
-            self._too_large = self._too_large or largest > _LARGEST
+            if not self._not_finite:
+                self._low = min(self._low, float(pixels.min()))
+                self._high = max(self._high, float(pixels.max()))
+                self._too_large = max(-self._low, self._high) > _LARGEST
         if image.nodata is not None:
             values = pixels[..., :-1] if image.has_alpha else pixels
             self._no_data += count_of(values, image.nodata)

@@ -1,6 +1,8 @@
 """How large the objects of masks are: what a net must see, and what is none."""
 
+import dataclasses
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from scipy import ndimage
@@ -20,69 +22,110 @@ SMALL_SHARE = 1
 ENOUGH_OBJECTS = 100
 
 
-def object_reach(dataset: Dataset) -> float:
-    """Returns how far pixels of objects are from the border of theirs, in pixels.
+@dataclasses.dataclass(frozen=True)
+class ObjectSizes:
+    """How large the objects of a set are.
 
-    The distance that 95 % of the pixels of a sample do not exceed; objects are all that
-    is not background. 0 without objects.
+    They are those of masks of instances, else the connected parts (by sides) of each
+    class other than the background.
+
+    Attributes:
+        reach: pixels that 95 % of the pixels of objects are at most from the border of
+            theirs; 0 without objects.
+        smallest: pixels that 99 % of the objects have at least. Of fewer than 100
+            objects half of the smallest one's: what has less could match none of them
+            with an IoU of 0.5. 1 without objects.
+    """
+
+    reach: float
+    smallest: int
+
+
+def object_sizes(dataset: Dataset) -> ObjectSizes:
+    """Measures the objects in the middle of some masks that show any.
+
+    Objects that go on beyond what is looked at count for the reach alone.
 
     Args:
         dataset: checked pairs.
     """
-    found = np.concatenate([_distances(dataset, place) for place in _sample(dataset)])
-    return float(np.percentile(found, SHARE)) if found.size else 0.0
-
-
-def smallest_object(dataset: Dataset) -> int:
-    """Returns how many pixels a found object must have to be one.
-
-    As many as 99 % of the objects of a sample. Of fewer than 100 objects half the
-    smallest one's: what has less could match none of them with an IoU of 0.5. Objects
-    are those of masks of instances, else the connected parts (by sides) of what is not
-    background. 1 without objects.
-
-    Args:
-        dataset: checked pairs.
-    """
-    found = np.concatenate([_areas(dataset, place) for place in _sample(dataset)])
-    if found.size >= ENOUGH_OBJECTS:
-        return int(np.percentile(found, SMALL_SHARE, method="lower"))
-    return math.ceil(found.min() / 2) if found.size else 1
+    distances, areas = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)]
+    for index in _sample(dataset):
+        for labels, complete in _labelled(dataset, index):
+            distances.append(_distances(labels))
+            areas.append(np.bincount(labels.ravel())[1:][complete])
+    reach, pixels = np.concatenate(distances), np.concatenate(areas)
+    smallest = 1
+    if pixels.size >= ENOUGH_OBJECTS:
+        smallest = int(np.percentile(pixels, SMALL_SHARE, method="lower"))
+    elif pixels.size:
+        smallest = math.ceil(pixels.min() / 2)
+    return ObjectSizes(
+        float(np.percentile(reach, SHARE)) if reach.size else 0.0, smallest
+    )
 
 
 def _sample(dataset: Dataset) -> list[int]:
-    """Returns the places of some masks, evenly spread over the set."""
-    places = np.linspace(0, len(dataset.pairs) - 1, MOST_MASKS).round()
-    return [int(place) for place in np.unique(places)]
+    """Returns the places of some masks with objects, evenly spread over the set."""
+    shown = np.flatnonzero(dataset.class_counts()[:, 1:].any(axis=1))
+    if not shown.size:
+        return []
+    places = np.linspace(0, len(shown) - 1, MOST_MASKS).round().astype(int)
+    return [int(shown[place]) for place in np.unique(places)]
 
 
-def _distances(dataset: Dataset, index: int) -> np.ndarray:
-    """Returns the distances of the pixels of objects in the middle of one mask."""
-    inside = _inside(dataset, index)
-    if inside.all():
-        # No border in sight: as far as the window goes.
-        return np.full(1, min(inside.shape) / 2, np.float32)
-    return ndimage.distance_transform_edt(inside)[inside].astype(np.float32)
+def _labelled(dataset: Dataset, index: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+    """Yields the objects in the middle of one mask, of each class.
 
-
-def _areas(dataset: Dataset, index: int) -> np.ndarray:
-    """Returns the pixels of each object in the middle of one mask."""
-    inside = _inside(dataset, index)
-    if dataset.coding.kind == "instances":
-        with dataset.open_labels(index) as labels:
-            numbers = _middle(labels)[..., 0]
-        return np.unique(numbers[inside], return_counts=True)[1]
-    return np.bincount(ndimage.label(inside)[0].ravel())[1:]
-
-
-def _inside(dataset: Dataset, index: int) -> np.ndarray:
-    """Returns where objects are in the middle of one mask, bool (height, width)."""
+    Yields:
+        (labels, complete): integers (height, width), 0 for all else and objects from 1
+        on; bool (objects,), False for those that go on beyond the middle.
+    """
     with dataset.open_mask(index) as mask:
-        class_ids = _middle(mask)[..., 0]
-    return is_object(class_ids)
+        class_ids, within = _middle(mask)
+    for class_id in np.unique(class_ids[is_object(class_ids)]):
+        inside = class_ids == class_id
+        if dataset.coding.kind == "instances":
+            with dataset.open_labels(index) as ids:
+                numbers = np.where(inside, _middle(ids)[0], 0)
+            labels = np.unique(numbers, return_inverse=True)[1].reshape(numbers.shape)
+            # Without any background the first number is an object's.
+            labels = labels + inside.all()
+        else:
+            labels = ndimage.label(inside)[0]
+        complete = np.ones(labels.max(), bool)
+        for line, goes_on in zip(_edges(labels), within, strict=True):
+            if goes_on:
+                complete[line[line > 0] - 1] = False
+        yield labels, complete
 
 
-def _middle(mask: WindowedImage) -> np.ndarray:
+def _distances(labels: np.ndarray) -> np.ndarray:
+    """Returns how far each pixel of an object is from what is not of it."""
+    found = [np.zeros(0, np.float32)]
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        # With a margin, where the window has one.
+        inside = labels[tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)]
+        inside = inside == number
+        if inside.all():
+            # No border in sight: as far as the window goes.
+            found.append(np.full(1, min(inside.shape) / 2, np.float32))
+        else:
+            distances = ndimage.distance_transform_edt(inside)[inside]
+            found.append(distances.astype(np.float32))
+    return np.concatenate(found)
+
+
+def _edges(labels: np.ndarray) -> tuple[np.ndarray, ...]:
+    return labels[0], labels[-1], labels[:, 0], labels[:, -1]
+
+
+def _middle(mask: WindowedImage) -> tuple[np.ndarray, tuple[bool, ...]]:
+    """Returns the middle of a mask, and at which sides the mask goes on."""
     height, width = min(MOST_PIXELS, mask.height), min(MOST_PIXELS, mask.width)
     top, left = (mask.height - height) // 2, (mask.width - width) // 2
-    return mask.window(top, left, height, width)
+    sides = (
+        *(top > 0, top + height < mask.height),
+        *(left > 0, left + width < mask.width),
+    )
+    return mask.window(top, left, height, width)[..., 0], sides

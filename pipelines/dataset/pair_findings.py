@@ -110,6 +110,17 @@ def no_data(image: WindowedImage, share: float, *, is_scaled: bool) -> Finding:
     )
 
 
+def float_range(image: WindowedImage, low: float, high: float) -> Finding:
+    """Floats that are not scaled lie far from what a net takes well."""
+    return findings.warning(
+        "float-range",
+        image.name,
+        f"pixels are {image.dtype} from {low:.4g} to {high:.4g}, and scaling dtype "
+        "leaves floats as they are; a net learns badly from values far from 0 to 1.",
+        "Use scaling per_image, or divide all images by one number.",
+    )
+
+
 def constant(image: WindowedImage, value: np.ndarray) -> Finding:
     """All pixels of an image are the same."""
     return findings.warning(

@@ -51,3 +51,20 @@ def test_statistics_are_those_of_the_pixels(random):
     np.testing.assert_allclose(seen.mean, pixels.mean(axis=(0, 1)), rtol=1e-6)
     np.testing.assert_allclose(seen.std, pixels.std(axis=(0, 1)), rtol=1e-6)
     assert (seen.size, seen.findings) == ((20, 30), [])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [(0, 1, False), (-1, 5, False), (0, 4000, True), (0, 0.001, True)],
+)
+def test_floats_far_from_0_to_1_are_told_where_they_are_not_scaled(low, high, told):
+    pixels = np.linspace(low, high, 12, dtype="float32").reshape(3, 4, 1)
+    found = ImageSeen(ArrayImage(pixels, "a"), "dtype").findings
+    assert [one.code for one in found] == ["float-range"] * told
+    if told:
+        assert f"from {low} to {high:g}" in found[0].message
+    assert ImageSeen(ArrayImage(pixels, "a"), "per_image").findings == []
+    whole = (1000 * pixels).astype("uint16")
+    assert "float-range" not in {
+        one.code for one in ImageSeen(ArrayImage(whole, "a"), "dtype").findings
+    }

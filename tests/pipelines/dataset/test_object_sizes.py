@@ -4,7 +4,8 @@ import pytest
 
 from pipelines.config import DataConfig
 from pipelines.dataset import load_dataset
-from pipelines.dataset.object_sizes import object_reach, smallest_object
+from pipelines.dataset import object_sizes as object_sizes_module
+from pipelines.dataset.object_sizes import object_sizes
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def dataset_of(tmp_path, random):
 @pytest.fixture
 def reach(dataset_of):
     """Writes masks with images of noise, and looks at them."""
-    return lambda *masks, **settings: object_reach(dataset_of(*masks, **settings))
+    return lambda *masks, **settings: object_sizes(dataset_of(*masks, **settings)).reach
 
 
 def test_of_a_bar_it_is_half_its_width(reach):
@@ -50,6 +51,35 @@ def test_holes_and_ignored_pixels_are_borders(reach):
 def test_without_a_border_in_sight_it_is_as_far_as_the_mask_goes(reach):
     # Of two masks: the pixel of the whole one is beyond the 95 % of the other's.
     assert reach(np.full((40, 60), 255), np.eye(60) * 255) <= 20
+
+
+def test_the_border_between_two_objects_or_classes_is_one(reach):
+    mask = np.zeros((30, 60))
+    mask[10:15, :], mask[15:20, :] = 3, 7
+    # Two bars of five rows: distances 1 2 3 2 1, not those of one of ten.
+    assert reach(mask, mask_kind="instances") == 3.0
+    mask[10:15, :], mask[15:20, :] = 1, 2
+    assert reach(mask, mask_kind="classes") == 3.0
+
+
+def test_masks_without_objects_are_not_looked_at(reach):
+    empty = [np.zeros((16, 16)) for _ in range(30)]
+    shown = np.zeros((16, 16))
+    shown[4:9] = 255
+    assert reach(*empty, shown, mask_kind="binary") == 3.0
+
+
+def test_an_object_cut_by_what_is_looked_at_has_no_size(dataset_of, monkeypatch):
+    monkeypatch.setattr(object_sizes_module, "MOST_PIXELS", 20)
+    mask = np.zeros((40, 40))
+    # The middle is rows and columns 10 to 29: of the first one row is in it.
+    mask[4:11, 12:20] = 255
+    mask[15:20, 15:20] = 255
+    assert object_sizes(dataset_of(mask)).smallest == 13
+    # At the side of the image it is whole.
+    mask = np.zeros((40, 20))
+    mask[15:20, :3], mask[22:28, 8:12] = 255, 255
+    assert object_sizes(dataset_of(mask)).smallest == 8
 
 
 def test_many_masks_are_sampled(reach, monkeypatch):
@@ -73,10 +103,10 @@ def test_the_smallest_object_is_that_of_connected_pixels(dataset_of):
     mask[2:6, 2:6] = mask[10:20, 10:20] = 255
     mask[25, 25] = mask[26, 26] = 255
     # Two single pixels that meet at a corner, 16 and 100 pixels.
-    assert smallest_object(dataset_of(mask)) == 1
+    assert object_sizes(dataset_of(mask)).smallest == 1
     # Of a few objects it is half the smallest: ceil(17 / 2).
     mask[25:27, 25:27], mask[6, 2] = 0, 255
-    assert smallest_object(dataset_of(mask)) == 9
+    assert object_sizes(dataset_of(mask)).smallest == 9
 
 
 def test_one_object_of_a_hundred_may_be_smaller(dataset_of):
@@ -85,7 +115,7 @@ def test_one_object_of_a_hundred_may_be_smaller(dataset_of):
         row, column = divmod(number, 13)
         mask[6 * row : 6 * row + 4, 6 * column : 6 * column + 4] = 255
     mask[78, 78] = 255
-    assert smallest_object(dataset_of(mask)) == 16
+    assert object_sizes(dataset_of(mask)).smallest == 16
 
 
 def test_instances_that_touch_are_objects_of_their_own(dataset_of):
@@ -93,9 +123,9 @@ def test_instances_that_touch_are_objects_of_their_own(dataset_of):
     mask[2:6, 2:6], mask[6:12, 2:12] = 3, 7
     mask[0:2] = 9
     found = dataset_of(mask, mask_kind="instances", ignore_value=9)
-    assert smallest_object(found) == 8
+    assert object_sizes(found).smallest == 8
 
 
 def test_without_objects_the_smallest_is_one_pixel(dataset_of):
     mask = np.zeros((30, 40))
-    assert smallest_object(dataset_of(mask, mask_kind="binary")) == 1
+    assert object_sizes(dataset_of(mask, mask_kind="binary")).smallest == 1
