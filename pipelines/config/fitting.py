@@ -19,6 +19,17 @@ Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 DEFAULT_MINUTES = 10.0
 
+# What `fit` decides from data, machine and other settings, and what stands for open.
+_DECIDED = dict.fromkeys(
+    (
+        *("base_filters", "depth", "tile_size", "batch_size", "rare_share"),
+        "elastic",
+        *("minutes", "learning_rate", "smallest_object"),
+        *("num_classes", "batch_norm", "dropout"),
+    )
+)
+_DECIDED |= {"precision": "auto", "class_weights": ()}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
@@ -132,6 +143,12 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
                 f"Give steps or minutes, not both; got {self.steps} steps and "
                 f"{self.minutes} minutes."
             )
+
+    def left_open(self) -> set[str]:
+        """Returns the names of the settings that `fit` is to decide."""
+        return {
+            name for name, value in _DECIDED.items() if getattr(self, name) == value
+        }
 
 
 def _check_import_path(config: FitConfig, name: str) -> None:

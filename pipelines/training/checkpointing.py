@@ -11,13 +11,14 @@ from pipelines.training.averaging import WeightAverage
 from pipelines.training.budget import Budget
 from pipelines.training.checkpoint import Checkpoint
 from pipelines.training.recording import Recorder
+from pipelines.training.stopping import StopSignal
 from pipelines.training.validator import Validator
 
 AVERAGE = "average"
 
 
 class Checkpointer(keras.callbacks.Callback):
-    """Writes a checkpoint after validations and every few minutes.
+    """Writes a checkpoint after validations, every few minutes, and before a stop.
 
     Must be the last callback: what it writes is the state after a whole step.
 
@@ -28,6 +29,7 @@ class Checkpointer(keras.callbacks.Callback):
         average: of the weights.
         validator: of the training.
         recorder: of the training.
+        stop: waits for the checkpoint of the step.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Checkpointer(keras.callbacks.Callback):
         average: WeightAverage,
         validator: Validator,
         recorder: Recorder,
+        stop: StopSignal,
     ) -> None:
         super().__init__()
         self._folder = folder
@@ -48,7 +51,7 @@ class Checkpointer(keras.callbacks.Callback):
             "recorder": recorder,
         }
         self._budget, self._validator, self._recorder = budget, validator, recorder
-        self._average = average
+        self._average, self._stop = average, stop
         self._last = time.monotonic()
 
     def go_on(self, model: keras.Model, found: Checkpoint) -> None:
@@ -67,12 +70,13 @@ class Checkpointer(keras.callbacks.Callback):
         self._last = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Writes a checkpoint if it is time."""
+        """Writes a checkpoint if it is time, or the training is to stop."""
         passed = time.monotonic() - self._last
         validated = self._validator.done_at == self._budget.step
-        if validated or passed >= self._seconds:
+        if validated or passed >= self._seconds or self._stop.received:
             self._write()
             self._last = time.monotonic()
+            self._stop.deliver()
 
     def _write(self) -> None:
         progress = {name: part.progress() for name, part in self._parts.items()}

@@ -9,10 +9,12 @@ import tensorflow as tf
 
 from keras_unet import geometry
 from keras_unet.unet import DEFAULTS
+from pipelines.augment import default_elastic
+from pipelines.augment.augmentation import ELASTIC, TILE_OF_ELASTIC
 from pipelines.config import DEFAULT_MINUTES, FitConfig
 from pipelines.config.fields import value_in_words
 from pipelines.dataset import Dataset
-from pipelines.dataset.object_sizes import object_reach, smallest_object
+from pipelines.dataset.object_sizes import ObjectSizes, object_sizes
 from pipelines.tiles.places import default_rare_share
 from pipelines.tiles.tiles import PADDED_TILE_SIZE, PAPER_TILE_SIZE
 from pipelines.training import objectives, precision
@@ -23,6 +25,8 @@ DEPTH, LARGEST_DEPTH = 4, 5
 BOTTOM_PIXELS = 4
 BATCH_PIXELS = 8 * 256**2
 LARGEST_BATCH = 32
+# Batch normalisation takes the statistics of the tiles of one device.
+LEAST_BATCH_OF_A_DEVICE = 4
 # build_unet's 64 takes 16 times as long a step as 16.
 FILTERS, MORE_FILTERS = 16, 32
 # From so many minutes on, more filters have the time that they need.
@@ -58,16 +62,46 @@ def choose(config: FitConfig, dataset: Dataset) -> list[Choice]:
         config: as given; settings that have a value keep it.
         dataset: the training images.
     """
+    left_open = config.left_open()
     tile_size = config.tile_size or _largest_tile(config, dataset)
-    choices = [*_network(config, dataset, tile_size)]
-    depth = config.depth or next(c.value for c in choices if c.name == "depth")
+    choices = []
+    # Looking at objects takes time.
+    sizes = ObjectSizes(0.0, 1)
+    if left_open & {"depth", "smallest_object"}:
+        sizes = object_sizes(dataset)
+    choices.append(_depth(config, sizes.reach, tile_size))
+    depth = config.depth or choices[0].value
+    choices += by_machine(config)
     choices += _tiles(config, dataset, tile_size, depth)
     choices += _weights(config, dataset)
     choices += _course(config)
-    smallest = smallest_object(dataset)
     reason = "hardly an object of the masks has fewer pixels"
-    choices.append(Choice("smallest_object", smallest, reason))
-    return [one for one in choices if getattr(config, one.name) in (None, "auto", ())]
+    choices.append(Choice("smallest_object", sizes.smallest, reason))
+    return [one for one in choices if one.name in left_open]
+
+
+def by_machine(config: FitConfig) -> list[Choice]:
+    """Decides what depends on the machine: filters and precision."""
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    minutes = config.minutes or 0
+    filters, reason = (
+        FILTERS,
+        f"for a processor; {MORE_FILTERS} takes about 4 times as long a step and is "
+        f"for {MINUTES_FOR_MORE_FILTERS} minutes and more",
+    )
+    if on_gpu or minutes >= MINUTES_FOR_MORE_FILTERS:
+        filters = MORE_FILTERS
+        reason = f"{minutes:g} minutes are long enough"
+        if on_gpu:
+            reason = "a GPU computes"
+    computed = precision.resolve("auto")
+    fast = "this machine computes it fast"
+    if computed == "float32":
+        fast = "this machine computes shorter numbers no faster"
+    return [
+        Choice("base_filters", filters, reason),
+        Choice("precision", computed, fast),
+    ]
 
 
 def chosen(config: FitConfig, choices: Iterable[Choice]) -> FitConfig:
@@ -86,28 +120,10 @@ def in_words(choices: Iterable[Choice]) -> str:
     )
 
 
-def _network(config: FitConfig, dataset: Dataset, tile_size: int) -> Iterable[Choice]:
-    if config.variant == "paper":
-        yield Choice("depth", DEPTH, "as in the paper")
-    else:
-        yield _depth(dataset, tile_size)
-    on_gpu = bool(tf.config.list_physical_devices("GPU"))
-    minutes = config.minutes or 0
-    if on_gpu or minutes >= MINUTES_FOR_MORE_FILTERS:
-        where = "a GPU computes" if on_gpu else f"{minutes:g} minutes are long enough"
-        yield Choice("base_filters", MORE_FILTERS, where)
-    else:
-        yield Choice(
-            "base_filters",
-            FILTERS,
-            f"for a processor; {MORE_FILTERS} takes about 4 times as long a step and "
-            f"is for {MINUTES_FOR_MORE_FILTERS} minutes and more",
-        )
-
-
-def _depth(dataset: Dataset, tile_size: int) -> Choice:
+def _depth(config: FitConfig, reach: float, tile_size: int) -> Choice:
     """The net sees from the middle of an object to its border, if tiles allow it."""
-    reach = object_reach(dataset)
+    if config.variant == "paper":
+        return Choice("depth", DEPTH, "as in the paper")
     most = max(1, int(np.log2(max(tile_size, BOTTOM_PIXELS) / BOTTOM_PIXELS)))
     wanted = DEPTH
     while wanted < LARGEST_DEPTH and geometry.context(wanted) < reach:
@@ -116,14 +132,16 @@ def _depth(dataset: Dataset, tile_size: int) -> Choice:
     # A tile that was given may be of any size that some depth takes.
     while depth > 1 and not geometry.is_legal_input_size(tile_size, depth, "padded"):
         depth -= 1
-    if depth < wanted:
-        return Choice("depth", depth, f"tiles of {tile_size} pixels allow no more")
-    return Choice(
-        "depth",
-        depth,
-        f"the net sees {geometry.context(depth)} pixels around each; 95 % of the "
-        f"pixels of objects are within {reach:.0f} of their border",
+    seen = geometry.context(depth)
+    reason = (
+        f"the net sees {seen} pixels around each; 95 % of the pixels of objects are "
+        f"within {reach:.0f} of their border"
     )
+    if depth < wanted:
+        reason = f"tiles of {tile_size} pixels allow no more: {reason}"
+    if seen < reach:
+        reason += ", so it does not see all of the larger ones; smaller images help"
+    return Choice("depth", depth, reason)
 
 
 def _largest_tile(config: FitConfig, dataset: Dataset) -> int:
@@ -146,6 +164,7 @@ def _tiles(
         if config.devices > 1:
             reason = "one for each device: large tiles instead of many"
         yield Choice("batch_size", config.devices, reason)
+        yield _elastic(config.tile_size or size)
         return
     if size < PADDED_TILE_SIZE:
         side = int(np.median([min(f.height, f.width) for f in dataset.facts]))
@@ -155,10 +174,30 @@ def _tiles(
             "tile_size", size, "enough context, and several places in each step"
         )
     size = config.tile_size or size
+    yield _batch(config.devices, size)
+    yield _elastic(size)
+
+
+def _batch(devices: int, size: int) -> Choice:
     batch = min(LARGEST_BATCH, max(1, round(BATCH_PIXELS / size**2)))
-    # Each device has as many.
-    batch = -(-batch // config.devices) * config.devices
-    yield Choice("batch_size", batch, "about half a million pixels a step")
+    if devices > 1:
+        # Each has as many, and enough for the statistics of its share.
+        each = max(LEAST_BATCH_OF_A_DEVICE, -(-batch // devices))
+        batch = each * devices
+    reason = f"{batch * size**2 / 1e6:.2g} million pixels a step"
+    if devices > 1:
+        reason = f"{batch // devices} for each device: {reason}"
+    elif batch == LARGEST_BATCH:
+        reason = f"the most that are taken: {reason}"
+    return Choice("batch_size", batch, reason)
+
+
+def _elastic(size: int) -> Choice:
+    value = default_elastic(size)
+    reason = "pixels, as in the paper"
+    if size < TILE_OF_ELASTIC:
+        reason = f"{ELASTIC:g} pixels for tiles of {TILE_OF_ELASTIC}, less for smaller"
+    return Choice("elastic", value, reason)
 
 
 def _weights(config: FitConfig, dataset: Dataset) -> Iterable[Choice]:
@@ -166,22 +205,27 @@ def _weights(config: FitConfig, dataset: Dataset) -> Iterable[Choice]:
     present = totals[totals > 0]
     percent = 100 * present.min() / present.sum()
     share = default_rare_share(dataset)
-    said = f"the rarest class has {percent:.2g} % of the pixels"
+    said = f"the rarest of {present.size} classes has {percent:.2g} % of the pixels"
     more = "any place shows it" if share == 0 else "more tiles are centred on it"
     yield Choice("rare_share", share, f"{said}: {more}")
-    if config.weight_map == "none":
-        reason = "the threshold is chosen on the held-out images instead"
-        if len(totals) > 2:
-            reason = "rare classes are shown more often instead"
-        yield Choice("class_weights", (), reason)
-    else:
+    if config.rare_share is not None:
+        share = config.rare_share
+    if config.weight_map != "none":
         reason = "as in the paper, with its weight map"
         yield Choice("class_weights", ("balanced",), reason)
+        return
+    reason = "the threshold is chosen on the held-out images instead"
+    if len(totals) > 2:
+        reason = "rare classes are shown more often instead"
+        if share == 0:
+            reason = "no class is rare"
+    yield Choice("class_weights", (), reason)
 
 
 def _course(config: FitConfig) -> Iterable[Choice]:
     if config.steps is None:
-        yield Choice("minutes", DEFAULT_MINUTES, "the steps follow from the speed")
+        reason = "validations take a fifth at most; the last comes after it"
+        yield Choice("minutes", DEFAULT_MINUTES, reason)
     batch_norm = config.batch_norm
     if batch_norm is None:
         batch_norm = DEFAULTS[config.variant]["batch_norm"]
@@ -191,8 +235,3 @@ def _course(config: FitConfig) -> Iterable[Choice]:
     if own is not None:
         rate, reason = own, "as the optimizer's path sets it"
     yield Choice("learning_rate", rate, reason)
-    computed = precision.resolve("auto")
-    reason = "this machine computes it fast"
-    if computed == "float32":
-        reason = "this machine computes shorter numbers no faster"
-    yield Choice("precision", computed, reason)

@@ -15,6 +15,7 @@ from pipelines import report, run_folder, scores
 from pipelines.inference import policy
 from pipelines.overlap_tile import Net
 from pipelines.scores.image_scores import extremes
+from pipelines.tiles.pixel_weights import class_table
 from pipelines.training import checkpoint
 from pipelines.training.disk import written
 from pipelines.training.run_plan import RunPlan
@@ -55,6 +56,9 @@ class Recorder:
             self._model = keras_unet.build_unet(**plan.network)
         self._net = Net(self._model)
         self._parts = Parts(LARGEST_PART, plan.image_cache())
+        self._class_weights = class_table(
+            plan.training_set, plan.validation_set, plan.config
+        )
         self.record = run_folder.RunRecord(
             settings=dataclasses.asdict(plan.config),
             network=plan.network,
@@ -90,12 +94,13 @@ class Recorder:
             "val_mean_iou": scores.mean_iou(result.confusion),
             "val_pixel_error": scores.pixel_error(result.confusion),
         }
-        self.record = dataclasses.replace(
-            self.record, threshold=result.threshold, best=best
-        )
-        with written(f"{self.path}: the best model, of step {self._best_step},"):
-            run_folder.save_model(self._best_model(), self._model)
-            run_folder.publish(self.path, self._best_model(), self.record)
+        record = dataclasses.replace(self.record, threshold=result.threshold, best=best)
+        model = self._model_of(step)
+        with written(f"{self.path}: the best model, of step {step},"):
+            run_folder.save_model(model, self._model)
+            run_folder.publish(self.path, model, record)
+        # Not before it is there: what is left of a run that ends now is told by it.
+        self.record = record
 
     def progress(self) -> dict[str, Any]:
         """Returns what is known of the best model; what `go_on` takes."""
@@ -121,7 +126,7 @@ class Recorder:
         if held_out.coding.kind != "instances" or threshold is None:
             return
         objects = ObjectThresholds(
-            held_out, self.record.smallest_object, self._parts.cache
+            held_out, self.record.smallest_object, self._parts.cache, threshold
         )
         validate(
             self._net,
@@ -204,6 +209,7 @@ class Recorder:
             num_pictures=NUM_PICTURES,
             parts=self._parts,
             separate_objects=self._plan.config.separate_objects,
+            class_weights=self._class_weights,
         )
 
     @property
@@ -211,8 +217,10 @@ class Recorder:
         return int(self.record.best["step"])
 
     def _best_model(self) -> pathlib.Path:
-        name = f"best_{self._best_step:09}.keras"
-        return self.path / run_folder.CHECKPOINT / name
+        return self._model_of(self._best_step)
+
+    def _model_of(self, step: int) -> pathlib.Path:
+        return self.path / run_folder.CHECKPOINT / f"best_{step:09}.keras"
 
 
 def forget(path: pathlib.Path) -> None:

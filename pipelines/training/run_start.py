@@ -11,7 +11,8 @@ from typing import Any
 from pipelines import run_folder
 from pipelines.config import FitConfig
 from pipelines.images.writing import write_bytes_atomically
-from pipelines.training import checkpoint
+from pipelines.training import checkpoint, choices
+from pipelines.training.choices import Choice
 from pipelines.training.run_plan import RunPlan
 
 logger = logging.getLogger(__name__)
@@ -32,10 +33,6 @@ FREE = (
 )
 
 
-# What stands for a setting left open, besides None.
-OPEN = (("precision", "auto"), ("class_weights", ()))
-
-
 @dataclasses.dataclass(frozen=True)
 class RunState:
     """What `--resume` must find unchanged.
@@ -45,12 +42,14 @@ class RunState:
         data: fingerprints of training and validation images.
         versions: of Python and packages.
         finished: the run has come to its end.
+        choices: the settings that were left open, with reasons.
     """
 
     settings: dict[str, Any]
     data: dict[str, str]
     versions: dict[str, str]
     finished: bool = False
+    choices: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 def check_place(config: FitConfig) -> RunState | None:
@@ -62,7 +61,7 @@ def check_place(config: FitConfig) -> RunState | None:
 
     Raises:
         ValueError: a new run would overwrite something, or there is no run to go on
-            with, or it had other settings.
+            with.
     """
     path = pathlib.Path(config.run_dir)
     state = _load(path)
@@ -84,14 +83,62 @@ def check_place(config: FitConfig) -> RunState | None:
             f"{config.run_dir} holds no run, so there is nothing to resume. Name "
             "another run_dir, or the folder of a run."
         )
-    _check_same(config, state, open_ones=False)
     return state
 
 
-def check_same_plan(plan: RunPlan, state: RunState) -> None:
-    """Raises ValueError if a run would go on with other settings or other data."""
+def as_begun(config: FitConfig, state: RunState) -> FitConfig:
+    """Returns the settings a run goes on with: open ones as they were decided.
+
+    Raises:
+        ValueError: a setting differs from that of the run; the first is named.
+    """
+    left_open, decided = config.left_open(), {}
+    for name, value in dataclasses.asdict(config).items():
+        if name in FREE:
+            continue
+        if name not in state.settings:
+            raise ValueError(
+                f"{config.run_dir} was begun by a version without {name}, so it cannot "
+                "go on as it began. Resume it with the version it was begun with, or "
+                "fit into another run_dir."
+            )
+        before = state.settings[name]
+        if name in left_open:
+            decided[name] = before
+        # JSON has lists for tuples.
+        elif json.loads(json.dumps(value)) != before:
+            raise ValueError(
+                f"{name} is {value!r}, but {config.run_dir} was begun with {before!r}. "
+                "Resume a run with the settings it has, or fit into another run_dir."
+            )
+    if not state.finished:
+        _warn_of_machine(config, decided)
+    return dataclasses.replace(config, **decided)
+
+
+def _warn_of_machine(config: FitConfig, decided: dict[str, Any]) -> None:
+    """Says what would be decided otherwise on this machine."""
+    for choice in choices.by_machine(config):
+        before = decided.get(choice.name, choice.value)
+        if before != choice.value:
+            logger.warning(
+                "%s goes on with %s %s, as it was begun; on this machine it would be "
+                "%s (%s), so a step may take much longer or shorter.",
+                config.run_dir,
+                choice.name,
+                before,
+                choice.value,
+                choice.reason,
+            )
+
+
+def resumed_plan(plan: RunPlan, state: RunState) -> RunPlan:
+    """Returns the plan of a run that goes on, with the choices that were made for it.
+
+    Raises:
+        ValueError: its data have changed.
+    """
     run_dir = plan.config.run_dir
-    _check_same(plan.config, state, open_ones=True)
     for name, fingerprint in fingerprints(plan).items():
         if fingerprint != state.data.get(name):
             raise ValueError(
@@ -108,6 +155,8 @@ def check_same_plan(plan: RunPlan, state: RunState) -> None:
                 state.versions.get(package),
                 version,
             )
+    made = (Choice.from_json(choice) for choice in state.choices)
+    return dataclasses.replace(plan, choices=tuple(made))
 
 
 def begin(plan: RunPlan) -> pathlib.Path:
@@ -118,7 +167,12 @@ def begin(plan: RunPlan) -> pathlib.Path:
     """
     path = plan.path
     settings = dataclasses.asdict(plan.config)
-    state = RunState(settings, fingerprints(plan), run_folder.versions())
+    state = RunState(
+        settings,
+        fingerprints(plan),
+        run_folder.versions(),
+        choices=[dataclasses.asdict(choice) for choice in plan.choices],
+    )
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         (partial / run_folder.CHECKPOINT).mkdir(parents=True)
@@ -165,34 +219,6 @@ def fingerprints(plan: RunPlan) -> dict[str, str]:
         "training": plan.training_set.fingerprint,
         "validation": plan.validation_set.fingerprint,
     }
-
-
-def _check_same(config: FitConfig, state: RunState, *, open_ones: bool) -> None:
-    """Raises ValueError for the first setting that differs.
-
-    Args:
-        config: settings as given, or as they were decided.
-        state: of the run.
-        open_ones: compares those without a value too, once all are decided.
-    """
-    for name, value in dataclasses.asdict(config).items():
-        if name in FREE:
-            continue
-        if name not in state.settings:
-            raise ValueError(
-                f"{config.run_dir} was begun by a version without {name}, so it cannot "
-                "go on as it began. Resume it with the version it was begun with, or "
-                "fit into another run_dir."
-            )
-        before = state.settings[name]
-        is_open = value is None or (name, value) in OPEN
-        # JSON has lists for tuples.
-        same = json.loads(json.dumps(value)) == before
-        if not same and (open_ones or not is_open):
-            raise ValueError(
-                f"{name} is {value!r}, but {config.run_dir} was begun with {before!r}. "
-                "Resume a run with the settings it has, or fit into another run_dir."
-            )
 
 
 def _load(path: pathlib.Path) -> RunState | None:

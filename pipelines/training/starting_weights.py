@@ -44,6 +44,19 @@ def check_starting_weights(
         )
 
 
+def warn_of_scaling(scaling: str, other: str, run_dir: str) -> None:
+    """Warns where a run's weights have learned from pixels of another scaling."""
+    if other != scaling:
+        logger.warning(
+            "init_from=%s: that run has scaling=%s, this one scaling=%s, so its "
+            "weights have learned from other values. Set scaling=%s.",
+            run_dir,
+            other,
+            scaling,
+            other,
+        )
+
+
 def load_starting_weights(model: keras.Model, run_dir: str) -> list[str]:
     """Copies the weights of a run's best model, layer by layer by name.
 

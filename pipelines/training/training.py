@@ -29,11 +29,14 @@ from pipelines.training.fit_result import (
 from pipelines.training.guarding import ValidationGuard
 from pipelines.training.progress import Progress
 from pipelines.training.recording import Recorder, forget
+from pipelines.training.replica_statistics import ReplicaStatistics
 from pipelines.training.run_plan import RunPlan, plan_run
 from pipelines.training.starting_weights import (
     check_starting_weights,
     load_starting_weights,
+    warn_of_scaling,
 )
+from pipelines.training.stopping import StopSignal
 from pipelines.training.validator import Validator
 from pipelines.validation import Validation
 
@@ -61,31 +64,46 @@ def fit(config: FitConfig) -> FitResult | FitPlan:
             last checkpoint so far, or is removed if there is none).
     """
     state = run_start.check_place(config)
-    if state is not None and state.finished:
-        logger.info("%s is finished already; nothing is done.", config.run_dir)
-        return result_of_finished_run(pathlib.Path(config.run_dir))
+    if state is not None:
+        return _go_on(run_start.as_begun(config, state), state)
     other = None
-    if state is None and config.init_from is not None:
+    if config.init_from is not None:
         other = run_folder.load_record(pathlib.Path(config.init_from))
     plan = plan_run(config)
     if other is not None:
-        check_starting_weights(plan.network, other.network, str(config.init_from))
-    logger.info("%s", plan.headline())
+        run_dir = str(config.init_from)
+        check_starting_weights(plan.network, other.network, run_dir)
+        warn_of_scaling(plan.training_set.scaling, other.scaling, run_dir)
+    _say(plan)
     if config.plan_only:
         return FitPlan(plan.choices)
-    logger.info("%s", in_words(plan.choices))
-    if state is None:
-        model = _starting_model(plan, config.init_from)
-        run_start.begin(plan)
-        with run_lock.held(plan.path):
-            return _train(plan, model, None)
-    run_start.check_same_plan(plan, state)
+    model = _starting_model(plan, config.init_from)
+    run_start.begin(plan)
+    with run_lock.held(plan.path):
+        return _train(plan, model, None)
+
+
+def _go_on(config: FitConfig, state: run_start.RunState) -> FitResult | FitPlan:
+    """Goes on with a run from its newest checkpoint."""
+    if state.finished:
+        logger.info("%s is finished already; nothing is done.", config.run_dir)
+        return result_of_finished_run(pathlib.Path(config.run_dir))
+    plan = run_start.resumed_plan(plan_run(config), state)
+    _say(plan)
+    if config.plan_only:
+        return FitPlan(plan.choices)
     with run_lock.held(plan.path):
         found = run_start.newest_checkpoint(plan.path)
         # A checkpoint has its own weights: the other run may be gone since.
         init_from = config.init_from if found is None else None
         model = _starting_model(plan, init_from)
         return _train(plan, model, found)
+
+
+def _say(plan: RunPlan) -> None:
+    logger.info("%s", plan.headline())
+    if not plan.config.plan_only:
+        logger.info("%s", in_words(plan.choices))
 
 
 def _starting_model(plan: RunPlan, init_from: str | None) -> keras.Model:
@@ -124,7 +142,9 @@ def _train(plan: RunPlan, model: keras.Model, found: Checkpoint | None) -> FitRe
         lambda: _validated(recorder, average, guard),
         recorder.save_best,
         path,
+        plan.steps_of_a_validation,
     )
+    stop = StopSignal()
     checkpointer = Checkpointer(
         path / run_folder.CHECKPOINT,
         config.checkpoint_minutes,
@@ -132,13 +152,15 @@ def _train(plan: RunPlan, model: keras.Model, found: Checkpoint | None) -> FitRe
         average,
         validator,
         recorder,
+        stop,
     )
     if found is None:
         forget(path)
     else:
         checkpointer.go_on(model, found)
     shown = Progress(budget, validator)
-    callbacks = [budget, average, validator, guard, shown, checkpointer]
+    shared = ReplicaStatistics()
+    callbacks = [budget, shared, average, validator, guard, shown, checkpointer]
     try:
         if not validator.finished:
             stream = tiles.tile_stream(
@@ -151,7 +173,8 @@ def _train(plan: RunPlan, model: keras.Model, found: Checkpoint | None) -> FitRe
                 cache=plan.image_cache(),
             )
             # The stream is shuffled by its own numbers; Keras cannot shuffle a Dataset.
-            model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
+            with stop.held_back():
+                model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
     except BaseException as error:
         # Ctrl-C and SIGTERM are no Exception.
         stopped, lost = not isinstance(error, Exception), isinstance(error, Diverged)

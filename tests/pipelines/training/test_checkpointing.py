@@ -1,5 +1,7 @@
 import errno
 import os
+import pathlib
+import signal
 
 import keras
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from pipelines import fit, run_folder
 from pipelines.training import checkpoint, recording
 from pipelines.training import training as training_module
+from pipelines.training.budget import Budget
 
 
 class Stopped(Exception):
@@ -66,108 +69,89 @@ def assert_same(one, other):
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-# Where a training is stopped, and after how many calls of that.
-MOMENTS = {
-    "before the first checkpoint": (checkpoint, "write", 1),
-    "before a checkpoint": (checkpoint, "write", 4),
-    "in a validation": (recording, "validate", 2),
-    "between the best model and its name": (run_folder, "publish", 1),
-    "before the report": (recording.report, "write_report", 1),
-    "before the mark of the end": (training_module.run_start, "finish", 1),
-}
-
-
 @pytest.fixture(scope="module")
 def straight(fit_config, tmp_path_factory):
-    """What a training that is not stopped comes to."""
+    """What a training that is not stopped comes to; notes its checkpoints."""
     path = tmp_path_factory.mktemp("straight") / "run"
     settings = {"base_filters": 2, "depth": 1, "steps": 6, "validations": 3}
-    fit(fit_config(path, dropout=0.2, **settings))
-    return outcome(path)
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_a_training_stopped_at_any_moment_goes_on(settings, stopped, straight, moment):
-    config = settings("run")
-    module, name, times = MOMENTS[moment]
-    stopped(config, module, name, times)
-    if moment == "before the first checkpoint":
-        # Nothing was kept, so the folder is gone: it begins anew.
-        result = fit(config)
-    else:
-        result = fit(settings("run", resume=True))
-    assert result.steps == 6
-    assert_same(outcome(run_folder.pathlib.Path(result.run_dir)), straight)
-
-
-def test_a_best_model_without_its_checkpoint_is_forgotten(settings, stopped, straight):
-    config = settings("run")
-    # The first validation, at step 2, is saved; its checkpoint is not.
-    stopped(config, checkpoint, "write", 2)
-    path = run_folder.pathlib.Path(config.run_dir)
-    assert run_folder.load_record(path).best["step"] == 2
-    assert checkpoint.read_latest(path / "checkpoint").step == 1
-    fit(settings("run", resume=True))
-    assert_same(outcome(path), straight)
-
-
-def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(
-    settings, straight, monkeypatch
-):
-    # Without a cache, whose files are synchronised too.
-    config = settings("run", cache_gigabytes=0.0)
-    fsync, calls = os.fsync, []
-
-    def full(descriptor):
-        calls.append(descriptor)
-        if len(calls) == 3:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        fsync(descriptor)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(ValueError, match="No space left.*go on with --resume"):
-            fit(config)
-    path = run_folder.pathlib.Path(config.run_dir)
-    assert checkpoint.read_latest(path / "checkpoint") is not None
-    fit(settings("run", resume=True))
-    assert_same(outcome(path), straight)
-
-
-def test_a_finished_run_is_left_as_it_is(settings, caplog):
-    caplog.set_level("INFO")
-    config = settings("run", steps=2, validations=1)
-    first = fit(config)
-    before = {
-        path: path.stat().st_mtime_ns
-        for path in run_folder.pathlib.Path(config.run_dir).rglob("*")
-    }
-    again = fit(settings("run", steps=2, validations=1, resume=True))
-    assert again == first
-    assert "is finished already" in caplog.text
-    after = {
-        path: path.stat().st_mtime_ns
-        for path in run_folder.pathlib.Path(config.run_dir).rglob("*")
-    }
-    assert before == after
-
-
-def test_checkpoints_come_with_validations_and_with_time(settings, monkeypatch):
-    steps = []
-    write = checkpoint.write
+    steps, write = [], checkpoint.write
 
     def noted(folder, found):
         steps.append(found.step)
         write(folder, found)
 
-    monkeypatch.setattr(checkpoint, "write", noted)
-    fit(settings("seldom", checkpoint_minutes=60.0))
-    assert steps == [2, 4, 6]
-    steps.clear()
-    fit(settings("often", checkpoint_minutes=0.0))
-    assert steps == [1, 2, 3, 4, 5, 6]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "write", noted)
+        fit(fit_config(path, dropout=0.2, checkpoint_minutes=60.0, **settings))
+    return *outcome(path), steps
 
 
+def test_checkpoints_come_with_validations(straight):
+    assert straight[-1] == [2, 4, 6]
+
+
+def test_a_training_stopped_at_many_moments_comes_to_the_same(
+    settings, stopped, straight, caplog, monkeypatch
+):
+    caplog.set_level("INFO")
+    config, resumed = settings("run"), settings("run", resume=True)
+    path = pathlib.Path(config.run_dir)
+
+    def latest():
+        found = checkpoint.read_latest(path / "checkpoint")
+        return found.step, run_folder.load_record(path).best.get("step")
+
+    # Before the first checkpoint: nothing is kept, so it begins anew.
+    stopped(config, checkpoint, "write", 1)
+    assert not path.exists()
+    # Before the second, so that the best model has none, and is to be forgotten.
+    stopped(config, checkpoint, "write", 2)
+    assert latest() == (1, 2)
+    # In the validation after step 4.
+    stopped(resumed, recording, "validate", 2)
+    assert latest() == (3, 2)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "_write_parts", full)
+        with pytest.raises(ValueError, match="No space left.*go on with --resume"):
+            fit(resumed)
+    assert latest()[0] == 3
+    # Between the best model and its name; it is named once as the run goes on.
+    stopped(resumed, run_folder, "publish", 2)
+    assert latest() == (3, 2)
+    stopped(resumed, recording.report, "write_report", 1)
+    stopped(resumed, training_module.run_start, "finish", 1)
+    result = fit(resumed)
+    assert result.steps == 6
+    assert_same(outcome(path), straight)
+
+    # A finished run is left as it is.
+    before = {file: file.stat().st_mtime_ns for file in path.rglob("*")}
+    assert fit(resumed) == result
+    assert "is finished already" in caplog.text
+    assert before == {file: file.stat().st_mtime_ns for file in path.rglob("*")}
+
+
+def test_a_signal_to_stop_waits_for_the_checkpoint_of_the_step(settings, monkeypatch):
+    end = Budget.on_train_batch_end
+
+    def interrupted(self, batch, logs=None):
+        end(self, batch, logs)
+        if self.step == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Budget, "on_train_batch_end", interrupted)
+    config = settings("run", checkpoint_minutes=60.0, validations=1)
+    with pytest.raises(KeyboardInterrupt):
+        fit(config)
+    folder = pathlib.Path(config.run_dir) / "checkpoint"
+    assert checkpoint.read_latest(folder).step == 3
+
+
+@pytest.mark.slow
 def test_an_optimizer_with_a_state_goes_on_under_float16(settings, stopped):
     changes = {
         "precision": "float16",
@@ -177,7 +161,7 @@ def test_an_optimizer_with_a_state_goes_on_under_float16(settings, stopped):
     config = settings("run", **changes)
     stopped(config, checkpoint, "write", 4)
     fit(settings("run", resume=True, **changes))
-    parent = run_folder.pathlib.Path(config.run_dir).parent
+    parent = pathlib.Path(config.run_dir).parent
     assert_same(outcome(parent / "run"), outcome(parent / "straight"))
     assert keras.mixed_precision.global_policy().name == "float32"
 
@@ -209,7 +193,7 @@ def test_a_time_that_ended_before_the_last_validation_still_has_one(settings, st
     config = settings("run", steps=None, minutes=1.0, validations=1)
     # The first checkpoint is written, then time runs out.
     stopped(config, checkpoint, "write", 2)
-    path = run_folder.pathlib.Path(config.run_dir)
+    path = pathlib.Path(config.run_dir)
     found = checkpoint.read_latest(path / "checkpoint")
     found.progress["budget"]["seconds"] = 1000.0
     checkpoint.write(path / "checkpoint", found)

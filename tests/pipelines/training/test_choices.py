@@ -44,6 +44,7 @@ def test_small_objects_in_large_images_get_the_usual_net(chosen):
         "base_filters": 16,
         "tile_size": 256,
         "batch_size": 8,
+        "elastic": 10.0,
         "rare_share": pytest.approx(1 / 3),
         "class_weights": (),
         "minutes": 10.0,
@@ -65,6 +66,15 @@ def test_with_a_weight_map_balanced_class_weights_are_told(chosen):
     assert found["class_weights"].value == ("balanced",)
 
 
+def test_of_many_classes_with_even_shares_none_is_rare(chosen):
+    mask = np.repeat(np.arange(8, dtype=np.uint8), 32)[np.newaxis].repeat(256, axis=0)
+    found = chosen(mask, mask_kind="classes")
+    assert found["rare_share"].value == 0
+    reason = "the rarest of 8 classes has 12 % of the pixels: any place shows it"
+    assert found["rare_share"].reason == reason
+    assert found["class_weights"].reason == "no class is rare"
+
+
 def test_the_rate_of_an_optimizers_path_is_the_one_that_is_told(chosen):
     found = chosen(disc(300, 12), optimizer="keras.optimizers:SGD:learning_rate=0.5")
     assert found["learning_rate"].value == 0.5
@@ -80,11 +90,38 @@ def test_a_net_that_would_not_see_the_border_of_objects_gets_deeper(chosen):
     assert "within 116 of their border" in found["depth"].reason
 
 
+def test_objects_beyond_what_the_deepest_net_sees_are_told(chosen):
+    found = chosen(disc(800, 300))
+    assert found["depth"].value == 5
+    # 0.776 * 300.
+    expected = (
+        "sees 188 pixels around each; 95 % of the pixels of objects are within 23"
+    )
+    assert expected in found["depth"].reason
+    assert found["depth"].reason.endswith("the larger ones; smaller images help")
+
+
 def test_small_images_get_small_tiles_and_more_of_them(chosen):
     found = chosen(disc(100, 20))
     # The largest multiple of 16 in 100; 8 * 256 ** 2 pixels of 96 ** 2 are 57 tiles.
     assert (found["tile_size"].value, found["batch_size"].value) == (96, 32)
     assert "images are 100 pixels along a side" in found["tile_size"].reason
+    assert found["batch_size"].reason == (
+        "the most that are taken: 0.29 million pixels a step"
+    )
+    assert found["elastic"].value == 10 * 96 / 256
+    assert "10 pixels for tiles of 256, less for smaller" in found["elastic"].reason
+
+
+def test_each_device_has_four_tiles_at_least(chosen):
+    found = chosen(disc(300, 12), devices=3)
+    assert found["batch_size"].value == 12
+    assert found["batch_size"].reason == "4 for each device: 0.79 million pixels a step"
+
+
+def test_what_depends_on_the_machine_needs_no_data(chosen, fit_config):
+    found = choices.by_machine(fit_config("unused"))
+    assert [one.name for one in found] == ["base_filters", "precision"]
 
 
 def test_tiles_have_a_least_size_and_a_bottom(chosen):
@@ -96,6 +133,7 @@ def test_a_small_tile_that_is_given_limits_the_depth(chosen):
     found = chosen(disc(300, 12), tile_size=32)
     # 32 pixels, three times halved, are 4.
     assert found["depth"].value == 3
+    assert found["elastic"].value == 1.25
     assert "tiles of 32 pixels allow no more" in found["depth"].reason
     assert "tile_size" not in found
 
@@ -105,7 +143,8 @@ def test_half_an_image_is_on_every_tile(chosen):
     mask[:128] = 255
     found = chosen(mask)
     assert found["rare_share"].value == 0.0
-    assert "50 % of the pixels: any place shows it" in found["rare_share"].reason
+    reason = "the rarest of 2 classes has 50 % of the pixels: any place shows it"
+    assert found["rare_share"].reason == reason
 
 
 def test_two_hours_are_enough_for_more_filters(chosen):
@@ -120,6 +159,7 @@ def test_what_is_given_is_no_choice(chosen):
         "base_filters": 8,
         "tile_size": 64,
         "batch_size": 4,
+        "elastic": 3.0,
         "rare_share": 0.5,
         "class_weights": ("balanced",),
         "steps": 5,

@@ -66,13 +66,18 @@ def test_without_a_best_model_in_the_checkpoint_there_is_none(recorder):
     assert not (recorder.path / "config.json").exists()
 
 
-def test_a_disk_that_takes_no_more_is_one_sentence(recorder, monkeypatch):
+def test_a_disk_that_takes_no_more_is_one_sentence(recorder, monkeypatch, caplog):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(recording.run_folder, "save_model", full)
-    with pytest.raises(ValueError, match="of step 5, cannot be written .No space left"):
+    words = "of step 5, cannot be written .No space left"
+    with pytest.raises(ValueError, match=words):
         recorder.save_best(5, result(0.4))
+    # It is told of the model that is there, not of the one that is not.
+    with caplog.at_level("INFO"):
+        recorder.give_up()
+    assert "No model was saved" in caplog.text
 
 
 def test_what_holds_nothing_is_removed_and_the_rest_is_kept(recorder, caplog):
@@ -107,3 +112,15 @@ def test_of_a_diverged_training_nobody_is_told_to_go_on(recorder, caplog):
     recorder.save_best(5, result(0.4))
     recorder.give_up(can_go_on=False)
     assert "step 5. It cannot go on." in caplog.text
+
+
+def test_the_validation_loss_weighs_classes_as_the_training_does(fit_config, tmp_path):
+    config = fit_config(
+        tmp_path / "run", base_filters=2, depth=1, class_weights=("0", "3")
+    )
+    recorder = Recorder(plan_run(config))
+    model = keras_unet.build_unet(base_filters=2, depth=1, activation=None)
+    found = recorder.validate([weight * 0 for weight in model.get_weights()])
+    # Logits of 0: log 2 at every pixel, times 3 at those of the foreground.
+    share = found.confusion[1].sum() / found.confusion.sum()
+    assert found.loss == pytest.approx(3 * share * np.log(2), abs=1e-5)

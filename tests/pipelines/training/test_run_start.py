@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from pipelines.training import checkpoint, run_start
+from pipelines.training import checkpoint, choices, run_start
 from pipelines.training.checkpoint import Checkpoint
 from pipelines.training.run_plan import plan_run
 
@@ -52,59 +52,85 @@ def test_what_is_no_run_cannot_be_resumed(resumed, tmp_path):
         run_start.check_place(resumed)
 
 
-def test_a_run_is_resumed_with_the_settings_it_has(resumed, begun):
-    assert not run_start.check_place(resumed).finished
-    free = dataclasses.replace(resumed, checkpoint_minutes=7, cache_gigabytes=0)
-    assert run_start.check_place(free) is not None
+@pytest.fixture
+def go_on(resumed, begun):
+    """Returns the settings with which the run goes on, and its state."""
+
+    def go_on(**changes):
+        config = dataclasses.replace(resumed, **changes)
+        state = run_start.check_place(config)
+        return run_start.as_begun(config, state), state
+
+    return go_on
+
+
+def test_a_run_goes_on_with_the_settings_it_has(go_on):
+    config, state = go_on()
+    assert not state.finished
+    free = {"checkpoint_minutes": 7.0, "cache_gigabytes": 0.0}
+    assert go_on(**free)[0] == dataclasses.replace(config, **free)
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"steps": 5}, "steps is 5, but .*run was begun with 4"),
+        ({"steps": None}, "steps is None, but .*run was begun with 4"),
         ({"seed": 1}, "seed is 1, .* with 0"),
-        ({"elastic": 3.0}, "elastic is 3.0, .* with 10.0"),
+        # Of tiles of 32 pixels: 10 * 32 / 256.
+        ({"elastic": 3.0}, "elastic is 3.0, .* with 1.25"),
         ({"precision": "bfloat16"}, "precision is 'bfloat16', .* with 'float32'"),
+        ({"class_weights": ("1", "2")}, r"class_weights is .* with \[\]"),
         ({"validation_stems": ("cell_1",)}, "validation_stems is .* with"),
     ],
 )
-def test_other_settings_are_refused_by_name_and_both_values(
-    resumed, begun, changes, words
-):
+def test_other_settings_are_refused_by_name_and_both_values(go_on, changes, words):
     with pytest.raises(ValueError, match=words):
-        run_start.check_place(dataclasses.replace(resumed, **changes))
+        go_on(**changes)
 
 
-def test_images_may_have_moved(resumed, begun, tmp_path):
-    moved = dataclasses.replace(
-        resumed, images=str(tmp_path / "elsewhere"), masks="other/masks/"
+def test_images_may_have_moved(go_on, tmp_path):
+    moved = {"images": str(tmp_path / "elsewhere"), "masks": "other/masks/"}
+    assert go_on(**moved)[0].images == moved["images"]
+
+
+def test_a_whole_number_is_the_same_setting_as_with_a_point(fit_config, tmp_path):
+    config = fit_config(tmp_path / "run", elastic=10.0)
+    run_start.begin(plan_run(config))
+    same = dataclasses.replace(config, elastic=10, resume=True)
+    state = run_start.check_place(same)
+    assert run_start.as_begun(same, state).elastic == 10.0
+
+
+def test_settings_left_open_are_as_they_were_decided(fit_config, tmp_path):
+    config = fit_config(
+        tmp_path / "run", steps=None, tile_size=None, weight_map="paper"
     )
-    assert run_start.check_place(moved) is not None
-
-
-def test_a_whole_number_is_the_same_setting_as_with_a_point(resumed, begun):
-    same = dataclasses.replace(resumed, elastic=10)
-    assert run_start.check_place(same) is not None
-
-
-def test_settings_left_open_match_what_was_decided(resumed, begun):
-    left_open = dataclasses.replace(
-        resumed, tile_size=None, batch_size=None, precision="auto"
-    )
-    assert run_start.check_place(left_open) is not None
-
-
-def test_class_weights_that_a_weight_map_brings_need_not_be_given(config):
-    weighed = dataclasses.replace(config, weight_map="paper")
-    plan = plan_run(weighed)
+    plan = plan_run(config)
     assert plan.config.class_weights == ("balanced",)
     run_start.begin(plan)
-    resumed = dataclasses.replace(weighed, resume=True)
+    resumed = dataclasses.replace(config, resume=True)
     state = run_start.check_place(resumed)
-    run_start.check_same_plan(plan_run(resumed), state)
-    other = dataclasses.replace(resumed, class_weights=("1", "2"))
-    with pytest.raises(ValueError, match="class_weights is"):
-        run_start.check_place(other)
+    decided = run_start.as_begun(resumed, state)
+    assert decided == dataclasses.replace(plan.config, resume=True)
+    # With the reasons that were given then.
+    assert run_start.resumed_plan(plan_run(decided), state).choices == plan.choices
+
+
+def test_what_another_machine_would_decide_is_told_and_not_taken(
+    fit_config, tmp_path, caplog, monkeypatch
+):
+    config = fit_config(tmp_path / "run", precision="auto", base_filters=None)
+    begun_on = [choices.Choice("base_filters", 32, "a GPU computes")]
+    begun_on.append(choices.Choice("precision", "float16", "this machine is fast"))
+    with monkeypatch.context() as patch:
+        patch.setattr(choices, "by_machine", lambda _: begun_on)
+        run_start.begin(plan_run(config))
+    resumed = dataclasses.replace(config, resume=True)
+    found = run_start.as_begun(resumed, run_start.check_place(resumed))
+    assert (found.base_filters, found.precision) == (32, "float16")
+    assert "goes on with base_filters 32, as it was begun; on this" in caplog.text
+    assert "goes on with precision float16, as it was begun" in caplog.text
 
 
 def test_a_setting_that_is_left_out_now_is_refused(fit_config, tmp_path):
@@ -113,7 +139,7 @@ def test_a_setting_that_is_left_out_now_is_refused(fit_config, tmp_path):
     without = dataclasses.replace(config, loss=None, resume=True)
     state = run_start.check_place(without)
     with pytest.raises(ValueError, match="loss is None, but .*BinaryFocal"):
-        run_start.check_same_plan(plan_run(without), state)
+        run_start.as_begun(without, state)
 
 
 def test_what_a_kill_left_half_written_is_removed(resumed, begun):
@@ -129,10 +155,10 @@ def test_what_a_kill_left_half_written_is_removed(resumed, begun):
 def test_other_images_are_refused(resumed, begun):
     path, plan = begun
     state = run_start.check_place(resumed)
-    run_start.check_same_plan(plan, state)
+    run_start.resumed_plan(plan, state)
     fewer = dataclasses.replace(plan, training_set=plan.training_set.subset([0]))
     with pytest.raises(ValueError, match="The training images or masks are not those"):
-        run_start.check_same_plan(fewer, state)
+        run_start.resumed_plan(fewer, state)
 
 
 def test_a_run_of_a_version_with_fewer_settings_is_refused(resumed, begun):
@@ -142,7 +168,7 @@ def test_a_run_of_a_version_with_fewer_settings_is_refused(resumed, begun):
     del state["settings"]["elastic"]
     file.write_text(json.dumps(state))
     with pytest.raises(ValueError, match="was begun by a version without elastic"):
-        run_start.check_place(resumed)
+        run_start.as_begun(resumed, run_start.check_place(resumed))
 
 
 def test_other_versions_are_told(resumed, begun, caplog):
@@ -151,7 +177,7 @@ def test_other_versions_are_told(resumed, begun, caplog):
     state = json.loads(file.read_text())
     state["versions"]["tensorflow"] = "1.0"
     file.write_text(json.dumps(state))
-    run_start.check_same_plan(plan, run_start.check_place(resumed))
+    run_start.resumed_plan(plan, run_start.check_place(resumed))
     assert "was begun with tensorflow 1.0" in caplog.text
 
 

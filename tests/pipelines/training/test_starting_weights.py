@@ -11,6 +11,7 @@ from pipelines import run_folder
 from pipelines.training.starting_weights import (
     check_starting_weights,
     load_starting_weights,
+    warn_of_scaling,
 )
 
 # Keras reads its variables in a way that NumPy 2 asks it to change.
@@ -117,3 +118,12 @@ def test_a_record_beside_the_model_of_another_network_is_noticed(other, tmp_path
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no run folder: config.json is missing"):
         load_starting_weights(build(), str(tmp_path))
+
+
+def test_weights_of_another_scaling_are_told(caplog):
+    warn_of_scaling("per_image", "per_image", "runs/a")
+    assert not caplog.text
+    warn_of_scaling("per_image", "dtype", "runs/a")
+    assert "runs/a: that run has scaling=dtype, this one scaling=per_image" in (
+        caplog.text
+    )
