@@ -100,7 +100,7 @@ def _unvalidated(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
             _first_with(training, missing),
             f"shows {training.class_names[missing]}, which {none}: it would not be "
             "scored.",
-            "Hold out images that show it (validation_stems).",
+            "Hold out images that show it (validation_stems), or add some that do.",
         )
 
 

@@ -9,9 +9,10 @@ def settings(**changes):
 
 def test_defaults_are_those_of_fit():
     config = settings()
-    # Both follow the variant.
+    # Both follow the variant, and the deformation the size.
     assert (config.tile_size, config.batch_size) == (None, None)
-    assert config.flips and config.elastic == 10
+    assert config.elastic is None
+    assert config.flips and config.zoom == 0.3
 
 
 @pytest.mark.parametrize(

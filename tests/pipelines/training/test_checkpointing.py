@@ -145,8 +145,13 @@ def test_a_signal_to_stop_waits_for_the_checkpoint_of_the_step(settings, monkeyp
 
     monkeypatch.setattr(Budget, "on_train_batch_end", interrupted)
     config = settings("run", checkpoint_minutes=60.0, validations=1)
-    with pytest.raises(KeyboardInterrupt):
-        fit(config)
+    # In a process of the background it may be ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(config)
+    finally:
+        signal.signal(signal.SIGINT, before)
     folder = pathlib.Path(config.run_dir) / "checkpoint"
     assert checkpoint.read_latest(folder).step == 3
 

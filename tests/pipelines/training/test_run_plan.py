@@ -120,13 +120,18 @@ def test_classes_that_are_nowhere_are_told_as_by_check(plan, tmp_path, caplog):
 def test_training_masks_of_one_class_are_refused(plan, tmp_path):
     masks = [np.zeros((70, 70)) for _ in range(4)] + [ids(2, (70, 70))]
     with pytest.raises(ValueError, match="all pixels of the 4 masks to train on are"):
-        plan(**write_set(tmp_path, masks))
+        plan(**write_set(tmp_path, masks), validation_stems=("4",))
 
 
 def test_held_out_masks_that_are_all_ignored_are_refused(plan, tmp_path):
     masks = [ids(2, (70, 70)) for _ in range(4)] + [np.full((70, 70), 255)]
     with pytest.raises(ValueError, match="that are held out are ignored"):
-        plan(**write_set(tmp_path, masks), ignore_value=255, mask_kind="binary")
+        plan(
+            **write_set(tmp_path, masks),
+            ignore_value=255,
+            mask_kind="binary",
+            validation_stems=("4",),
+        )
 
 
 def test_a_batch_is_shared_evenly_by_the_devices(plan, monkeypatch):

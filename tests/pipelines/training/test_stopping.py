@@ -6,6 +6,14 @@ import pytest
 from pipelines.training.stopping import StopSignal
 
 
+@pytest.fixture(autouse=True)
+def python_handles_signals():
+    """In a process of the background they may be ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_the_first_signal_waits_until_it_is_delivered():
     stop = StopSignal()
     with stop.held_back():
