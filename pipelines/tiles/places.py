@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.dataset import Dataset
-from pipelines.images import ArrayCache
+from pipelines.images import ArrayCache, WindowedImage
 from pipelines.mirroring import mirrored_window
 from pipelines.tiles.positions import sample_positions
 
@@ -170,15 +170,20 @@ class Places:
             return shares
         random = np.random.default_rng([self._seed, 1])
         rare = np.zeros(len(totals), np.int64)
-        for words in random.integers(0, 2**63 - 1, (ENOUGH_TILES, NUM_WORDS)).tolist():
-            place = self.place(RARE, words)
-            with self._dataset.open_mask(place.index, self._cache) as mask:
-                seen = mirrored_window(
-                    mask, place.top, place.left, self._size, self._size
-                )
-            rare += np.bincount(seen.ravel(), minlength=256)[: len(totals)]
+        words = random.integers(0, 2**63 - 1, (ENOUGH_TILES, NUM_WORDS)).tolist()
+        found = [self.place(RARE, of_one) for of_one in words]
+        # A mask may have to be decoded to be opened: once each.
+        for index in {place.index for place in found}:
+            with self._dataset.open_mask(index, self._cache) as mask:
+                for place in found:
+                    if place.index == index:
+                        rare += self._classes_at(mask, place)[: len(totals)]
         share = float(self._share)
         return (1 - share) * shares + share * rare / max(1, rare.sum())
+
+    def _classes_at(self, mask: WindowedImage, place: Place) -> np.ndarray:
+        seen = mirrored_window(mask, place.top, place.left, self._size, self._size)
+        return np.bincount(seen.ravel(), minlength=256)
 
     def _rare_pixel(
         self, class_word: int, pixel_word: int, position_word: int
