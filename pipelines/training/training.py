@@ -2,6 +2,7 @@
 
 import logging
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -163,18 +164,8 @@ def _train(plan: RunPlan, model: keras.Model, found: Checkpoint | None) -> FitRe
     callbacks = [budget, shared, average, validator, guard, shown, checkpointer]
     try:
         if not validator.finished:
-            stream = tiles.tile_stream(
-                plan.training_set,
-                plan.tile_shape,
-                batch_size=plan.batch_size,
-                seed=config.seed,
-                config=config,
-                start=budget.step * plan.batch_size,
-                cache=plan.image_cache(),
-            )
-            # The stream is shuffled by its own numbers; Keras cannot shuffle a Dataset.
             with stop.held_back():
-                model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
+                _fit(model, plan, budget.step, callbacks)
     except BaseException as error:
         # Ctrl-C and SIGTERM are no Exception.
         stopped, lost = not isinstance(error, Exception), isinstance(error, Diverged)
@@ -184,6 +175,21 @@ def _train(plan: RunPlan, model: keras.Model, found: Checkpoint | None) -> FitRe
             raise
         raise said from error
     return _conclude(path, budget.step, recorder, validator)
+
+
+def _fit(model: keras.Model, plan: RunPlan, step: int, callbacks: list[Any]) -> None:
+    """Trains on the tiles from a step on, until a callback ends it."""
+    stream = tiles.tile_stream(
+        plan.training_set,
+        plan.tile_shape,
+        batch_size=plan.batch_size,
+        seed=plan.config.seed,
+        config=plan.config,
+        start=step * plan.batch_size,
+        cache=plan.image_cache(),
+    )
+    # The stream is shuffled by its own numbers; Keras cannot shuffle a Dataset.
+    model.fit(stream, callbacks=callbacks, verbose=0, shuffle=False)
 
 
 def _in_words(error: BaseException) -> Exception | None:

@@ -60,7 +60,8 @@ def test_the_record_holds_settings_versions_data_and_threshold(run, fit_config):
     settings = vars(fit_config(run))
     assert set(record["settings"]) == set(settings)
     assert record["settings"]["tile_size"] == 32
-    assert record["settings"]["elastic"] == settings["elastic"]
+    # As it was decided: of tiles of 32 pixels.
+    assert record["settings"]["elastic"] == 10 * 32 / 256
     assert record["classes"] == ["background", "foreground"]
     assert record["scaling"] == "per_image"
     assert 0.01 <= record["threshold"] <= 0.99
