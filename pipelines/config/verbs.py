@@ -70,13 +70,16 @@ class ExportConfig:
     keep: int | None = setting(
         None, "number of the newest versions to keep; by default all"
     )
-    pixel_limit: float = setting(256, "largest image that is served, megapixels")
+    pixel_limit: float = setting(
+        256, "largest image that is served, megapixels, up to 500"
+    )
 
     def __post_init__(self) -> None:
         """Raises ValueError for an empty name or a value out of range."""
         check_named(self, "model", "to")
         check_range(self, "keep", 1)
-        # TensorFlow decodes PNG files below 2**29 pixels.
+        # TensorFlow decodes PNG files below 2**29 pixels, and JPEG files below 2**29
+        # values: an RGB JPEG of more than 178 megapixels is refused whatever the limit.
         check_range(self, "pixel_limit", 0.000001, 500)
 
 

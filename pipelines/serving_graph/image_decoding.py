@@ -17,6 +17,9 @@ PNG_START = PNG_SIGNATURE + b"\0\0\0\rIHDR"
 PNG_SIZE_BYTE, PNG_BIT_DEPTH_BYTE, PNG_COLOUR_BYTE = 16, 24, 25
 # Channels by the type of the colours, without those of a chunk tRNS; 0 for none such.
 PNG_CHANNELS = (1, 0, 3, 3, 2, 0, 4)
+PNG_RGB = 2
+# TensorFlow's decoder takes fewer, channels counted too, and else says "invalid".
+JPEG_VALUES = 2**29
 
 
 def decode_image(data: tf.Tensor, channels: int, pixel_limit: int) -> tf.Tensor:
@@ -40,11 +43,15 @@ def decode_image(data: tf.Tensor, channels: int, pixel_limit: int) -> tf.Tensor:
             is_png, lambda: _png_shape(data), lambda: _jpeg_shape(data)
         )
     right_size = check_size(height, width, pixel_limit)
-    # Only a palette may turn out to have alpha, when it is decoded.
-    of_palette = 3 if channels == 4 else None
-    right_channels = _check_channels(found, channels, also=of_palette)
+    # Of a palette or one transparent colour there may be alpha, once it is decoded.
+    with_transparent = 3 if channels == 4 else None
+    right_channels = _check_channels(found, channels, also=with_transparent)
     with tf.control_dependencies([right_size, right_channels]):
-        image = tf.cond(is_png, lambda: _decode_png(data), lambda: _decode_jpeg(data))
+        image = tf.cond(
+            is_png,
+            lambda: _decode_png(data, channels),
+            lambda: _decode_jpeg(data),
+        )
     with tf.control_dependencies([_check_channels(tf.shape(image)[2], channels)]):
         return tf.ensure_shape(image[..., :channels], (None, None, channels))
 
@@ -119,15 +126,44 @@ def _has_16_bits(data: tf.Tensor) -> tf.Tensor:
     return tf.equal(_png_header(data)[PNG_BIT_DEPTH_BYTE], 16)
 
 
-def _decode_png(data: tf.Tensor) -> tf.Tensor:
+def _decode_png(data: tf.Tensor, channels: int) -> tf.Tensor:
     # Decoding 8 bits as 16 would multiply the values by 257.
     return tf.cond(
         _has_16_bits(data),
-        lambda: tf.io.decode_png(data, dtype=tf.uint16),
-        lambda: tf.cast(tf.io.decode_png(data, dtype=tf.uint8), tf.uint16),
+        lambda: _decode_png_as(data, channels, tf.uint16),
+        lambda: tf.cast(_decode_png_as(data, channels, tf.uint8), tf.uint16),
     )
 
 
+def _decode_png_as(data: tf.Tensor, channels: int, dtype: tf.DType) -> tf.Tensor:
+    if channels != 4:
+        return tf.io.decode_png(data, dtype=dtype)
+    # Of a transparent colour the decoder makes alpha only if it is asked for it.
+    return tf.cond(
+        _has_transparent_colour(data),
+        lambda: tf.io.decode_png(data, channels=4, dtype=dtype),
+        lambda: tf.io.decode_png(data, dtype=dtype),
+    )
+
+
+def _has_transparent_colour(data: tf.Tensor) -> tf.Tensor:
+    """Tells whether a PNG is RGB with the chunk tRNS, which is before its pixels."""
+    before_pixels = tf.strings.split(data, "IDAT", maxsplit=1)[0]
+    parts = tf.strings.split(before_pixels, "tRNS", maxsplit=1)
+    is_rgb = tf.equal(_png_header(data)[PNG_COLOUR_BYTE], PNG_RGB)
+    return is_rgb & (tf.shape(parts)[0] > 1)
+
+
 def _decode_jpeg(data: tf.Tensor) -> tf.Tensor:
-    image = tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE")
+    shape = tf.cast(tf.image.extract_jpeg_shape(data), tf.int64)
+    known = tf.debugging.Assert(
+        tf.reduce_prod(shape) < JPEG_VALUES,
+        [
+            f"A JPEG must have fewer than {JPEG_VALUES} values (send a PNG instead), "
+            "got height, width and channels",
+            *tf.unstack(shape),
+        ],
+    )
+    with tf.control_dependencies([known]):
+        image = tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE")
     return tf.cast(image, tf.uint16)

@@ -96,5 +96,6 @@ def _check_finite(what: str, values: tf.Tensor) -> list[tf.Operation]:
     if not values.dtype.is_floating:
         return []
     finite = tf.reduce_all(tf.math.is_finite(values))
-    words = [f"{what} must be finite, got NaN or infinity."]
-    return [tf.debugging.Assert(finite, words)]
+    return [
+        tf.debugging.Assert(finite, [f"{what} must be finite, got NaN or infinity."])
+    ]

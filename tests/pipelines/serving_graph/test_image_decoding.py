@@ -45,9 +45,9 @@ def grey_png_of_bits(bits):
     return grey_png(16 // bits, 2, bits, b"\0\x1b\xe4\0\x1b\xff")
 
 
-def jpeg_of_size(width, height):
-    """A small grey JPEG whose frame header (SOF0) tells another size."""
-    data = encoded(pixels(1), ".jpg")
+def jpeg_of_size(width, height, channels=1):
+    """A small JPEG whose frame header (SOF0) tells another size."""
+    data = encoded(pixels(channels), ".jpg")
     frame = data.index(b"\xff\xc0")
     size = struct.pack(">HH", height, width)
     return data[: frame + 5] + size + data[frame + 9 :]
@@ -74,6 +74,9 @@ FILES = {
     "palette.png": encoded(palette()),
     "palette_transparent.png": encoded(palette(), transparency=2),
     "grey_transparent.png": encoded(pixels(1), transparency=int(pixels(1)[0, 0])),
+    "rgb_transparent.png": encoded(
+        pixels(3), transparency=tuple(pixels(3)[0, 0].tolist())
+    ),
     "1_bit.png": grey_png_of_bits(1),
     "2_bits.png": grey_png_of_bits(2),
     "4_bits.png": grey_png_of_bits(4),
@@ -114,7 +117,9 @@ def test_an_image_is_decoded_as_predict_reads_it(tmp_path, decode, name):
     assert largest_value(tf.constant(FILES[name])) == np.iinfo(image.dtype).max
 
 
-@pytest.mark.parametrize("name", ["rgba.png", "palette_transparent.png"])
+@pytest.mark.parametrize(
+    "name", ["rgba.png", "palette_transparent.png", "rgb_transparent.png"]
+)
 def test_alpha_is_dropped_where_the_model_takes_three_channels(decode, name):
     image = np.asarray(PIL.Image.open(io.BytesIO(FILES[name])).convert("RGBA"))
     np.testing.assert_array_equal(decode(FILES[name], 3), image[..., :3])
@@ -146,6 +151,20 @@ def test_alpha_is_dropped_where_the_model_takes_three_channels(decode, name):
 def test_files_that_do_not_fit_are_refused_in_words(decode, data, words):
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         decode(data, 1)
+
+
+def test_rgb_without_a_transparent_colour_is_no_image_of_four_channels(decode):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="of 4 channels, got.*3"):
+        decode(FILES["rgb.png"], 4)
+
+
+def test_a_jpeg_of_more_values_than_the_decoder_takes_is_told_so():
+    # 32768 x 5462 x 3 is the first multiple of the row beyond 2**29; one row less fits.
+    data = jpeg_of_size(32768, 5462, channels=3)
+    refused = tf.function(lambda: decode_image(tf.constant(data), 3, 2**28))
+    words = "fewer than 536870912 values.*5462.*32768.*3"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+        refused()
 
 
 @pytest.mark.parametrize(
