@@ -32,10 +32,28 @@ def published_versions(base_path: Path) -> dict[int, Path]:
     holds a saved_model.pb. TensorFlow Serving also takes numbered children without
     one, and then fails to load them.
     """
+    return {
+        number: child
+        for number, child in _numbered(base_path).items()
+        if (child / SAVED_MODEL).is_file()
+    }
+
+
+def unloadable_newest(base_path: Path) -> Path | None:
+    """Returns the child of the highest number if it holds no saved_model.pb.
+
+    TensorFlow Serving takes it for the newest version, and serves none of the others.
+    """
+    numbered = _numbered(base_path)
+    newest = numbered[max(numbered)] if numbered else None
+    return None if newest is None or (newest / SAVED_MODEL).is_file() else newest
+
+
+def _numbered(base_path: Path) -> dict[int, Path]:
     if not base_path.is_dir():
         return {}
     return {
         int(child.name): child
         for child in sorted(base_path.iterdir())
-        if is_version_name(child.name) and (child / SAVED_MODEL).is_file()
+        if is_version_name(child.name)
     }

@@ -5,6 +5,7 @@ versions, and labels for versions. TensorFlow is not needed.
 """
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ class ModelConfig:
 
 def of_folder(folder: Path) -> ModelConfig:
     """Returns the settings for saved_models/NAME: its newest version, as NAME."""
-    folder = folder.resolve()
+    # Not resolved: a link saved_models/current is served as `current`.
+    folder = Path(os.path.abspath(folder))
     return ModelConfig(folder.name, folder)
 
 

@@ -27,7 +27,9 @@ CONFIG_FILE_SETTINGS = (
     # Otherwise a file that has labels from the start is refused.
     "--allow_version_labels_for_unavailable_models=true",
 )
+# In a container.
 _MONITORING = "/etc/tensorflow_serving/monitoring.config"
+_CONFIGURATION = "/configuration"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,15 +107,26 @@ def docker_command(
         ]
         model_flags: tuple[str, ...] = ()
     else:
-        # The folder, not the file: an editor puts a new file in the place of the old.
-        file = source.config_file
-        places = [file.parent, file.resolve().parent, *source.folders]
-        paths = dict.fromkeys(places)
-        command += [f"-v={path}:{path}:ro" for path in paths]
+        mounts, file = _mounted_configuration(source.config_file)
+        mounts |= {str(folder): str(folder) for folder in source.folders}
+        command += [f"-v={here}:{there}:ro" for here, there in mounts.items()]
         # Counts instead of the one model that the image's script names.
-        model_flags = _model_flags(source)
+        model_flags = _model_flags(dataclasses.replace(source, config_file=file))
     monitoring = f"--monitoring_config_file={_MONITORING}"
     return (*command, image, *model_flags, *SETTINGS, monitoring)
+
+
+def _mounted_configuration(file: Path) -> tuple[dict[str, str], Path]:
+    """Returns which folders a container needs, by what it calls them, and the file.
+
+    Folders, not the file: an editor puts a new file in the place of the old.
+    """
+    folder, target = file.parent, file.resolve()
+    if folder.resolve() in target.parents:
+        # Under a name of its own: /etc would hide that of the image.
+        return {str(folder): _CONFIGURATION}, Path(_CONFIGURATION, file.name)
+    # A link into another folder is followed only where both have their names.
+    return {str(path): str(path) for path in (folder, target.parent)}, file
 
 
 def development_command(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipelines.config import Engine, ServeConfig
 from pipelines.dev_server.model_config import read_config_file
-from pipelines.export_layout import published_versions
+from pipelines.export_layout import SAVED_MODEL, published_versions, unloadable_newest
 from pipelines.serving.serving_commands import (
     IMAGE_VARIABLE,
     Source,
@@ -117,6 +117,8 @@ def served_source(path: Path) -> Source:
                 "none of the versions that are to be served; run `keras-unet export` "
                 "first."
             )
+        if config.latest is not None and not config.specific:
+            _check_newest(config.base_path)
     folders = tuple(config.base_path for config in configs)
     # Where it is a link (as in a mounted ConfigMap), its target changes.
     return Source(configs[0].name, folders, path.absolute())
@@ -192,17 +194,29 @@ def _check_packages(*packages: str) -> None:
 
 
 def _checked_folder(path: Path) -> Path:
-    folder = path.resolve()
+    # Not resolved: a link saved_models/current is served as `current`.
+    folder = Path(os.path.abspath(path))
     if not folder.is_dir():
         raise ValueError(f"{path} is not a folder; name an export's saved_models/NAME.")
     if not published_versions(folder):
-        if (folder / "saved_model.pb").is_file() and folder.name.isdecimal():
+        if (folder / SAVED_MODEL).is_file() and folder.name.isdecimal():
             raise ValueError(f"{path} is one version; name its folder {folder.parent}.")
         raise ValueError(
             f"{path} holds no version, which is a folder NUMBER with a saved_model.pb; "
             "run `keras-unet export` first."
         )
+    _check_newest(folder)
     return folder
+
+
+def _check_newest(folder: Path) -> None:
+    newest = unloadable_newest(folder)
+    if newest is not None:
+        raise ValueError(
+            f"{newest} holds no saved_model.pb, but by its number TensorFlow Serving "
+            "takes it for the newest version, and then serves none. Remove it, or give "
+            "it a name that is no number until it is whole."
+        )
 
 
 def _checked_port(setting: str, host: str, port: int) -> int:

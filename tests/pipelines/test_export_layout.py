@@ -1,4 +1,4 @@
-from pipelines.export_layout import published_versions
+from pipelines.export_layout import published_versions, unloadable_newest
 
 
 def test_versions_are_numbered_folders_with_a_saved_model(tmp_path):
@@ -15,3 +15,13 @@ def test_versions_are_numbered_folders_with_a_saved_model(tmp_path):
 
 def test_missing_folder_has_no_versions(tmp_path):
     assert published_versions(tmp_path / "nope") == {}
+
+
+def test_the_highest_number_without_a_model_is_told(tmp_path):
+    assert unloadable_newest(tmp_path) is None
+    (tmp_path / "2").mkdir()
+    (tmp_path / "2" / "saved_model.pb").touch()
+    (tmp_path / "1").mkdir()
+    assert unloadable_newest(tmp_path) is None
+    (tmp_path / "10").mkdir()
+    assert unloadable_newest(tmp_path) == tmp_path / "10"

@@ -41,6 +41,10 @@ def test_folder_is_served_under_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path.joinpath("toy").relative_to(tmp_path)
     assert of_folder(folder) == ModelConfig("toy", tmp_path / "toy")
+    # A link has a name of its own, which may outlive what it points to.
+    (tmp_path / "current").symlink_to("toy")
+    found = of_folder(folder.with_name("current"))
+    assert found == ModelConfig("current", tmp_path / "current")
 
 
 @pytest.mark.parametrize(

@@ -103,10 +103,31 @@ def test_configuration_file_takes_the_place_of_the_folder():
     assert not any("model_name" in word for word in command)
     command = docker_command("docker", SEVERAL, "::1", 1, 2)
     assert command[4:6] == ("-p=[::1]:1:8501", "-p=[::1]:2:8500")
-    # Every folder is found in the container under its own name.
-    for path in ("/etc", "/m/a", "/m/b"):
-        assert f"-v={path}:{path}:ro" in command
-    assert command[command.index("mine:1") + 1 :][:3] == flags
+    # Base paths are found in the container under their own names; /etc there is the
+    # image's, in which the monitoring file is mounted too.
+    assert [word for word in command if word.startswith("-v=")] == [
+        f"-v={MONITORING_FILE}:/etc/tensorflow_serving/monitoring.config:ro",
+        "-v=/etc:/configuration:ro",
+        "-v=/m/a:/m/a:ro",
+        "-v=/m/b:/m/b:ro",
+    ]
+    assert command[command.index("mine:1") + 1 :][:3] == (
+        "--model_config_file=/configuration/models.config",
+        *flags[1:],
+    )
+
+
+def test_a_mounted_config_map_is_mounted_as_one_folder(tmp_path):
+    # models.config -> ..data/models.config, ..data -> ..1 (Kubernetes).
+    (tmp_path / "..1").mkdir()
+    (tmp_path / "..1" / "models.config").touch()
+    (tmp_path / "..data").symlink_to("..1")
+    link = tmp_path / "models.config"
+    link.symlink_to("..data/models.config")
+    source = Source("a", (pathlib.Path("/m/a"),), link)
+    command = docker_command("docker", source, "::1", 1, 2)
+    assert f"-v={tmp_path}:/configuration:ro" in command
+    assert "--model_config_file=/configuration/models.config" in command
 
 
 def test_a_linked_configuration_file_is_found_in_the_container(tmp_path):

@@ -142,6 +142,27 @@ def test_folder_without_a_version_is_refused(folder, tmp_path):
         plan_launch(config(folder / "1"))
 
 
+def test_a_link_to_a_folder_is_served_under_its_own_name(folder, tmp_path, programs):
+    programs("tensorflow_model_server")
+    link = tmp_path / "current"
+    link.symlink_to(folder)
+    launch = plan_launch(config(link))
+    assert f"--model_base_path={link}" in launch.command
+    assert launch.url.endswith("/v1/models/current")
+
+
+def test_a_newest_number_without_a_model_is_refused(folder, tmp_path):
+    (folder / "3").mkdir()
+    file = tmp_path / "models.config"
+    entry = f'config {{ name: "cells" base_path: "{folder}" }}'
+    file.write_text(f"model_config_list {{ {entry} }}")
+    for source in (folder, file):
+        with pytest.raises(ValueError, match="my unet/3 holds no saved_model.pb"):
+            plan_launch(config(source))
+    # A file that names its versions is not led astray.
+    assert plan_launch(config(config_file(file, folder, 1), engine="development"))
+
+
 def config_file(path, base_path, version):
     path.write_text(
         f'model_config_list {{ config {{ name: "cells" base_path: "{base_path}" '
