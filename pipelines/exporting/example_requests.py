@@ -19,16 +19,21 @@ class ExampleRequest:
     """A request.
 
     Attributes:
-        name: SIGNATURE/WHAT.
         signature: that it is for.
+        what: it asks, a word.
         inputs: an array for each input; strings as object arrays of bytes.
         is_golden: its answer is kept; the others only warm up.
     """
 
-    name: str
     signature: str
+    what: str
     inputs: dict[str, np.ndarray]
     is_golden: bool = True
+
+    @property
+    def name(self) -> str:
+        """SIGNATURE/WHAT."""
+        return f"{self.signature}/{self.what}"
 
 
 def example_image(
@@ -70,49 +75,63 @@ def example_requests(
         "probability_bytes": _files,
     }
     return [
-        ExampleRequest(f"{signature}/{what}", signature, inputs, is_golden)
+        request
         for signature in signatures
-        for what, inputs, is_golden in makers[signature](net, seed)
+        for request in makers[signature](signature, net, seed)
     ]
 
 
-_Examples = Iterator[tuple[str, dict[str, np.ndarray], bool]]
-
-
-def _arrays(net: ServedNet, seed: int) -> _Examples:
+def _arrays(signature: str, net: ServedNet, seed: int) -> Iterator[ExampleRequest]:
     image = example_image(net, seed).astype(np.float32)[np.newaxis]
-    yield "one_pixel", {"image": image[:, :1, :1]}, True
-    yield "several_tiles", {"image": image}, True
+    yield ExampleRequest(signature, "one_pixel", {"image": image[:, :1, :1]})
+    yield ExampleRequest(signature, "several_tiles", {"image": image})
 
 
-def _pixels(net: ServedNet, seed: int) -> _Examples:
-    yield "several_tiles", {"pixels": example_image(net, seed)[np.newaxis]}, True
+def _pixels(signature: str, net: ServedNet, seed: int) -> Iterator[ExampleRequest]:
+    image = example_image(net, seed)[np.newaxis]
+    yield ExampleRequest(signature, "several_tiles", {"pixels": image})
     # What most requests are: a tile of the full size.
     side = full_tile_side(net)
     flat = np.zeros((1, side, side, net.channels), np.uint8)
-    yield "full_tile", {"pixels": flat}, False
+    yield ExampleRequest(signature, "full_tile", {"pixels": flat}, is_golden=False)
 
 
-def _pixels_uint16(net: ServedNet, seed: int) -> _Examples:
-    image = example_image(net, seed, np.uint16, several_tiles=False)
-    yield "small", {"pixels": image[np.newaxis]}, True
+def _pixels_uint16(
+    signature: str, net: ServedNet, seed: int
+) -> Iterator[ExampleRequest]:
+    image = example_image(net, seed, np.uint16, several_tiles=False)[np.newaxis]
+    yield ExampleRequest(signature, "small", {"pixels": image})
 
 
-def _region(net: ServedNet, seed: int) -> _Examples:
-    image = example_image(net, seed)
+def _region(signature: str, net: ServedNet, seed: int) -> Iterator[ExampleRequest]:
+    image = ArrayImage(example_image(net, seed), "the example")
     how = "per_image" if net.pixel_type is None else "dtype"
-    mean, std = scaling.statistics_of(ArrayImage(image, "the example"), how)
+    mean, std = scaling.statistics_of(image, how)
     around = margins(net.depth, net.variant)
     side = _region_side(net)
-    window = mirrored_window(
-        ArrayImage(image, "the example"),
-        -around.before,
-        around.alignment - around.before,
-        side,
-        side,
-    )
+    corner = -around.before, around.alignment - around.before
+    window = mirrored_window(image, *corner, side, side)
     inputs = {"image": window.astype(np.float32), "mean": mean, "std": std}
-    yield "small", {name: one[np.newaxis] for name, one in inputs.items()}, True
+    rows = {name: one[np.newaxis] for name, one in inputs.items()}
+    yield ExampleRequest(signature, "small", rows)
+
+
+def _about(signature: str, net: ServedNet, seed: int) -> Iterator[ExampleRequest]:
+    yield ExampleRequest(signature, "all", {"query": _strings(b"")})
+
+
+def _files(signature: str, net: ServedNet, seed: int) -> Iterator[ExampleRequest]:
+    def of_file(what: str, data: bytes, *, is_golden: bool = True) -> ExampleRequest:
+        inputs = {"image_bytes": _strings(data)}
+        return ExampleRequest(signature, what, inputs, is_golden)
+
+    image = example_image(net, seed)
+    yield of_file("png", _png(image))
+    deep = example_image(net, seed, np.uint16, several_tiles=False)
+    yield of_file("png_16_bits", _png(deep))
+    if net.channels != 4:
+        jpeg = tf.io.encode_jpeg(image).numpy()
+        yield of_file("jpeg", jpeg, is_golden=False)
 
 
 def full_tile_side(net: ServedNet) -> int:
@@ -129,20 +148,6 @@ def least_pixel_limit(net: ServedNet) -> int:
 def _region_side(net: ServedNet) -> int:
     around = margins(net.depth, net.variant)
     return around.before + around.alignment + around.after
-
-
-def _about(net: ServedNet, seed: int) -> _Examples:
-    yield "all", {"query": _strings(b"")}, True
-
-
-def _files(net: ServedNet, seed: int) -> _Examples:
-    image = example_image(net, seed)
-    yield "png", {"image_bytes": _strings(_png(image))}, True
-    deep = example_image(net, seed, np.uint16, several_tiles=False)
-    yield "png_16_bits", {"image_bytes": _strings(_png(deep))}, True
-    if net.channels != 4:
-        jpeg = tf.io.encode_jpeg(image).numpy()
-        yield "jpeg", {"image_bytes": _strings(jpeg)}, False
 
 
 def _png(image: np.ndarray) -> bytes:

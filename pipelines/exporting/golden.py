@@ -23,6 +23,7 @@ import numpy as np
 
 from pipelines.export_layout import GOLDEN, GOLDEN_FORMAT
 from pipelines.exporting.example_requests import ExampleRequest
+from pipelines.exporting.write_failures import written_to
 
 # Other processors round otherwise. Levels of 16 bits are 1/65535.
 TOLERANCES = {"probability": 1e-5, "probability_bytes": 1}
@@ -39,6 +40,9 @@ def write_golden(
         version: its folder.
         requests: of which the golden ones are kept.
         run: from a signature's name and inputs to its outputs.
+
+    Raises:
+        ValueError: the file cannot be written.
     """
     document = {
         "format": GOLDEN_FORMAT,
@@ -59,8 +63,9 @@ def write_golden(
         ],
     }
     file = version / GOLDEN
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(document))
+    with written_to(version.parent):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(document))
 
 
 def _encoded(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:

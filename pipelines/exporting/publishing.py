@@ -8,56 +8,158 @@ versions.
 """
 
 import contextlib
+import errno
+import logging
 import os
 import pathlib
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from pipelines.export_layout import (
     LARGEST_VERSION,
+    SAVED_MODEL,
     is_version_name,
     published_versions,
 )
-from pipelines.images.file_locks import wait_for_lock
+from pipelines.exporting.write_failures import cannot_be_written
+from pipelines.images.file_locks import try_lock, wait_for_lock
+from pipelines.images.writing import check_writable
 
 HIGHEST = ".highest-version"
 _PARTIAL, _REMOVED = ".part-", ".removed-"
+# Ours, and no copy that somebody makes under a hidden name.
+_PARTIAL_NAME = re.compile(re.escape(_PARTIAL) + "[0-9a-f]{32}")
+# Some systems do not flush what is open for reading only, or not at all; with these
+# the files are not whole.
+_LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
+
+_Result = TypeVar("_Result")
+
+logger = logging.getLogger(__name__)
+
+
+def check_target(to: str) -> pathlib.Path:
+    """Returns the folder saved_models/NAME that is named.
+
+    Raises:
+        ValueError: it is an address, a file or a version, or its name is a number,
+            which a server of the folder above would take for a version.
+    """
+    target = pathlib.Path(to)
+    if "://" in to:
+        raise ValueError(
+            f"{to} is an address. Export to a folder saved_models/NAME of this "
+            "machine, and copy the version from there."
+        )
+    if target.exists() and not target.is_dir():
+        raise ValueError(f"{to} is a file; name a folder saved_models/NAME.")
+    absolute = pathlib.Path(os.path.abspath(target))
+    if is_version_name(absolute.name) or (target / SAVED_MODEL).exists():
+        raise ValueError(
+            f"{to} is a version, or named like one: a server would take it for a "
+            f"version of {absolute.parent}. Name the folder of the model, "
+            "saved_models/NAME; the next version is added to it."
+        )
+    return target
 
 
 def publish(
-    target: pathlib.Path, write: Callable[[pathlib.Path], object], keep: int | None
-) -> int:
+    target: pathlib.Path, write: Callable[[pathlib.Path], _Result], keep: int | None
+) -> tuple[int, _Result]:
     """Writes a version and publishes it as the next one.
 
-    Whenever the process is killed, each numbered folder is whole.
+    Whenever the process is killed, each numbered folder is whole. What cannot be
+    removed of older versions is logged.
 
     Args:
         target: saved_models/NAME; made if missing.
-        write: makes a folder at the path that it is given, and fills it.
+        write: fills the folder that it is given.
         keep: how many of the newest versions stay; None for all.
 
     Returns:
-        The number of the version: one more than the highest ever given.
+        The number of the version, one more than the highest ever given, and what
+        `write` returned.
 
     Raises:
-        ValueError: there is no number left.
+        ValueError: the folder cannot be written to (before `write` is called), the
+            files were lost on their way to the disk, or there is no number left.
     """
     is_new = not target.exists()
-    target.mkdir(parents=True, exist_ok=True)
-    # Unique: in containers process ids repeat, and a killed export leaves its folder.
-    partial = target / f"{_PARTIAL}{uuid.uuid4().hex}"
     try:
-        write(partial)
-        _flush(partial)
-        version = _rename_to_next(partial, target)
+        with _partial_folder(target) as partial:
+            result = write(partial)
+            _flush(partial)
+            version = _rename_to_next(partial, target)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        if is_new and not any(target.iterdir()):
-            target.rmdir()
+        if is_new:
+            _remove_if_unused(target)
     if keep is not None:
         _remove_oldest(target, keep)
-    return version
+    return version, result
+
+
+@contextlib.contextmanager
+def _partial_folder(target: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields a new hidden folder, which is gone at the end unless it was renamed.
+
+    Its lock tells it from those that killed exports have left; they are removed.
+    """
+    check_writable(target)
+    with _highest_version(target):
+        for left in target.iterdir():
+            if _PARTIAL_NAME.fullmatch(left.name):
+                _remove_left_folder(left)
+        # Unique: in containers process ids repeat.
+        partial = target / f"{_PARTIAL}{uuid.uuid4().hex}"
+        partial.mkdir()
+        folder = os.open(partial, os.O_RDONLY)
+        try_lock(folder)
+    try:
+        yield partial
+    finally:
+        os.close(folder)
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _remove_left_folder(left: pathlib.Path) -> None:
+    """Removes a hidden folder, unless an export is at work in it."""
+    try:
+        folder = os.open(left, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    except OSError:
+        # Of another user, who may be at work.
+        is_left = None
+    else:
+        is_left = try_lock(folder)
+        os.close(folder)
+    if is_left:
+        _delete(left)
+    elif is_left is None:
+        logger.warning(
+            "%s is of an export that still runs, or that was killed: delete it in the "
+            "latter case.",
+            left,
+        )
+
+
+def _delete(folder: pathlib.Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        logger.warning(
+            "%s is no longer needed and could not be deleted. Delete it.", folder
+        )
+
+
+def _remove_if_unused(target: pathlib.Path) -> None:
+    with contextlib.suppress(OSError):
+        if [child.name for child in target.iterdir()] == [HIGHEST]:
+            (target / HIGHEST).unlink()
+        # Fails where a version, or another export, is in it.
+        target.rmdir()
 
 
 def _rename_to_next(partial: pathlib.Path, target: pathlib.Path) -> int:
@@ -91,7 +193,15 @@ def _highest_version(
 
     Other exports to the folder wait; the system frees the lock of a killed one.
     """
-    file = os.open(target / HIGHEST, os.O_RDWR | os.O_CREAT, 0o644)
+    path = target / HIGHEST
+    try:
+        # The umask tells whether a group that shares the folder may write to it.
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise ValueError(
+            f"{path}: cannot be written to ({error.strerror}). Let its owner give you "
+            "the right to, or export to another folder."
+        ) from error
 
     def keep(version: int) -> None:
         # Of one length, in one write: the file is never half a number.
@@ -111,17 +221,30 @@ def _highest_version(
 def _remove_oldest(target: pathlib.Path, keep: int) -> None:
     versions = published_versions(target)
     for _, path in sorted(versions.items())[:-keep]:
-        # A server must not see it half removed either. Another export may be faster.
-        with contextlib.suppress(FileNotFoundError):
+        try:
+            # A server must not see it half removed either.
             os.rename(path, target / f"{_REMOVED}{uuid.uuid4().hex}")
+        except FileNotFoundError:
+            # Another export was faster.
+            continue
+        except OSError as error:
+            logger.warning(
+                "%s is older than the %d versions to keep and could not be removed "
+                "(%s). Remove it.",
+                *(path, keep, error.strerror),
+            )
     for path in target.glob(f"{_REMOVED}*"):
-        shutil.rmtree(path, ignore_errors=True)
+        _delete(path)
 
 
 def _flush(folder: pathlib.Path) -> None:
     """Waits until files are on the disk: a rename may get there before them."""
     for path in folder.rglob("*"):
         if path.is_file():
-            # Not every system flushes what is open for reading only.
-            with path.open("rb") as file, contextlib.suppress(OSError):
-                os.fsync(file.fileno())
+            with path.open("rb") as file:
+                try:
+                    os.fsync(file.fileno())
+                except OSError as error:
+                    if error.errno in _LOST:
+                        reason = os.strerror(error.errno)
+                        raise cannot_be_written(folder.parent, reason) from error

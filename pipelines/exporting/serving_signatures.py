@@ -23,12 +23,23 @@ class Signature:
     inputs: tuple[tf.TensorSpec, ...]
 
 
-def make_signatures(graph: ServingGraph, net: ServedNet) -> dict[str, Signature]:
-    """Returns the signatures that fit a model, by name.
+def signature_names(net: ServedNet) -> tuple[str, ...]:
+    """Returns the names of the signatures that fit a model.
 
     `image_bytes` needs channels that files have, and `probability_bytes` a single
     probability for each pixel besides.
     """
+    # First: others would be the default too.
+    names = ["serving_default", "pixels", "pixels_uint16", "region", "about"]
+    if net.channels in CHANNELS_OF_FILES:
+        names.append("image_bytes")
+        if net.output_channels <= 2:
+            names.append("probability_bytes")
+    return tuple(names)
+
+
+def make_signatures(graph: ServingGraph, net: ServedNet) -> dict[str, Signature]:
+    """Returns the signatures that fit a model, by name."""
 
     def images(name: str, dtype: tf.DType) -> tf.TensorSpec:
         return tf.TensorSpec((None, None, None, net.channels), dtype, name=name)
@@ -39,8 +50,7 @@ def make_signatures(graph: ServingGraph, net: ServedNet) -> dict[str, Signature]
     def strings(name: str) -> tf.TensorSpec:
         return tf.TensorSpec((None,), tf.string, name=name)
 
-    made = {
-        # First: others would be the default too.
+    every = {
         "serving_default": Signature(graph.probability, (images("image", tf.float32),)),
         "pixels": Signature(graph.mask, (images("pixels", tf.uint8),)),
         "pixels_uint16": Signature(graph.mask, (images("pixels", tf.uint16),)),
@@ -49,11 +59,9 @@ def make_signatures(graph: ServingGraph, net: ServedNet) -> dict[str, Signature]
             (images("image", tf.float32), statistics("mean"), statistics("std")),
         ),
         "about": Signature(graph.about, (strings("query"),)),
+        "image_bytes": Signature(graph.mask_bytes, (strings("image_bytes"),)),
+        "probability_bytes": Signature(
+            graph.probability_bytes, (strings("image_bytes"),)
+        ),
     }
-    if net.channels in CHANNELS_OF_FILES:
-        made["image_bytes"] = Signature(graph.mask_bytes, (strings("image_bytes"),))
-        if net.output_channels <= 2:
-            made["probability_bytes"] = Signature(
-                graph.probability_bytes, (strings("image_bytes"),)
-            )
-    return made
+    return {name: every[name] for name in signature_names(net)}

@@ -12,6 +12,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from pipelines.export_layout import WARM_UP
 from pipelines.exporting.example_requests import ExampleRequest
+from pipelines.exporting.write_failures import written_to
 
 
 def write_warm_up(version: pathlib.Path, requests: Iterable[ExampleRequest]) -> None:
@@ -20,12 +21,16 @@ def write_warm_up(version: pathlib.Path, requests: Iterable[ExampleRequest]) -> 
     Args:
         version: its folder.
         requests: at most 1000, TensorFlow Serving's limit.
+
+    Raises:
+        ValueError: the file cannot be written.
     """
     file = version / WARM_UP
-    file.parent.mkdir(exist_ok=True)
-    with tf.io.TFRecordWriter(str(file)) as writer:
-        for request in requests:
-            writer.write(_log(request).SerializeToString())
+    with written_to(version.parent):
+        file.parent.mkdir(exist_ok=True)
+        with tf.io.TFRecordWriter(str(file)) as writer:
+            for request in requests:
+                writer.write(_log(request).SerializeToString())
 
 
 def _log(request: ExampleRequest) -> prediction_log_pb2.PredictionLog:

@@ -16,9 +16,9 @@ def strings(*values):
 
 def test_requests_and_answers_are_written_as_the_format_says(tmp_path):
     requests = [
-        ExampleRequest("a/one", "a", {"x": np.array([[1, 258]], np.uint16)}),
-        ExampleRequest("b/two", "b", {"s": strings(b"\xff\0", b"")}),
-        ExampleRequest("b/warm", "b", {"s": strings(b"")}, is_golden=False),
+        ExampleRequest("a", "one", {"x": np.array([[1, 258]], np.uint16)}),
+        ExampleRequest("b", "two", {"s": strings(b"\xff\0", b"")}),
+        ExampleRequest("b", "warm", {"s": strings(b"")}, is_golden=False),
     ]
     answers = {
         "a": {"probability": np.array([0.5], np.float32)},

@@ -12,8 +12,8 @@ def test_requests_are_records_that_tensorflow_serving_reads(tmp_path):
     files[:] = [b"\x89PNG"]
     numbers = np.arange(6, dtype=np.uint8).reshape(1, 3, 2, 1)
     requests = [
-        ExampleRequest("pixels/one", "pixels", {"pixels": numbers}),
-        ExampleRequest("image_bytes/one", "image_bytes", {"image_bytes": files}),
+        ExampleRequest("pixels", "one", {"pixels": numbers}),
+        ExampleRequest("image_bytes", "one", {"image_bytes": files}),
     ]
     write_warm_up(tmp_path, requests)
     records = list(tf.data.TFRecordDataset(str(tmp_path / WARM_UP)).as_numpy_iterator())
