@@ -81,6 +81,8 @@ def _answering(method: Callable) -> Callable:
             context.abort(
                 grpc.StatusCode.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted"
             )
+            # Whether `abort` raises is a matter of the version of grpcio.
+            return None
         try:
             return method(self, request, context)
         except ServingError as error:
@@ -93,6 +95,7 @@ def _answering(method: Callable) -> Callable:
         if len(message) > _LONGEST_MESSAGE:
             message = message[:_LONGEST_MESSAGE] + "...TRUNCATED"
         context.abort(_STATUS[int(code)], message)
+        return None
 
     return answer
 

@@ -99,6 +99,7 @@ class _Reading(grpc.aio.ServerInterceptor):
         def answer_if_read(request: Any, context: Any) -> Any:
             if request is None:
                 context.abort(grpc.StatusCode.INTERNAL, "Unparseable request")
+                return None
             return answer(request, context)
 
         return handler._replace(

@@ -19,6 +19,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from pipelines.dev_server import grpc_api
 from pipelines.dev_server.models import ModelManager
 
 CODE = grpc.StatusCode
@@ -300,6 +301,30 @@ def test_requests_beyond_the_threads_are_refused(toy_folder, serving, monkeypatc
         )
         released.set()
         assert first.result().model_spec.name == "toy"
+
+
+class ReturningContext:
+    """A call whose `abort` returns; that of the installed grpcio raises."""
+
+    def __init__(self):
+        self.codes = []
+
+    def abort(self, code, details):
+        self.codes.append(code)
+
+
+def test_nothing_is_run_or_given_back_after_an_abort_that_returns():
+    slots = threading.BoundedSemaphore(1)
+    # No manager: a method that is run would fail.
+    service = grpc_api.PredictionService(None, slots)
+    context = ReturningContext()
+    with slots:
+        assert service.Predict(request(x=X), context) is None
+    assert context.codes == [CODE.RESOURCE_EXHAUSTED]
+    # A slot that was given back twice would be one too many.
+    assert service.Predict(NO_SPEC, context) is None
+    assert context.codes[1:] == [CODE.INVALID_ARGUMENT]
+    assert slots.acquire(blocking=False)
 
 
 def test_fault_of_the_server_is_internal_with_its_words(
