@@ -46,6 +46,7 @@ GRPC_CODES |= {"OUT_OF_RANGE", "DEADLINE_EXCEEDED"}
 DEADLINE_SECONDS = 5.0
 UNEXPECTED = "unexpected"
 GOOD_WRONG = "good request answered wrong"
+INITIALISER = "__saved_model_init_op"
 IMAGE = np.arange(42, dtype=np.uint8).reshape(6, 7)
 
 
@@ -134,17 +135,19 @@ def attack_grpc(
                 call(request, timeout=DEADLINE_SECONDS)
             except grpc.RpcError as error:
                 code = error.code().name
-            if code not in (GRPC_CODES if is_message(request) else {"INTERNAL"}):
+            if code not in allowed_codes(request):
                 code = f"{UNEXPECTED} {code}: {request[:200]!r}"
             counts[f"gRPC {code}"] += 1
 
 
-def is_message(data: bytes) -> bool:
+def allowed_codes(data: bytes) -> set[str]:
     try:
-        predict_pb2.PredictRequest.FromString(data)
+        sent = predict_pb2.PredictRequest.FromString(data)
     except Exception:
-        return False
-    return True
+        # What is no message at all never comes to the service.
+        return {"INTERNAL"}
+    wants_initialiser = sent.model_spec.signature_name == INITIALISER
+    return GRPC_CODES | ({"INTERNAL"} if wants_initialiser else set())
 
 
 def png() -> bytes:
@@ -170,6 +173,7 @@ DOCUMENTS: list[dict[str, Any]] = [
     {"instances": [ROWS]},
     {"signature_name": "pixels", "instances": [{"pixels": ROWS}]},
     {"signature_name": "about", "instances": [""]},
+    {"signature_name": INITIALISER, "instances": [1]},
     {
         "signature_name": "region",
         "instances": [
@@ -193,6 +197,7 @@ MESSAGES = [
     ),
     message("", image=ARRAY.astype(np.float32)),
     message("pixels", pixels=ARRAY),
+    message(INITIALISER, pixels=ARRAY),
     message("pixels_uint16", pixels=ARRAY.astype(np.uint16)),
     message(
         "region",

@@ -160,8 +160,8 @@ class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
     def GetModelStatus(
         self, request: Any, context: Any
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        """Lists versions; a label is not looked at."""
-        name, version, _ = _model_spec(request)
+        """Lists versions; a label is not looked at, and no model has an empty name."""
+        name, version, _ = _model_choice(request)
         response = get_model_status_pb2.GetModelStatusResponse()
         state_type = get_model_status_pb2.ModelVersionStatus.State
         for status in self._manager.statuses(name, version):
@@ -185,11 +185,16 @@ class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
 
 
 def _model_spec(request: Any) -> tuple[str, int | None, str | None]:
+    name, version, label = _model_choice(request)
+    if not name:
+        raise ServingError("ModelSpec has no name specified.")
+    return name, version, label
+
+
+def _model_choice(request: Any) -> tuple[str, int | None, str | None]:
     if not request.HasField("model_spec"):
         raise ServingError("Missing ModelSpec")
     spec = request.model_spec
-    if not spec.name:
-        raise ServingError("ModelSpec has no name specified.")
     chosen = spec.WhichOneof("version_choice")
     version = spec.version.value if chosen == "version" else None
     label = spec.version_label if chosen == "version_label" else None

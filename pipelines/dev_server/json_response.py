@@ -183,8 +183,11 @@ def _is_binary(name: str, array: np.ndarray) -> bool:
     return array.dtype == object and name.endswith("_bytes")
 
 
-def _texts(name: str, array: np.ndarray) -> np.ndarray:
-    """The JSON text of each element, as an object array of the same shape."""
+def _texts(name: str, array: np.ndarray) -> Any:
+    """The JSON text of each element, as an object array of the same shape.
+
+    That of a tensor without dimensions is the text alone.
+    """
     if array.dtype == object:
         flat = [_string_text(value, _is_binary(name, array)) for value in array.flat]
     else:
@@ -199,7 +202,7 @@ def _texts(name: str, array: np.ndarray) -> np.ndarray:
             raise ServingError(f"Failed to write JSON value for tensor type: {dtype}")
     texts = np.empty(len(flat), object)
     texts[:] = flat
-    return texts.reshape(array.shape)
+    return texts.reshape(array.shape)[()]
 
 
 def _string_text(value: bytes, binary: bool) -> str:
@@ -239,8 +242,4 @@ def _string(text: str) -> str:
 
 
 def _encoded(text: str) -> bytes:
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        # Half of a character, from an escape of the request.
-        return text.encode("utf-8", "replace")
+    return text.encode("utf-8", "surrogateescape")

@@ -1,16 +1,12 @@
 """Predict requests and answers as TensorFlow Serving's gRPC messages."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from tensorflow_serving.apis import predict_pb2
 
 from pipelines.dev_server.errors import Code, ServingError
-from pipelines.dev_server.saved_model import (
-    DEFAULT_SIGNATURE,
-    LoadedModel,
-    Signature,
-    check_input_names,
-)
+from pipelines.dev_server.saved_model import DEFAULT_SIGNATURE, LoadedModel, Signature
 from pipelines.dev_server.tensor_messages import from_message, to_message
 
 
@@ -31,7 +27,7 @@ def run_request(
         ServingError: the request does not fit the signature, or the graph failed.
     """
     signature = _signature(model, request.model_spec.signature_name)
-    check_input_names(signature, request.inputs)
+    _check_input_names(signature, request.inputs)
     arrays = {}
     for name, info in signature.inputs.items():
         if name not in request.inputs:
@@ -61,9 +57,23 @@ def _signature(model: LoadedModel, name: str) -> Signature:
         raise ServingError(
             "Expected prediction signature method_name to be one of "
             "{tensorflow/serving/predict, tensorflow/serving/classify, "
-            f"tensorflow/serving/regress}}. Was: {method}"
+            f"tensorflow/serving/regress}}. Was: {method}",
+            Code.INTERNAL,
         )
     return model.signature(name)
+
+
+def _check_input_names(signature: Signature, sent: Iterable[str]) -> None:
+    """Raises ServingError unless as many inputs were sent as the signature has."""
+    names, wanted = sorted(sent), sorted(signature.inputs)
+    if len(names) != len(wanted):
+        extra = ",".join(name for name in names if name not in wanted)
+        missing = ",".join(name for name in wanted if name not in names)
+        raise ServingError(
+            f"input size does not match signature: {len(names)}!={len(wanted)} "
+            f"len({{{','.join(names)}}}) != len({{{','.join(wanted)}}}). "
+            f"Sent extra: {{{extra}}}. Missing but required: {{{missing}}}."
+        )
 
 
 def _wanted_outputs(signature: Signature, names: list[str]) -> list[str]:

@@ -97,7 +97,7 @@ class RestApp:
             if match and request.method == "POST":
                 # In a thread, so that the server goes on answering; what is answered
                 # at once stays out of it, for predictions may fill all threads.
-                packed = request.headers.get("content-encoding", "").lower() == "gzip"
+                packed = "gzip" in request.headers.get("content-encoding", "")
                 return _json(
                     await run_in_threadpool(self._post, match, body, packed=packed)
                 )
@@ -131,8 +131,9 @@ class RestApp:
         if not match["metadata"]:
             name = urllib.parse.unquote(match["name"])
             # A label is not looked at: all versions are listed.
-            version = int(match["version"]) if match["version"] else None
-            return json_response.status_body(self._manager.statuses(name, version))
+            return json_response.status_body(
+                self._manager.statuses(name, _version(match))
+            )
         name, version, label = _model_spec(match)
         number, model = self._manager.model(name, version, label)
         return json_response.metadata_body(name, number, model.signature_defs)
@@ -153,8 +154,14 @@ def _match(method: str, target: str) -> re.Match[str] | None:
 
 def _model_spec(match: re.Match[str]) -> tuple[str, int | None, str | None]:
     label = urllib.parse.unquote(match["label"]) if match["label"] else None
-    version = int(match["version"]) if match["version"] else None
-    return urllib.parse.unquote(match["name"]), version, label
+    return urllib.parse.unquote(match["name"]), _version(match), label
+
+
+def _version(match: re.Match[str]) -> int | None:
+    if match["version"] is None:
+        return None
+    # Python reads no endless digits, not even zeros.
+    return int(match["version"].lstrip("0") or 0)
 
 
 def _unpacked(body: bytes) -> bytes:

@@ -7,7 +7,7 @@ export lost), refuse shapes that the server feeds, and word its errors otherwise
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipelines.dev_server.errors import Code, ServingError
 DEFAULT_SIGNATURE = "serving_default"
 LONGEST_TIMEOUT = 1e9
 _TAG = "serve"
+_RANK_OF_IMAGES = 4
 _INITIALISER = "__saved_model_init_op"
 # Where TensorFlow's C++ (and so the server's messages) and Python differ.
 _TYPE_NAMES = {"float16": "half", "float32": "float", "float64": "double"}
@@ -127,10 +128,9 @@ class LoadedModel:
             The outputs by name, in the order of `outputs`, or of their names.
 
         Raises:
-            ServingError: an input is missing, of another dtype or of the wrong rank,
-                or the graph failed.
+            ServingError: an input is of another dtype or of too low a rank, or the
+                graph failed.
         """
-        check_input_names(signature, arrays)
         _check_inputs(signature, arrays)
         feeds = {
             self._feeds[signature.inputs[name].tensor]: array
@@ -143,20 +143,12 @@ class LoadedModel:
             )
         except tf.errors.OpError as error:
             raise ServingError(_message(error), Code(error.error_code)) from error
-        return dict(zip(names, values, strict=True))
+        return dict(zip(names, map(_array, values), strict=True))
 
 
-def check_input_names(signature: Signature, sent: Iterable[str]) -> None:
-    """Raises ServingError unless as many inputs were sent as the signature has."""
-    names, wanted = sorted(sent), sorted(signature.inputs)
-    if len(names) != len(wanted):
-        extra = ",".join(name for name in names if name not in wanted)
-        missing = ",".join(name for name in wanted if name not in names)
-        raise ServingError(
-            f"input size does not match signature: {len(names)}!={len(wanted)} "
-            f"len({{{','.join(names)}}}) != len({{{','.join(wanted)}}}). "
-            f"Sent extra: {{{extra}}}. Missing but required: {{{missing}}}."
-        )
+def _array(value: Any) -> np.ndarray:
+    # A session gives a string without dimensions as Python's bytes.
+    return np.asarray(value, object if isinstance(value, bytes) else None)
 
 
 def _meta_graph(folder: Path) -> Any:
@@ -210,10 +202,11 @@ def _check_inputs(signature: Signature, arrays: Mapping[str, np.ndarray]) -> Non
             raise ServingError(
                 f"Expects arg[{index}] to be {info.dtype} but {dtype} is provided"
             )
-        # The only request that is refused here and not by TensorFlow Serving: a
-        # wrong rank can end the process inside of a convolution (an export that
-        # begins with tf.ensure_shape answers 400 there too, in these words).
-        if info.shape is not None and array.ndim != len(info.shape):
+        # The only request that is refused here and not by TensorFlow Serving: images
+        # of too low a rank can end the process inside of a convolution (an export that
+        # begins with tf.ensure_shape answers 400 there too, in these words). Any other
+        # rank is left to the graph, as there.
+        if info.shape and array.ndim < len(info.shape) >= _RANK_OF_IMAGES:
             sides = ",".join("?" if side is None else str(side) for side in info.shape)
             raise ServingError(
                 f"Shape of tensor {name} [{','.join(map(str, array.shape))}] is not "

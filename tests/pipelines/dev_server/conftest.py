@@ -68,6 +68,10 @@ def write_toy_model(folder, factor=2.0):
         "no_batch": signature(
             lambda x: {"total": tf.reduce_sum(x)}, x=((None,), tf.float32)
         ),
+        "join": signature(
+            lambda x: dict.fromkeys(("text", "text_bytes"), tf.strings.reduce_join(x)),
+            x=((None,), tf.string),
+        ),
         "two_batches": signature(
             lambda x: {"all": x, "first": x[:1]}, x=((None,), tf.float32)
         ),

@@ -66,6 +66,14 @@ def test_answer_names_version_and_signature_and_fills_the_field_of_the_dtype(
     assert response.outputs["y"].tensor_content == b""
 
 
+def test_outputs_without_dimensions_are_answered(predictions):
+    total = predictions.Predict(request("no_batch", x=np.ones(3, np.float32)))
+    text = predictions.Predict(request("join", x=[b"a", b"\xff"])).outputs["text"]
+    assert list(total.outputs["total"].float_val) == [3]
+    assert list(text.string_val) == [b"a\xff"]
+    assert not text.tensor_shape.dim
+
+
 def test_output_filter_chooses_the_outputs(predictions):
     sent = request("two", a=np.ones(2, np.float32), b=np.ones(2, np.int32))
     assert set(predictions.Predict(sent).outputs) == {"sum", "b"}
@@ -103,6 +111,13 @@ REFUSED = [
         request("nope"),
         CODE.FAILED_PRECONDITION,
         'Serving signature key "nope" not found.',
+    ),
+    (
+        request("__saved_model_init_op"),
+        CODE.INTERNAL,
+        "Expected prediction signature method_name to be one of "
+        "{tensorflow/serving/predict, tensorflow/serving/classify, "
+        "tensorflow/serving/regress}. Was: ",
     ),
     (
         request(),
@@ -272,6 +287,11 @@ def test_status_lists_versions_and_looks_at_no_label(models):
             status_request("nope"),
             CODE.NOT_FOUND,
             "Could not find any versions of model nope",
+        ),
+        (
+            status_request(""),
+            CODE.NOT_FOUND,
+            "Could not find any versions of model ",
         ),
     ],
 )

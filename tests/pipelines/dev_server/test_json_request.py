@@ -139,6 +139,10 @@ REFUSED = [
         "Tensor name: total has no shape information ",
     ),
     (
+        {"signature_name": "join", "instances": ["a"]},
+        "Tensor name: text has no shape information ",
+    ),
+    (
         {"signature_name": "two_batches", "instances": [1, 2]},
         "Tensor name: first has inconsistent batch size: 1 expecting: 2",
     ),

@@ -108,6 +108,16 @@ ANSWERED = [
         b'{"instances": [[-Infinity, 1e39]]}',
         '{\n    "predictions": [[-Infinity, Infinity]\n    ]\n}',
     ),
+    # Outputs without dimensions.
+    (
+        b'{"signature_name": "no_batch", "inputs": [1, 2]}',
+        '{\n    "outputs": 3.0\n}',
+    ),
+    (
+        b'{"signature_name": "join", "inputs": ["a", "b"]}',
+        '{\n    "outputs": {\n        "text": "ab",\n        "text_bytes": {\n'
+        '            "b64": "YWI="\n        }\n    }\n}',
+    ),
 ]
 
 

@@ -28,8 +28,14 @@ def test_signature_is_run_on_the_inputs(model):
 
 
 def test_initialiser_is_no_prediction(model):
-    with pytest.raises(ServingError, match="Expected prediction signature method_name"):
+    with pytest.raises(ServingError, match="method_name to be one of") as raised:
         run_request(model, request("__saved_model_init_op"))
+    assert raised.value.code == Code.INTERNAL
+
+
+def test_missing_input_is_named(model):
+    with pytest.raises(ServingError, match="Missing but required: {b}"):
+        run_request(model, request("two", a=np.zeros(1, np.float32)))
 
 
 def test_timeout_ends_the_graph(model):

@@ -29,6 +29,12 @@ PATHS = [
         404,
         "Servable not found for request: Specific(toy, 9)",
     ),
+    (
+        "GET",
+        f"{TOY}/labels/stable/metadata",
+        400,
+        "Unrecognized servable version label: stable",
+    ),
     ("GET", f"{TOY}/", 400, f"Malformed request: GET {TOY}/"),
     ("GET", PREDICT, 400, f"Malformed request: GET {PREDICT}"),
     ("POST", TOY, 400, f"Malformed request: POST {TOY}"),
@@ -86,6 +92,15 @@ def test_path_outside_of_the_api_is_an_html_404(server, path, send):
     assert b"<html" in body.lower()
 
 
+@pytest.mark.parametrize("method", ["classify", "regress"])
+def test_other_methods_than_predict_are_not_implemented(
+    development_server, method, send
+):
+    status, body = send(development_server, "POST", f"{TOY}:{method}", b"{}")
+    assert status == 501
+    assert method in json.loads(body)["error"]
+
+
 def test_status_lists_the_version(server, send):
     expected = {
         "model_version_status": [
@@ -96,7 +111,10 @@ def test_status_lists_the_version(server, send):
             }
         ]
     }
-    for path in (TOY, f"{TOY}/versions/1", f"{TOY}/labels/any", "/V1/MODELS/t%6Fy"):
+    # Python would not read so many digits.
+    zeros = f"{TOY}/versions/{'0' * 5000}1"
+    versions = (f"{TOY}/versions/1", zeros, f"{TOY}/labels/any")
+    for path in (TOY, *versions, "/V1/MODELS/t%6Fy"):
         status, body = send(server, "GET", path)
         assert (status, body.decode()) == (200, json.dumps(expected, indent=1) + "\n")
 
@@ -129,9 +147,9 @@ def test_metadata_tells_the_signatures(server):
 
 def test_gzip_body_is_unpacked_and_a_damaged_one_is_empty(server, send):
     packed = gzip.compress(b'{"instances": [[1, 2]]}')
-    headers = {"Content-Encoding": "gzip"}
-    status, body = send(server, "POST", PREDICT, packed, headers)
-    assert (status, json.loads(body)) == (200, {"predictions": [[2.0, 4.0]]})
+    for headers in ({"Content-Encoding": "x-gzip"}, {"Content-Encoding": "gzip"}):
+        status, body = send(server, "POST", PREDICT, packed, headers)
+        assert (status, json.loads(body)) == (200, {"predictions": [[2.0, 4.0]]})
     status, body = send(server, "POST", PREDICT, b"no gzip", headers)
     assert status == 400
     assert json.loads(body) == {"error": "JSON Parse error: The document is empty"}

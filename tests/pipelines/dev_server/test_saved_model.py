@@ -1,3 +1,4 @@
+import dataclasses
 import gc
 import shutil
 import weakref
@@ -29,13 +30,28 @@ def test_outputs_come_in_the_order_of_their_names(toy):
     np.testing.assert_array_equal(outputs["sum"], [3.5])
 
 
-def test_missing_input_is_named(toy):
-    with pytest.raises(ServingError, match="Missing but required: {b}"):
-        toy.run(toy.signature("two"), {"a": np.zeros(1, np.float32)})
+def test_outputs_without_dimensions_are_arrays(toy):
+    words = np.array([b"a", b"b"], object)
+    text = toy.run(toy.signature("join"), {"x": words})["text"]
+    assert (text.shape, text.dtype, text.item()) == ((), object, b"ab")
+    numbers = np.ones(3, np.float32)
+    assert toy.run(toy.signature("no_batch"), {"x": numbers})["total"].shape == ()
 
 
-@pytest.mark.parametrize("shape", [(), (8,), (8, 8), (8, 8, 1), (1, 1, 8, 8, 1)])
-def test_wrong_rank_never_reaches_the_graph(toy, shape):
+def test_only_images_of_too_low_a_rank_are_kept_from_the_graph(toy):
+    # Signature: (None, 2).
+    row = toy.run(toy.signature(""), {"x": np.ones(2, np.float32)})["y"]
+    np.testing.assert_array_equal(row, [2, 2])
+    # Another graph than a convolution, which need not refuse too many dimensions.
+    echo = toy.signature("echo_float32")
+    image = dataclasses.replace(echo.inputs["x"], shape=(None, None, None, 1))
+    declared = dataclasses.replace(echo, inputs={"x": image})
+    volume = np.zeros((1, 1, 8, 8, 1), np.float32)
+    assert toy.run(declared, {"x": volume})["y"].shape == volume.shape
+
+
+@pytest.mark.parametrize("shape", [(), (8,), (8, 8), (8, 8, 1)])
+def test_too_low_a_rank_never_reaches_a_convolution(toy, shape):
     with pytest.raises(ServingError, match=r"expected shape \[\?,\?,\?,1\]") as raised:
         toy.run(toy.signature("convolve"), {"image": np.zeros(shape, np.float32)})
     assert raised.value.code == Code.INVALID_ARGUMENT
