@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
+from pipelines.dev_server import tensor_messages
 from pipelines.dev_server.errors import ServingError
 from pipelines.dev_server.tensor_messages import from_message, to_message
 
@@ -48,10 +49,49 @@ def test_strings_are_bytes():
     assert from_message("x", message).tolist() == [b"\xff\x00", b""]
 
 
-def test_missing_values_are_copies_of_the_last():
-    message = tensor_pb2.TensorProto(dtype=1, float_val=[1, 2])
-    message.tensor_shape.dim.add(size=4)
-    assert from_message("x", message).tolist() == [1, 2, 2, 2]
+FLOATS = np.array([5, 6], np.float32).tobytes()
+# (dtype, sides, fields) of messages that TensorFlow's Python reader refuses or reads
+# otherwise than its servers.
+UNUSUAL = [
+    (tf.uint8, [2], {"int_val": [300, -1]}),
+    (tf.int16, [1], {"int_val": [70_000]}),
+    (tf.float16, [2], {"half_val": [0x3C00, 0x1_3C00]}),
+    (tf.float32, [2], {"float_val": [1, 2, 3]}),
+    (tf.float32, [4], {"float_val": [1, 2]}),
+    (tf.float64, [2, 2], {"double_val": [0.1]}),
+    (tf.float32, [2], {"float_val": [1, 2], "tensor_content": FLOATS}),
+    (tf.float32, [0], {"float_val": [1], "tensor_content": b"abc"}),
+    (tf.float32, [], {}),
+    (tf.int64, [2], {"int64_val": [1, 2, 3]}),
+    (tf.bool, [3], {"bool_val": [False, True]}),
+    (tf.string, [2], {"string_val": [b"a", b"b", b"c"]}),
+    (tf.string, [2], {}),
+    (tf.complex64, [2], {"scomplex_val": [1, 2, 3]}),
+]
+
+
+@pytest.mark.parametrize("dtype, sides, fields", UNUSUAL)
+def test_unusual_message_is_read_as_by_the_runtime(dtype, sides, fields):
+    message = tensor_pb2.TensorProto(dtype=dtype.as_datatype_enum, **fields)
+    for side in sides:
+        message.tensor_shape.dim.add(size=side)
+    expected = tf.io.parse_tensor(message.SerializeToString(), dtype).numpy()
+    read = from_message("x", message)
+    np.testing.assert_array_equal(read, expected)
+    assert (read.shape, read.dtype) == (tuple(sides), expected.dtype)
+
+
+@pytest.mark.parametrize("length, is_read", [(999, True), (1001, False)])
+def test_what_is_filled_up_is_counted_in_bytes(monkeypatch, length, is_read):
+    pointer = np.dtype(object).itemsize
+    monkeypatch.setattr(tensor_messages, "MOST_FILLED_UP", 9 * (1000 + pointer))
+    message = tensor_pb2.TensorProto(dtype=7, string_val=[b"a" * length])
+    message.tensor_shape.dim.add(size=10)
+    if is_read:
+        assert from_message("x", message).tolist() == [b"a" * length] * 10
+    else:
+        with pytest.raises(ServingError, match="tensor parsing error: x"):
+            from_message("x", message)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +99,7 @@ def test_missing_values_are_copies_of_the_last():
     [
         (1, [-1], b""),
         (1, [2], b"\0\0\0"),
+        (1, [1], b"\0" * 8),
         (1, [10**6, 10**6], b""),
         (0, [1], b""),
         (99, [1], b""),
