@@ -63,7 +63,8 @@ def read_config_file(path: Path) -> list[ModelConfig]:
     except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
         raise ValueError(
             f"{path}: expected a model configuration file of TensorFlow Serving "
-            f"(model_config_list {{ config {{ name base_path }} }}): {error}."
+            "(model_config_list { config { name base_path model_platform } }): "
+            f"{error}."
         ) from error
     except ServingError as error:
         raise ValueError(f"{path}: {error.message}.") from error
@@ -73,7 +74,8 @@ def from_message(message: Any) -> list[ModelConfig]:
     """Returns the models of a `ModelServerConfig`.
 
     Raises:
-        ServingError: it names none, a name twice, or a base path that is not absolute.
+        ServingError: it names none, a name twice, a base path that is not absolute, or
+            no platform.
     """
     configs = [_config(entry) for entry in message.model_config_list.config]
     names = [config.name for config in configs]
@@ -89,6 +91,12 @@ def _config(entry: Any) -> ModelConfig:
         raise ServingError(
             f"Expected model {entry.name} to have an absolute path or URI; got "
             f"base_path={entry.base_path}"
+        )
+    if not (entry.model_platform or entry.model_type):
+        raise ServingError(
+            "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
+            f'ModelServerConfig::model_platform; add model_platform: "tensorflow" to '
+            f"{entry.name}"
         )
     policy = entry.model_version_policy
     latest: int | None = max(1, policy.latest.num_versions)

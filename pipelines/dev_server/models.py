@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pipelines.dev_server.errors import ServingError
@@ -39,10 +39,12 @@ class ModelManager:
         # Also those that were removed: their states are told, and their numbers stay
         # used, as TensorFlow Serving's.
         self._known: dict[str, ServedModel] = {}
-        # Of changes: those of the watching thread and those that a request asks for.
-        self._changing = threading.Lock()
+        # Which models, versions and labels there are to be changes at once; loading
+        # takes its time.
+        self._configuring = threading.Lock()
+        self._loading = threading.Lock()
         self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         if self.source.is_file():
             self._config_text = self.source.read_bytes()
             self._set_models(read_config_file(self.source))
@@ -55,7 +57,7 @@ class ModelManager:
         return list(self._models)
 
     def start(self) -> None:
-        """Loads what is to be served, then watches in a thread.
+        """Loads what is to be served, then watches in threads.
 
         Raises:
             ValueError: a model has no version, or none that loads.
@@ -71,33 +73,35 @@ class ModelManager:
                     f"{reasons or 'it has no folder NUMBER with a saved_model.pb'}. "
                     "Export the model again, which adds a version."
                 ) from None
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
+        # Two, so that a label is moved back while another version is still loaded.
+        for look in (self._poll_config_file, self._poll_folders):
+            thread = threading.Thread(target=self._watch, args=(look,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
-    def close(self) -> None:
-        """Ends the watching."""
+    def close(self, seconds: float = 1.0) -> None:
+        """Ends the watching; a load that takes longer is left to itself."""
         self._closed.set()
-        if self._thread is not None:
-            self._thread.join()
+        for thread in self._threads:
+            thread.join(seconds)
 
     def poll(self) -> None:
         """Brings what is loaded in line with the configuration file and the folders."""
-        with self._changing:
-            self._poll_config_file()
-            for served in list(self._models.values()):
-                served.poll()
+        self._poll_config_file()
+        self._poll_folders()
 
     def reload(self, configs: Iterable[ModelConfig]) -> None:
         """Serves these models from now on and no others; returns once they are loaded.
 
         Raises:
-            ServingError: a model has no version that loads.
+            ServingError: a model has no version that loads; the others are served.
         """
-        with self._changing:
+        with self._configuring:
             self._set_models(configs)
-            for served in list(self._models.values()):
-                served.poll()
-                served.model()
+            served = list(self._models.values())
+        self._poll_folders()
+        for model in served:
+            model.model()
 
     def statuses(self, name: str, version: int | None = None) -> list[VersionStatus]:
         """Returns the status of one version or of all, newest first.
@@ -130,28 +134,32 @@ class ModelManager:
             served = self._known.get(config.name) or ServedModel(config)
             served.config = config
             models[config.name] = served
-        removed = set(self._models) - set(models)
         self._known = {**self._known, **models}
         self._models = models
-        for name in removed:
-            self._known[name].unload()
 
     def _poll_config_file(self) -> None:
         if self._config_text is None:
             return
-        try:
-            text = self.source.read_bytes()
-            if text != self._config_text:
-                self._config_text = text
-                self._set_models(read_config_file(self.source))
-        except (OSError, ValueError) as error:
-            _LOGGER.error("The models stay as they were: %s", error)
+        with self._configuring:
+            try:
+                text = self.source.read_bytes()
+                if text != self._config_text:
+                    self._config_text = text
+                    self._set_models(read_config_file(self.source))
+            except (OSError, ValueError) as error:
+                _LOGGER.error("The models stay as they were: %s", error)
 
-    def _watch(self) -> None:
+    def _poll_folders(self) -> None:
+        with self._loading:
+            models, known = self._models, self._known
+            for name in set(known) - set(models):
+                known[name].unload()
+            for served in models.values():
+                served.poll()
+
+    def _watch(self, look: Callable[[], None]) -> None:
         while not self._closed.wait(POLL_SECONDS):
             try:
-                self.poll()
-            except OSError as error:
-                # A folder that is moved while it is read is read again at the next
-                # poll; what is loaded stays.
-                _LOGGER.warning("Could not read %s: %s", self.source, error)
+                look()
+            except Exception:  # a fault of this server; the next look may do
+                _LOGGER.exception("Could not look for what has changed")

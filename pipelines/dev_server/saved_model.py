@@ -69,7 +69,8 @@ class LoadedModel:
         signature_defs: the export's SignatureDef messages by name.
 
     Raises:
-        Exception: whatever TensorFlow raises for a SavedModel that does not load.
+        ServingError: its variables or tables cannot be read.
+        Exception: whatever else is wrong with a SavedModel that does not load.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -94,7 +95,10 @@ class LoadedModel:
             saver = tf.compat.v1.train.import_meta_graph(
                 meta_graph, clear_devices=True, input_map=self._feeds
             )
-            _restore(self._session, saver, meta_graph, folder)
+            try:
+                _restore(self._session, saver, meta_graph, folder)
+            except tf.errors.OpError as error:
+                raise _serving_error(error) from error
 
     def signature(self, name: str) -> Signature:
         """Returns a signature, "" for the default one.
@@ -142,7 +146,7 @@ class LoadedModel:
                 [signature.outputs[name] for name in names], feeds, _options(timeout)
             )
         except tf.errors.OpError as error:
-            raise ServingError(_message(error), Code(error.error_code)) from error
+            raise _serving_error(error) from error
         return dict(zip(names, map(_array, values), strict=True))
 
 
@@ -221,7 +225,8 @@ def _options(timeout: float | None) -> Any:
     return tf.compat.v1.RunOptions(timeout_in_ms=max(1, round(1000 * timeout)))
 
 
-def _message(error: Any) -> str:
-    """The words of the C++ runtime, without those that Python's session adds."""
+def _serving_error(error: Any) -> ServingError:
+    # The words of the C++ runtime, without those that Python's session adds.
     original = error.__context__
-    return (original if isinstance(original, tf.errors.OpError) else error).message
+    cause = original if isinstance(original, tf.errors.OpError) else error
+    return ServingError(cause.message, Code(error.error_code))

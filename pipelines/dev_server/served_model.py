@@ -1,6 +1,6 @@
 """One served model: watches its base path and keeps the right versions loaded.
 
-States are TensorFlow Serving's: START, LOADING, AVAILABLE, UNLOADING, END; old
+States are those of TensorFlow Serving's that last: LOADING, AVAILABLE and END; old
 versions stay listed as END.
 """
 
@@ -25,7 +25,7 @@ class VersionStatus:
 
     Attributes:
         version: its number.
-        state: START, LOADING, AVAILABLE, UNLOADING or END.
+        state: LOADING, AVAILABLE or END.
         error_code: "OK", or the name of a `Code` for a version that did not load.
         error_message: why it did not load.
     """
@@ -52,15 +52,26 @@ class ServedModel:
         self.config = config
         self._statuses: dict[int, VersionStatus] = {}
         self._models: dict[int, LoadedModel] = {}
+        self._unreadable = ""
         self._lock = threading.Lock()
 
     def poll(self) -> None:
-        """Brings what is loaded in line with the folder; one caller at a time."""
-        if not self.config.base_path.is_dir():
-            # A volume may be away for a moment; what is loaded stays.
+        """Brings what is loaded in line with the folder; one caller at a time.
+
+        A volume may be away for a moment, or unreadable; what is loaded stays then.
+        """
+        config = self.config
+        try:
+            published = published_versions(config.base_path)
+            if not published and not config.base_path.is_dir():
+                return
+            self._unreadable = ""
+        except OSError as error:
+            if str(error) != self._unreadable:  # once, not every second
+                _LOGGER.error("Could not read %s: %s", config.base_path, error)
+            self._unreadable = str(error)
             return
-        published = published_versions(self.config.base_path)
-        wanted = self.config.wanted(set(published))
+        wanted = config.wanted(set(published))
         for version in sorted(wanted - set(self._models)):
             status = self._statuses.get(version)
             if status is None or status.error_code == "OK":
@@ -73,10 +84,11 @@ class ServedModel:
         self._unload(set(self._models))
 
     def errors(self) -> list[str]:
-        """Returns why versions did not load."""
+        """Returns why versions did not load, or why there are none."""
         with self._lock:
             statuses = list(self._statuses.values())
-        return [status.error_message for status in statuses if status.error_message]
+        reasons = [self._unreadable, *(status.error_message for status in statuses)]
+        return list(filter(None, reasons))
 
     def statuses(self, version: int | None = None) -> list[VersionStatus]:
         """Returns the status of one version or of all, newest first.
@@ -115,30 +127,30 @@ class ServedModel:
 
     def _load(self, version: int, folder: Path) -> None:
         name = self.config.name
-        self._set(VersionStatus(version, "START"))
         self._set(VersionStatus(version, "LOADING"))
         try:
-            model = LoadedModel(folder)
-            warm_up(model, folder)
+            model = _warm_model(folder)
         except Exception as error:  # whatever it is, the older version must stay
-            _LOGGER.error("Version %d of %s did not load: %s", version, name, error)
-            self._set(VersionStatus(version, "END", *_error(error)))
+            code, message = _code_and_message(error)
+        else:
+            with self._lock:
+                self._models[version] = model
+                self._statuses[version] = VersionStatus(version, "AVAILABLE")
+            _LOGGER.info("Version %d of %s is available.", version, name)
             return
-        with self._lock:
-            self._models[version] = model
-            self._statuses[version] = VersionStatus(version, "AVAILABLE")
-        _LOGGER.info("Version %d of %s is available.", version, name)
+        _LOGGER.error("Version %d of %s did not load: %s", version, name, message)
+        self._set(VersionStatus(version, "END", code, message))
+        # Graph and session refer to each other: freed here, not some time later.
+        gc.collect()
 
     def _unload(self, versions: set[int]) -> None:
         for version in sorted(versions):
-            self._set(VersionStatus(version, "UNLOADING"))
             with self._lock:
                 del self._models[version]
                 self._statuses[version] = VersionStatus(version, "END")
             _LOGGER.info("Version %d of %s is unloaded.", version, self.config.name)
         if versions:
-            # Graph and session refer to each other: freed here, not some time later.
-            gc.collect()
+            gc.collect()  # as above
 
     def _set(self, status: VersionStatus) -> None:
         with self._lock:
@@ -162,7 +174,13 @@ def not_servable(name: str, version: int | None) -> ServingError:
     return ServingError(f"Servable not found for request: {wanted}", Code.NOT_FOUND)
 
 
-def _error(error: Exception) -> tuple[str, str]:
+def _warm_model(folder: Path) -> LoadedModel:
+    model = LoadedModel(folder)
+    warm_up(model, folder)
+    return model
+
+
+def _code_and_message(error: Exception) -> tuple[str, str]:
     if isinstance(error, ServingError):
         return error.code.name, error.message
     return Code.UNKNOWN.name, str(error)

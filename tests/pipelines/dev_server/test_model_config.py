@@ -12,10 +12,11 @@ model_config_list {
     version_labels { key: "stable" value: 3 }
     version_labels { key: "canary" value: 5 }
   }
-  config { name: "roads" base_path: "/models/roads" model_version_policy { all {} } }
-  config { name: "trees" base_path: "/trees"
+  config { name: "roads" base_path: "/models/roads" model_platform: "tensorflow"
+           model_version_policy { all {} } }
+  config { name: "trees" base_path: "/trees" model_platform: "tensorflow"
            model_version_policy { latest { num_versions: 2 } } }
-  config { name: "plain" base_path: "/plain" }
+  config { name: "plain" base_path: "/plain" model_type: TENSORFLOW }
 }
 """
 
@@ -55,9 +56,14 @@ def test_folder_is_served_under_its_name(tmp_path, monkeypatch):
         ("model_config_list { config { name: 'a' base_path: 'a' } }", "absolute path"),
         ("nope: 1", "nope"),
         (
-            "model_config_list { config { name: 'a' base_path: '/a' } "
-            "config { name: 'a' base_path: '/b' } }",
+            "model_config_list { config { name: 'a' base_path: '/a' "
+            "model_platform: 'tensorflow' } config { name: 'a' base_path: '/b' "
+            "model_platform: 'tensorflow' } }",
             "twice",
+        ),
+        (
+            "model_config_list { config { name: 'a' base_path: '/a' } }",
+            "add model_platform",
         ),
     ],
 )

@@ -1,9 +1,11 @@
+import gc
 import os
 import shutil
 import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipelines.dev_server import served_model
 from pipelines.dev_server.errors import Code, ServingError
@@ -112,6 +114,30 @@ def test_version_that_does_not_load_is_told_and_not_tried_again(base, tripling):
     publish(tripling, base, 3)
     manager.poll()
     assert answer(manager) == (3, 3.0)
+
+
+def graphs():
+    return sum(type(thing) is tf.Graph for thing in gc.get_objects())
+
+
+def test_version_that_does_not_load_has_the_code_of_its_error_and_keeps_no_memory(
+    base, tripling
+):
+    manager = ModelManager(base)
+    manager.poll()
+    publish(tripling, base, 2)
+    for file in (base / "2" / "variables").glob("*.data-*"):
+        file.write_bytes(file.read_bytes()[:1])
+    gc.collect()
+    before = graphs()
+    gc.disable()
+    try:
+        manager.poll()
+        assert graphs() == before
+    finally:
+        gc.enable()
+    assert states(manager) == {1: ("AVAILABLE", "OK"), 2: ("END", "OUT_OF_RANGE")}
+    assert manager.statuses("toy", 2)[0].error_message.startswith("Read less bytes")
 
 
 def test_withdrawn_version_gives_way_to_the_one_before(base, tripling):

@@ -166,6 +166,7 @@ def test_a_newest_number_without_a_model_is_refused(folder, tmp_path):
 def config_file(path, base_path, version):
     path.write_text(
         f'model_config_list {{ config {{ name: "cells" base_path: "{base_path}" '
+        f'model_platform: "tensorflow" '
         f"model_version_policy {{ specific {{ versions: {version} }} }} }} }}"
     )
     return path
