@@ -1,8 +1,9 @@
 """Many requests of mixed sizes while versions are replaced: no wrong mask, no error.
 
 Two models that differ in their threshold take turns as new versions; each mask must be
-that of one of them, whole. Tells the server's memory after each tenth of the requests.
-Linux only, for it reads /proc.
+that of one of them, whole, and the server's memory, told after each tenth of the
+requests, must not grow from the second third of them to the last. Exits with 1 for
+anything else. Linux only, for it reads /proc.
 
     python benchmarks/serving_load.py [--requests 2000] [--at-a-time 16] [--swaps 5]
 """
@@ -14,6 +15,7 @@ import os
 import pathlib
 import random
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -39,6 +41,10 @@ from pipelines.serving.serving_engines import Launch
 # Of the image sides; many small ones for each large one.
 SIDES = (1, 2, 7, 16, 33, 64, 100, 128, 200, 256, 300, 512, 700, 1024, 2048)
 THRESHOLDS = (0.5, 0.52)
+NUM_MEASUREMENTS = 10
+# Of the greatest memory in the last third of the requests over that in the second; what
+# is lost at each request or swap adds up to more.
+MOST_GROWTH = 1.1
 
 
 def main() -> None:
@@ -48,6 +54,8 @@ def main() -> None:
     parser.add_argument("--swaps", type=int, default=5)
     parser.add_argument("--engine", default="development")
     arguments = parser.parse_args()
+    if arguments.requests < NUM_MEASUREMENTS:
+        parser.error(f"--requests must be at least {NUM_MEASUREMENTS}")
     with tempfile.TemporaryDirectory() as folder:
         models = [
             served_model.exported(
@@ -73,6 +81,7 @@ def main() -> None:
     settings = vars(arguments) | {"server": launch.engine}
     records.append("serving_load", settings, **result)
     print(result)
+    sys.exit("; ".join(faults(result, arguments)) or 0)
 
 
 def load(
@@ -116,7 +125,7 @@ def load(
             done.acquire()
             if number % (arguments.requests // (arguments.swaps + 1)) == 0:
                 publish(models[len(os.listdir(base)) % 2] / "1", base, arguments.swaps)
-            if number % max(1, arguments.requests // 10) == 0:
+            if number % (arguments.requests // NUM_MEASUREMENTS) == 0:
                 memory.append(resident_mebibytes(pid))
                 print(number, memory[-1], "MiB", dict(outcomes), flush=True)
     return {
@@ -125,6 +134,21 @@ def load(
         "mebibytes": memory,
         "seconds": time.monotonic() - started,
     }
+
+
+def faults(result: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
+    """What is not as it must be; nothing, if all is."""
+    found = []
+    if result["outcomes"] != {"right": arguments.requests}:
+        found.append(f"not all answers are right: {result['outcomes']}")
+    if result["versions"] != arguments.swaps + 1:
+        found.append(f"{result['versions']} versions instead of {arguments.swaps + 1}")
+    memory = result["mebibytes"]
+    third = len(memory) // 3
+    earlier, later = max(memory[third : 2 * third]), max(memory[2 * third :])
+    if later > earlier * MOST_GROWTH:
+        found.append(f"memory grows: {earlier}, then {later} MiB")
+    return found
 
 
 def png(side: int) -> bytes:
