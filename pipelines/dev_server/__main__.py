@@ -1,10 +1,13 @@
 """Runs the server: `python -m pipelines.dev_server --model F --rest-port N`."""
 
 import argparse
+import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,9 @@ from pipelines import tensorflow_start
 
 _LOGGER = logging.getLogger("pipelines.dev_server")
 
+# Both servers end within these; `keras-unet serve` waits ten before it kills.
 GRACEFUL_SECONDS = 5
+_LARGEST_PORT = 65_535
 
 
 def main() -> int:
@@ -37,8 +42,9 @@ def main() -> int:
     # uvicorn raises it again when it is done; by default that would end the process
     # before gRPC's calls are.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    tensorflow_start.import_tensorflow_quietly("tensorflow")
     try:
+        _check_ports(arguments.rest_port, arguments.grpc_port)
+        tensorflow_start.import_tensorflow_quietly("tensorflow")
         _serve(arguments)
     except ValueError as error:
         _LOGGER.error("%s", error)
@@ -56,6 +62,9 @@ def server_config(app: Any) -> Any:
 
     return uvicorn.Config(
         app,
+        # By name: others are taken where they happen to be installed.
+        http="h11",
+        loop="asyncio",
         log_level="warning",
         lifespan="off",
         ws="none",
@@ -64,9 +73,17 @@ def server_config(app: Any) -> Any:
     )
 
 
-def _serve(arguments: argparse.Namespace) -> None:
-    import uvicorn
+def _check_ports(rest_port: int, grpc_port: int) -> None:
+    for flag, port in (("--rest-port", rest_port), ("--grpc-port", grpc_port)):
+        if not 0 <= port <= _LARGEST_PORT:
+            raise ValueError(f"{flag} must be 0 (any) to {_LARGEST_PORT}, got {port}.")
+    if rest_port == grpc_port != 0:
+        raise ValueError(
+            f"--rest-port and --grpc-port must differ, got {rest_port} for both."
+        )
 
+
+def _serve(arguments: argparse.Namespace) -> None:
     from pipelines.dev_server import grpc_api
     from pipelines.dev_server.models import ModelManager
     from pipelines.dev_server.rest import RestApp
@@ -82,19 +99,35 @@ def _serve(arguments: argparse.Namespace) -> None:
     ):
         # As with TensorFlow Serving, an open port means that a version was loaded.
         manager.start()
-        grpc_port = placeholder.getsockname()[1]
+        port, grpc_port = (one.getsockname()[1] for one in (listener, placeholder))
+        # Another program may have bound the port too, and was the first to listen.
+        with _available(host, port, "--rest-port"):
+            listener.listen()
         placeholder.close()
-        grpc_server.add_insecure_port(_address(host, grpc_port))
+        with _available(host, grpc_port, "--grpc-port"):
+            grpc_server.add_insecure_port(_address(host, grpc_port))
         grpc_server.start()
-        port = listener.getsockname()[1]
         for name in manager.names:
             _LOGGER.info("REST API: http://%s/v1/models/%s", _address(host, port), name)
             _LOGGER.info("gRPC API: grpc://%s/%s", _address(host, grpc_port), name)
         try:
-            uvicorn.Server(server_config(RestApp(manager))).run(sockets=[listener])
+            _run(RestApp(manager), listener, grpc_server)
         finally:
-            grpc_server.stop(GRACEFUL_SECONDS)
             manager.close()
+
+
+def _run(app: Any, listener: socket.socket, grpc_server: Any) -> None:
+    """Answers until a signal comes; then both servers end within the same seconds."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await asyncio.gather(
+                super().shutdown(sockets),
+                asyncio.to_thread(grpc_server.stop, GRACEFUL_SECONDS),
+            )
+
+    Server(server_config(app)).run(sockets=[listener])
 
 
 def bound_socket(host: str, port: int, flag: str) -> socket.socket:
@@ -105,14 +138,24 @@ def bound_socket(host: str, port: int, flag: str) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind((host, port))
-    except OSError as error:
+        with _available(host, port, flag):
+            bound.bind((host, port))
+    except ValueError:
         bound.close()
+        raise
+    return bound
+
+
+@contextlib.contextmanager
+def _available(host: str, port: int, flag: str) -> Iterator[None]:
+    """Turns what sockets and gRPC raise for an address that they do not get."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
         raise ValueError(
             f"Address {host} port {port} is not available ({error}); name another with "
             f"{flag}."
         ) from error
-    return bound
 
 
 def _address(host: str, port: int) -> str:

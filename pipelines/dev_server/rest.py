@@ -5,6 +5,7 @@ GET  /v1/models/NAME[/versions/N|/labels/L]             status
 GET  /v1/models/NAME[/versions/N|/labels/L]/metadata
 """
 
+import asyncio
 import logging
 import re
 import urllib.parse
@@ -75,10 +76,15 @@ class RestApp:
         """Answers one request."""
         request = Request(scope, receive)
         try:
-            body = await request.body()
+            response = await self._response(request, await request.body())
         except ClientDisconnect:
             return
-        await (await self._response(request, body))(scope, receive, send)
+        except asyncio.CancelledError:
+            # The server ends, and the time that it leaves its requests is over.
+            body = json_response.error_body("The server is shutting down")
+            response = _json(body, HTTP_STATUS[Code.UNAVAILABLE])
+            response.headers["connection"] = "close"
+        await response(scope, receive, send)
 
     async def _response(self, request: Request, body: bytes) -> Response:
         target = _target(request.scope)

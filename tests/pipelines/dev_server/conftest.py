@@ -86,6 +86,12 @@ def write_toy_model(folder, factor=2.0):
     tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
+class Answer(tuple):
+    """(status, body), with the headers beside it."""
+
+    headers = None
+
+
 def _send(base, method, path, body=b"", headers=None):
     """Sends the path as it is: `requests` would tidy it up."""
     address = urllib.parse.urlsplit(base)
@@ -93,14 +99,16 @@ def _send(base, method, path, body=b"", headers=None):
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        result = Answer((answer.status, answer.read()))
+        result.headers = answer.headers
+        return result
     finally:
         connection.close()
 
 
 @pytest.fixture(scope="session")
 def send():
-    """A function of (base, method, path, body, headers) that gives (status, body)."""
+    """A function of (base, method, path, body, headers) that gives an `Answer`."""
     return _send
 
 

@@ -5,22 +5,25 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 
 import pytest
 
 from pipelines.dev_server import __main__ as program
+from pipelines.dev_server.models import ModelManager
 
 
-def arguments(monkeypatch, folder, port):
-    given = [f"--model={folder}", f"--rest-port={port}", "--grpc-port=0"]
+def arguments(monkeypatch, folder, rest_port=0, grpc_port=0):
+    given = [f"--model={folder}", f"--rest-port={rest_port}"]
+    given.append(f"--grpc-port={grpc_port}")
     monkeypatch.setattr(sys, "argv", ["dev_server", *given])
 
 
 def test_first_line_names_the_server_for_production(monkeypatch, tmp_path, caplog):
     caplog.set_level("INFO")
-    arguments(monkeypatch, tmp_path, 0)
+    arguments(monkeypatch, tmp_path)
     assert program.main() == 2
     assert "for production, run TensorFlow Serving" in caplog.messages[0]
     assert str(tmp_path) in caplog.messages[-1]
@@ -33,6 +36,76 @@ def test_taken_port_is_told_before_anything_is_loaded(monkeypatch, toy_folder, c
         assert program.main() == 2
     assert f"port {port} is not available" in caplog.messages[-1]
     assert not any("is available." in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    "ports, message",
+    [
+        ((8501, 8501), "--rest-port and --grpc-port must differ, got 8501"),
+        ((70_000, 0), "--rest-port must be 0 (any) to 65535, got 70000"),
+        ((0, -1), "--grpc-port must be 0 (any) to 65535, got -1"),
+    ],
+)
+def test_ports_that_no_server_can_have_are_told(
+    monkeypatch, tmp_path, caplog, ports, message
+):
+    arguments(monkeypatch, tmp_path, *ports)
+    assert program.main() == 2
+    assert caplog.messages[-1].startswith(message)
+
+
+@pytest.mark.parametrize("flag", ["rest_port", "grpc_port"])
+def test_port_that_another_program_opens_during_the_load_is_told(
+    monkeypatch, toy_folder, caplog, flag
+):
+    # Bound by both, which is possible as long as nobody listens.
+    with program.bound_socket("127.0.0.1", 0, "") as other:
+        port = other.getsockname()[1]
+        arguments(monkeypatch, toy_folder, **{flag: port})
+        monkeypatch.setattr(ModelManager, "start", lambda manager: other.listen())
+        assert program.main() == 2
+    assert f"port {port} is not available" in caplog.messages[-1]
+    assert f"--{flag.replace('_', '-')}" in caplog.messages[-1]
+
+
+def test_signal_during_the_import_of_tensorflow_is_no_error(monkeypatch, tmp_path):
+    def interrupted(module):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        program.tensorflow_start, "import_tensorflow_quietly", interrupted
+    )
+    arguments(monkeypatch, tmp_path)
+    assert program.main() == 0
+
+
+def test_request_that_outlasts_the_end_is_told_so_in_json(
+    monkeypatch, toy_folder, serving
+):
+    started, released = threading.Event(), threading.Event()
+
+    def slow(self, signature, arrays, timeout):
+        started.set()
+        released.wait(30)
+        return {"y": arrays["x"]}
+
+    monkeypatch.setattr("pipelines.dev_server.saved_model.LoadedModel.run", slow)
+    monkeypatch.setattr(program, "GRACEFUL_SECONDS", 0.1)
+    try:
+        with serving(ModelManager(toy_folder)) as addresses:
+            address = urllib.parse.urlsplit(addresses.rest)
+            connection = http.client.HTTPConnection(
+                address.hostname, address.port, timeout=30
+            )
+            body = b'{"instances": [[1, 2]]}'
+            connection.request("POST", "/v1/models/toy:predict", body)
+            assert started.wait(30)
+        with contextlib.closing(connection):
+            answer = connection.getresponse()
+            assert (answer.status, answer.headers["connection"]) == (503, "close")
+            assert json.loads(answer.read()) == {"error": "The server is shutting down"}
+    finally:
+        released.set()
 
 
 @pytest.mark.parametrize("module", ["pipelines.export_layout"])
@@ -56,8 +129,8 @@ def test_asked_to_end_it_answers_what_it_has_taken(toy_folder):
     process = subprocess.Popen(
         [*command, "--rest-port=0", "--grpc-port=0"], stderr=subprocess.PIPE, text=True
     )
-    # Some seconds of work.
-    request = {"signature_name": "count", "inputs": {"steps": 400_000}}
+    # Longer than the server takes to see the signal, far shorter than it waits.
+    request = {"signature_name": "count", "inputs": {"steps": 40_000}}
     body = json.dumps(request).encode()
     head = "POST /v1/models/toy:predict HTTP/1.1\r\nHost: here\r\n"
     head += f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
@@ -74,7 +147,7 @@ def test_asked_to_end_it_answers_what_it_has_taken(toy_folder):
                 answer = http.client.HTTPResponse(connection)
                 answer.begin()
                 assert answer.status == 200
-                assert json.loads(answer.read()) == {"outputs": [400_000]}
+                assert json.loads(answer.read()) == {"outputs": [40_000]}
             process.stderr.read()
             assert process.wait(timeout=30) == 0
         finally:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import threading
 import time
@@ -71,6 +72,43 @@ def test_clients_that_are_cut_off_delay_nobody(connect, others_are_answered):
         # Reset instead of an orderly end.
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         opened.close()
+    others_are_answered()
+
+
+GET = b"GET /v1/models/%s HTTP/1.1\r\nHost: x\r\n\r\n"
+GOOD = b'{"instances": [[1, 2]]}'
+CHUNKED = b"POST /v1/models/toy:predict HTTP/1.1\r\nHost: x\r\n"
+CHUNKED += b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent, statuses",
+    [
+        (CHUNKED % (len(GOOD), GOOD), [200]),
+        # Pipelined: answered in their order.
+        (HEAD % len(GOOD) + GOOD + GET % b"nope" + GET % b"toy", [200, 404, 200]),
+        # Content-Length is too small: what is behind the body is no request, after
+        # which the connection is closed.
+        (HEAD % 5 + GOOD, [400]),
+        # It is too large: the request never comes.
+        (HEAD % 1000 + GOOD, []),
+        (HEAD.replace(b"%d", b"abc") + GOOD, [400]),
+    ],
+)
+def test_requests_end_where_their_heads_say(
+    connect, others_are_answered, sent, statuses
+):
+    opened = connect(sent)
+    if not statuses:
+        opened.shutdown(socket.SHUT_WR)
+    answers, found = b"", []
+    while found != statuses or not statuses:
+        part = opened.recv(65536)
+        if not part:
+            break
+        answers += part
+        found = list(map(int, re.findall(rb"HTTP/1\.1 (\d+) ", answers)))
+    assert found == statuses
     others_are_answered()
 
 

@@ -1,6 +1,7 @@
 import gzip
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -9,6 +10,8 @@ from pipelines.dev_server.models import ModelManager
 
 TOY = "/v1/models/toy"
 PREDICT = f"{TOY}:predict"
+# Of AnyIO, in which starlette runs functions.
+NUM_THREADS = 40
 
 
 # (method, path, status, message), one a row of the table of the contract.
@@ -68,7 +71,9 @@ def test_path_is_refused_in_the_words_of_the_contract(
 ):
     body = b'{"instances": [[1, 2]]}' if method == "POST" else b""
     expected = '{\n    "error": ' + json.dumps(message) + "\n}"
-    assert send(server, method, path, body) == (status, expected.encode())
+    answer = send(server, method, path, body)
+    assert answer == (status, expected.encode())
+    assert answer.headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize(
@@ -87,9 +92,10 @@ def test_answer_has_no_body(server, method, path, status, headers, send):
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v2/models/toy"])
 def test_path_outside_of_the_api_is_an_html_404(server, path, send):
-    status, body = send(server, "GET", path)
-    assert status == 404
-    assert b"<html" in body.lower()
+    answer = send(server, "GET", path)
+    assert answer[0] == 404
+    assert b"<html" in answer[1].lower()
+    assert answer.headers["content-type"].startswith("text/html")
 
 
 @pytest.mark.parametrize("method", ["classify", "regress"])
@@ -115,8 +121,9 @@ def test_status_lists_the_version(server, send):
     zeros = f"{TOY}/versions/{'0' * 5000}1"
     versions = (f"{TOY}/versions/1", zeros, f"{TOY}/labels/any")
     for path in (TOY, *versions, "/V1/MODELS/t%6Fy"):
-        status, body = send(server, "GET", path)
-        assert (status, body.decode()) == (200, json.dumps(expected, indent=1) + "\n")
+        answer = send(server, "GET", path)
+        assert answer == (200, json.dumps(expected, indent=1).encode() + b"\n")
+        assert answer.headers["content-type"] == "application/json"
 
 
 def test_metadata_tells_the_signatures(server):
@@ -175,27 +182,30 @@ def test_a_request_that_takes_too_long_is_told(toy_folder, serving, predict):
         assert predict(addresses.rest, b'{"instances": [[1, 2]]}')[0] == 200
 
 
-def test_status_is_answered_while_predictions_wait(
+def test_status_is_answered_while_all_threads_predict(
     development_server, monkeypatch, send, predict
 ):
-    started, released = threading.Event(), threading.Event()
+    waiting, released = threading.Semaphore(0), threading.Event()
 
     def slow(self, signature, arrays, timeout):
-        started.set()
+        waiting.release()
         released.wait(30)
         return {"y": arrays["x"]}
 
     monkeypatch.setattr("pipelines.dev_server.saved_model.LoadedModel.run", slow)
-    waiting = threading.Thread(
-        target=predict, args=(development_server, b'{"instances": [[1, 2]]}')
-    )
-    waiting.start()
-    try:
-        assert started.wait(30)
-        assert send(development_server, "GET", TOY)[0] == 200
-    finally:
-        released.set()
-        waiting.join()
+    with ThreadPoolExecutor(NUM_THREADS + 1) as clients:
+        answers = [
+            clients.submit(predict, development_server, b'{"instances": [[1, 2]]}')
+            for _ in range(NUM_THREADS + 1)
+        ]
+        try:
+            assert all(waiting.acquire(timeout=30) for _ in range(NUM_THREADS))
+            assert send(development_server, "GET", TOY)[0] == 200
+            # The last one has no thread yet.
+            assert not waiting.acquire(blocking=False)
+        finally:
+            released.set()
+    assert [answer.result()[0] for answer in answers] == [200] * len(answers)
 
 
 def test_fault_of_the_server_is_a_500_with_its_words(
