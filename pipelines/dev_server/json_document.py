@@ -8,6 +8,7 @@ tells them.
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -117,7 +118,7 @@ def _translated(error: json.JSONDecodeError, text: str) -> ServingError:
     for beginning, reason in _REASONS.items():
         if error.msg.startswith(beginning):
             if reason == "Invalid value.":
-                position += _matched_of_literal(text[position:])
+                position += _matched_of_literal(text[position : position + 5])
             elif beginning == "Unterminated string":
                 position = len(text)
             return _parse_error(reason, text, position)
@@ -126,11 +127,8 @@ def _translated(error: json.JSONDecodeError, text: str) -> ServingError:
 
 def _matched_of_literal(text: str) -> int:
     """How much of null, true or false is read before the error is seen."""
-    for literal in ("null", "true", "false"):
-        for length in range(len(literal) - 1, 0, -1):
-            if text.startswith(literal[:length]):
-                return length
-    return 0
+    literals = ("null", "true", "false")
+    return max(len(os.path.commonprefix([literal, text])) for literal in literals)
 
 
 def _in_object(text: str) -> bool:
