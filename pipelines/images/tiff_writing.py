@@ -1,11 +1,16 @@
-"""Tiled, compressed TIFF and BigTIFF files from windows, tile by tile."""
+"""Compressed TIFF and BigTIFF files from windows, strip by strip or tile by tile."""
 
+import collections
 import contextlib
+import errno
+import os
 import pathlib
+import struct
 import tempfile
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
+import imagecodecs
 import numpy as np
 import tifffile
 
@@ -20,6 +25,11 @@ from pipelines.images.windowed import as_length
 
 # Offsets of a classic TIFF have 32 bits; compression may fail to make it smaller.
 MOST_CLASSIC_BYTES = 2**31
+# Of a side of an image in strips: ImageJ opens no tiles, and viewers of larger images
+# want them.
+MOST_STRIPS_SIDE = 4096
+# Of a strip before compression.
+_STRIP_BYTES = 2**18
 
 
 def write_tiff(
@@ -27,41 +37,46 @@ def write_tiff(
     images: Iterable[ImageToWrite],
     *,
     num_images: int = 1,
+    num_bytes: int | None = None,
     pyramid: bool = False,
 ) -> None:
-    """Writes images as the pages of one TIFF with tiles, compressed by Deflate.
+    """Writes images as the pages of one TIFF, compressed by Deflate.
 
-    A file of pixels of known size is an OME-TIFF, whatever its name. Never more than
-    two rows of tiles are in memory.
+    Images of up to MOST_STRIPS_SIDE pixels a side are in strips, larger ones and
+    pyramids in tiles. A file of pixels of known size, and one with a pyramid, is an
+    OME-TIFF, whatever its name. Never more than two rows of tiles are in memory.
 
     Args:
         path: the file.
         images: one after the other; each is read to its end before the next.
-        num_images: how many there are, or more; with the size of the first it tells
-            whether a BigTIFF is needed.
+        num_images: how many there are, or more.
+        num_bytes: of the pixels of all images, which tells whether a BigTIFF is needed;
+            by default as if all were like the first.
         pyramid: adds smaller levels as SubIFDs, as OME-TIFF has them.
 
     Raises:
         OSError: the file cannot be written.
     """
     writer: tifffile.TiffWriter | None = None
-    try:
+    with _told_if_too_large(), contextlib.ExitStack() as opened:
         for image in images:
-            writer = writer or _writer(path, image.layout, num_images)
-            _write_page(writer, image, path.parent, pyramid)
-    finally:
-        if writer is not None:
-            writer.close()
+            if writer is None:
+                total = num_bytes or num_images * image.layout.num_bytes
+                # Viewers find the levels of a pyramid by OME.
+                is_ome = pyramid or as_length(image.layout.pixel_size) is not None
+                big = total > MOST_CLASSIC_BYTES
+                writer = tifffile.TiffWriter(path, bigtiff=big, ome=is_ome)
+                opened.enter_context(writer)
+            _write_page(writer, image, path.parent, pyramid, is_ome)
 
 
-def _writer(
-    path: pathlib.Path, first: ImageLayout, num_images: int
-) -> tifffile.TiffWriter:
-    return tifffile.TiffWriter(
-        path,
-        bigtiff=num_images * first.num_bytes > MOST_CLASSIC_BYTES,
-        ome=as_length(first.pixel_size) is not None,
-    )
+@contextlib.contextmanager
+def _told_if_too_large() -> Iterator[None]:
+    """Says of offsets beyond 32 bits what the system says of a large file."""
+    try:
+        yield
+    except struct.error as error:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG)) from error
 
 
 def _write_page(
@@ -69,8 +84,17 @@ def _write_page(
     image: ImageToWrite,
     folder: pathlib.Path,
     pyramid: bool,
+    is_ome: bool,
 ) -> None:
-    levels = image.layout.levels() if pyramid else [image.layout]
+    layout = image.layout
+    first = _settings(layout) | {"metadata": _ome(layout) if is_ome else None}
+    if not pyramid and max(layout.height, layout.width) <= MOST_STRIPS_SIDE:
+        rows = strip_rows(layout)
+        strips = map(_encoded, row_bands(image, rows))
+        writer.write(strips, rowsperstrip=rows, **first)
+        _read_to_the_end(strips)
+        return
+    levels = layout.levels() if pyramid else [layout]
     bands = row_bands(image, TILE_SIDE)
     with contextlib.ExitStack() as files:
         for number, level in enumerate(levels):
@@ -78,29 +102,43 @@ def _write_page(
             smaller = None
             if number + 1 < len(levels):
                 smaller = files.enter_context(tempfile.TemporaryFile(dir=folder))
+            about = _settings(level) | {"subfiletype": 1, "metadata": None}
+            if number == 0:
+                about = first | {"subifds": len(levels) - 1}
             tiles = _tiles(bands, level, smaller)
-            writer.write(tiles, **_settings(level, number, len(levels)))
+            writer.write(tiles, tile=tile_shape(level), **about)
+            _read_to_the_end(tiles)
             if smaller is not None:
                 bands = _bands_of_file(smaller, levels[number + 1])
 
 
-def _settings(level: ImageLayout, number: int, num_levels: int) -> dict[str, Any]:
+def _read_to_the_end(segments: Iterator[Any]) -> None:
+    """Takes what tifffile leaves: whoever yields learns that the last one was taken."""
+    collections.deque(segments, maxlen=0)
+
+
+def _settings(level: ImageLayout) -> dict[str, Any]:
     several = level.channels > 1
-    metadata = _ome(level) if number == 0 else None
+    is_rgb = level.channels == 3 and level.dtype == np.uint8
     return {
         "shape": (level.height, level.width, *([level.channels] if several else [])),
         "dtype": level.dtype,
-        "tile": tile_shape(level),
-        "photometric": "minisblack",
+        "photometric": "rgb" if is_rgb else "minisblack",
         "planarconfig": "contig" if several else None,
         "compression": "zlib",
-        "subifds": num_levels - 1 if number == 0 else None,
-        "subfiletype": 1 if number else 0,
-        "metadata": metadata,
         # Pages stay pages of their own; one tile at a time is compressed.
         "contiguous": False,
         "maxworkers": 1,
     }
+
+
+def strip_rows(layout: ImageLayout) -> int:
+    """Returns the rows of a strip, at least one."""
+    return min(layout.height, max(1, _STRIP_BYTES // layout.row_bytes))
+
+
+def _encoded(strip: np.ndarray) -> bytes:
+    return bytes(imagecodecs.zlib_encode(strip.tobytes()))
 
 
 def tile_shape(layout: ImageLayout) -> tuple[int, int]:

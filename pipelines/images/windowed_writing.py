@@ -15,6 +15,7 @@ def write_windowed(
     images: Iterable[ImageToWrite],
     *,
     num_images: int = 1,
+    num_bytes: int | None = None,
     placed: bool = False,
     pyramid: bool = False,
 ) -> None:
@@ -25,6 +26,7 @@ def write_windowed(
         suffix: one of WRITTEN_SUFFIXES: the kind of file.
         images: one after the other; each is read to its end before the next.
         num_images: how many there are.
+        num_bytes: of the pixels of all; by default as if all were like the first.
         placed: whether the image has a georeference to keep.
         pyramid: adds smaller levels to TIFF and Zarr.
 
@@ -48,4 +50,6 @@ def write_windowed(
     else:
         from pipelines.images.tiff_writing import write_tiff
 
-        write_tiff(path, images, num_images=num_images, pyramid=pyramid)
+        write_tiff(
+            path, images, num_images=num_images, num_bytes=num_bytes, pyramid=pyramid
+        )

@@ -1,6 +1,5 @@
 """Arrays as image files. A file appears under its name only when it is whole."""
 
-import io
 import pathlib
 import tempfile
 import unicodedata
@@ -8,10 +7,11 @@ from collections.abc import Callable, Collection
 
 import imagecodecs
 import numpy as np
-import tifffile
 
 from pipelines.images.appearing import appearing
 from pipelines.images.finding import SUFFIXES, TIFF_SUFFIXES, ImageEntry
+from pipelines.images.layout import ImageLayout, ImageToWrite
+from pipelines.images.tiff_writing import write_tiff
 
 
 def write_bytes_atomically(path: pathlib.Path | str, data: bytes) -> None:
@@ -73,29 +73,12 @@ def fits_png(image: np.ndarray) -> bool:
     return image.dtype in (np.uint8, np.uint16) and few_channels
 
 
-def encode_tiff(pages: list[np.ndarray]) -> bytes:
-    """Encodes arrays (height, width[, channels]) as the pages of one TIFF."""
-    buffer = io.BytesIO()
-    # Offsets of a classic TIFF have 32 bits; compression may fail to make it smaller.
-    large = sum(page.nbytes for page in pages) > 2**31
-    with tifffile.TiffWriter(buffer, bigtiff=large) as tiff:
-        for page in pages:
-            channels = page.shape[2] if page.ndim == 3 else 1
-            rgb = channels == 3 and page.dtype == np.uint8
-            tiff.write(
-                page[..., 0] if page.ndim == 3 and channels == 1 else page,
-                photometric="rgb" if rgb else "minisblack",
-                planarconfig="contig" if channels > 1 else None,
-                compression="zlib",
-                # Pages stay pages of their own, also where their sizes differ.
-                contiguous=False,
-                metadata=None,
-            )
-    return buffer.getvalue()
-
-
 def write_image(path: pathlib.Path | str, image: np.ndarray) -> None:
     """Writes one image as PNG or TIFF, by the suffix of `path`.
+
+    Args:
+        path: the file; its folder is made if it is missing.
+        image: (height, width) or (height, width, channels).
 
     Raises:
         ValueError: another suffix, or PNG cannot hold the array.
@@ -104,17 +87,14 @@ def write_image(path: pathlib.Path | str, image: np.ndarray) -> None:
     if suffix == ".png":
         write_bytes_atomically(path, encode_png(image))
     elif suffix in TIFF_SUFFIXES:
-        write_bytes_atomically(path, encode_tiff([image]))
+        pixels = np.atleast_3d(image)
+        height, width, channels = pixels.shape
+        dtype = image.dtype.newbyteorder("=")
+        layout = ImageLayout(height, width, channels, dtype)
+        with appearing(pathlib.Path(path)) as partial:
+            write_tiff(partial, [ImageToWrite(layout, [(0, 0, pixels)])])
     else:
         raise ValueError(f"{path}: expected a name that ends in .png, .tif or .tiff.")
-
-
-def write_pages(path: pathlib.Path, pages: list[np.ndarray]) -> None:
-    """Writes one image, or a stack as a TIFF; makes the folder if it is missing."""
-    if len(pages) == 1:
-        write_image(path, pages[0])
-    else:
-        write_bytes_atomically(path, encode_tiff(pages))
 
 
 def default_suffix(entry: ImageEntry) -> str:

@@ -119,7 +119,7 @@ def _write_all(
     with tqdm.tqdm(
         desc="Segmenting", total=0, unit="px", unit_scale=True, disable=None
     ) as progress:
-        for file in _largest_first(todo, progress):
+        for file, num_pixels in _largest_first(todo, progress).items():
             try:
                 key = done.key(file.input)
                 with open_image(file.entries[0]) as image:
@@ -130,7 +130,10 @@ def _write_all(
                 if fitting is not file:
                     check_no_masks(run.record.settings, [fitting])
                 taken.add(fitting.path)
-                _write(fitting, layout, key, predictor, done, config, progress)
+                num_bytes = num_pixels * layout.channels * layout.dtype.itemsize
+                _write(
+                    fitting, layout, num_bytes, key, predictor, done, config, progress
+                )
                 results[file] = fitting.path
                 done.mark(file.path, key, results[file])
                 if is_placed and not fitting.keeps_place(layout):
@@ -177,6 +180,7 @@ def _predictor(
 def _write(
     file: OutputFile,
     layout: ImageLayout,
+    num_bytes: int,
     key: str,
     predictor: ImagePredictor,
     done: DoneFiles,
@@ -204,6 +208,7 @@ def _write(
             file.suffix,
             images,
             num_images=num_images,
+            num_bytes=num_bytes,
             placed=layout.georeference is not None,
             pyramid=config.pyramid,
         )
@@ -234,8 +239,10 @@ def _removed_unless_stopped(kept: KeptWindows) -> Iterator[None]:
     kept.remove()
 
 
-def _largest_first(files: list[OutputFile], progress: tqdm.tqdm) -> list[OutputFile]:
-    """Sorts by the size of the images, and tells the pixels of all.
+def _largest_first(
+    files: list[OutputFile], progress: tqdm.tqdm
+) -> dict[OutputFile, int]:
+    """Sorts by the size of the images; returns the pixels of each file's images.
 
     TensorFlow keeps memory that it once had: after a small tile a large one would take
     more than alone.
@@ -247,6 +254,7 @@ def _largest_first(files: list[OutputFile], progress: tqdm.tqdm) -> list[OutputF
             for entry in file.entries:
                 with open_image(entry) as image:
                     pixels[file].append(image.height * image.width)
-    progress.total = sum(sum(sizes) for sizes in pixels.values())
+    totals = {file: sum(pixels[file]) for file in files}
+    progress.total = sum(totals.values())
     progress.refresh()
-    return sorted(files, key=lambda file: -max(pixels[file]))
+    return {f: totals[f] for f in sorted(files, key=lambda file: -max(pixels[file]))}

@@ -21,10 +21,10 @@ def files(tmp_path_factory):
     random = np.random.default_rng(5)
     for name, dtype in (("a", "uint8"), ("b", "uint16"), ("c", "uint16")):
         image = random.integers(0, np.iinfo(dtype).max, (24, 17), dtype)
-        writing.write_pages(folder / "images" / f"{name}.png", [image])
+        writing.write_image(folder / "images" / f"{name}.png", image)
         mask = (random.random((24, 17)) > 0.5).astype("uint8") * 255
         mask[:5] = 7
-        writing.write_pages(folder / "masks" / f"{name}.png", [mask])
+        writing.write_image(folder / "masks" / f"{name}.png", mask)
     return folder
 
 

@@ -18,8 +18,8 @@ def write(tmp_path, random):
         mask = np.array(mask, "uint8")
         if image is None:
             image = random.integers(0, 256, mask.shape).astype("uint8")
-        writing.write_pages(tmp_path / f"{folder}images" / name, [image])
-        writing.write_pages(tmp_path / f"{folder}masks" / name, [mask])
+        writing.write_image(tmp_path / f"{folder}images" / name, image)
+        writing.write_image(tmp_path / f"{folder}masks" / name, mask)
 
     return write
 

@@ -20,7 +20,7 @@ def write(tmp_path):
     def write(name, image=None, mask=MASK):
         image = np.arange(6, dtype="uint8").reshape(2, 3) if image is None else image
         for folder, pixels in (("images", image), ("masks", mask)):
-            writing.write_pages(tmp_path / folder / name, [pixels])
+            writing.write_image(tmp_path / folder / name, pixels)
 
     return write
 

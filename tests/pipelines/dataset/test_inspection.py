@@ -20,7 +20,7 @@ def pair(tmp_path):
 
     def pair(image=IMAGE, mask=MASK, name="a.tif"):
         for folder, pixels in (("images", image), ("masks", mask)):
-            writing.write_pages(tmp_path / folder / name, [pixels])
+            writing.write_image(tmp_path / folder / name, pixels)
         return Pair(
             ImageEntry(tmp_path / "images" / name),
             ImageEntry(tmp_path / "masks" / name),

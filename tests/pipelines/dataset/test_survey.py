@@ -16,8 +16,8 @@ def write(tmp_path, random):
     def write(name, mask):
         mask = np.array(mask, "uint8")
         image = random.integers(0, 256, mask.shape[:2]).astype("uint8")
-        writing.write_pages(tmp_path / "images" / name, [image])
-        writing.write_pages(tmp_path / "masks" / name, [mask])
+        writing.write_image(tmp_path / "images" / name, image)
+        writing.write_image(tmp_path / "masks" / name, mask)
 
     return write
 

@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -28,11 +30,22 @@ def test_what_is_written_is_read_by_tifffile(tmp_path, random, channels, dtype, 
     write_tiff(tmp_path / "a.tif", [to_write(image)])
     with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
         page = tiff.pages.first
-        assert page.is_tiled and page.compression.name == "ADOBE_DEFLATE"
+        # ImageJ opens no tiles.
+        assert not page.is_tiled and page.compression.name == "ADOBE_DEFLATE"
         assert len(tiff.pages) == 1
         found = page.asarray().reshape(*size, channels)
     assert found.dtype == dtype
     np.testing.assert_array_equal(found, image)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_larger_than_imagej_is_for_has_tiles(tmp_path, random, channels):
+    image = random.integers(0, 200, (4097, 530, channels), np.uint8)
+    write_tiff(tmp_path / "a.tif", [to_write(image)])
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        page = tiff.pages.first
+        assert (page.tilelength, page.tilewidth) == (512, 512)
+        np.testing.assert_array_equal(page.asarray().reshape(image.shape), image)
 
 
 def test_images_are_pages_also_of_unlike_sizes(tmp_path, random):
@@ -48,6 +61,9 @@ def test_a_pyramid_has_levels_of_half_the_size(tmp_path, random):
     image = grey(random, 1100, 2100)
     write_tiff(tmp_path / "a.tif", [to_write(image)], pyramid=True)
     with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        # Bio-Formats knows levels by OME alone.
+        assert tiff.is_ome and tiff.pages.first.is_tiled
+        assert "PhysicalSize" not in tiff.ome_metadata
         levels = [level.asarray() for level in tiff.series[0].levels]
     # 525 is more than one tile.
     sizes = [(1100, 2100), (550, 1050), (275, 525), (138, 263)]
@@ -82,6 +98,21 @@ def test_large_images_are_bigtiff(tmp_path, random, monkeypatch):
     write_tiff(tmp_path / "stack.tif", images, num_images=2)
     with tifffile.TiffFile(tmp_path / "stack.tif") as tiff:
         assert tiff.is_bigtiff and len(tiff.pages) == 2
+    # Of a small and a large one.
+    images = [to_write(grey(random, side, side)) for side in (3, 40)]
+    write_tiff(tmp_path / "unlike.tif", images, num_images=2, num_bytes=1609)
+    with tifffile.TiffFile(tmp_path / "unlike.tif") as tiff:
+        assert tiff.is_bigtiff
+
+
+def test_offsets_beyond_32_bits_are_a_file_too_large(tmp_path, random):
+    def windows():
+        yield 0, 0, grey(random, 20, 20)
+        struct.pack("<I", 2**32)
+
+    layout = ImageLayout(20, 20, 1, np.dtype(np.uint8))
+    with pytest.raises(OSError, match="File too large"):
+        write_tiff(tmp_path / "a.tif", [ImageToWrite(layout, windows())])
 
 
 def test_tiles_are_written_as_they_come(tmp_path, random):

@@ -34,16 +34,6 @@ def test_seven_channels_of_probabilities_are_one_tiff_image(tmp_path, random):
     np.testing.assert_array_equal(read_image(entry), image)
 
 
-def test_pages_of_unlike_sizes_come_back_as_pages(tmp_path):
-    pages = [np.full((4, 5), 1, "uint8"), np.full((3, 9), 2, "uint8")]
-    path = tmp_path / "made" / "stack.tif"
-    writing.write_pages(path, pages)
-    read = [read_image(entry)[..., 0] for entry in find_images(str(path))]
-    assert len(read) == 2
-    for page, expected in zip(read, pages, strict=True):
-        np.testing.assert_array_equal(page, expected)
-
-
 @pytest.mark.parametrize(
     "image",
     [np.zeros((2, 3), "float32"), np.zeros((2, 3, 5), "uint8"), np.zeros(3, "uint8")],
