@@ -1,4 +1,4 @@
-"""GeoTIFF files from windows, tile by tile, by GDAL (rasterio, the extra `geo`)."""
+"""GeoTIFF files from windows, by GDAL (rasterio, the extra `geo`)."""
 
 import contextlib
 import errno
@@ -7,15 +7,18 @@ import pathlib
 import shutil
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import rasterio
 import rasterio.enums
 import rasterio.windows
+from rasterio.env import get_gdal_config, set_gdal_config
 
-from pipelines.images.layout import TILE_SIDE, ImageToWrite, row_bands
+from pipelines.images.layout import TILE_SIDE, ImageLayout, ImageToWrite, row_bands
+from pipelines.images.tiff_writing import in_strips, strip_rows
 
 # GDAL keeps blocks in memory, by default in a twentieth of all that the machine has.
-CACHE_MEGABYTES = 32
+CACHE_BYTES = 32 * 2**20
 # Bytes that are left: less than GDAL writes at once.
 _NEARLY_FULL = 4 * 2**20
 
@@ -39,7 +42,7 @@ def write_geotiff(
         raise ValueError(f"{path}: a GeoTIFF needs a place on the Earth.")
     levels = layout.levels() if pyramid else [layout]
     with (
-        rasterio.Env(GDAL_CACHEMAX=CACHE_MEGABYTES),
+        _bounded_cache(),
         warnings.catch_warnings(),
         _errors_of_the_system(path),
     ):
@@ -55,9 +58,7 @@ def write_geotiff(
             dtype=layout.dtype,
             crs=layout.georeference.crs or None,
             transform=rasterio.Affine(*layout.georeference.transform),
-            tiled=True,
-            blockxsize=TILE_SIDE,
-            blockysize=TILE_SIDE,
+            **_blocks(layout, pyramid),
             compress="deflate",
             bigtiff="if_safer",
             interleave="pixel",
@@ -71,6 +72,24 @@ def write_geotiff(
                 dataset.build_overviews(factors, resampling)
         for level in range(len(levels)):
             _check_whole(path, level)
+
+
+def _blocks(layout: ImageLayout, pyramid: bool) -> dict[str, Any]:
+    """Returns strips or tiles, as in TIFFs without a place."""
+    if in_strips(layout, pyramid):
+        return {"tiled": False, "blockysize": strip_rows(layout)}
+    return {"tiled": True, "blockxsize": TILE_SIDE, "blockysize": TILE_SIDE}
+
+
+@contextlib.contextmanager
+def _bounded_cache() -> Iterator[None]:
+    """Bounds what GDAL keeps; rasterio gives the bound back in outermost uses only."""
+    before = get_gdal_config("GDAL_CACHEMAX")
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+            yield
+    finally:
+        set_gdal_config("GDAL_CACHEMAX", before)
 
 
 @contextlib.contextmanager

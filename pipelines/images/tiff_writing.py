@@ -21,7 +21,7 @@ from pipelines.images.layout import (
     halve,
     row_bands,
 )
-from pipelines.images.windowed import as_length
+from pipelines.images.windowed import as_known_length
 
 # Offsets of a classic TIFF have 32 bits; compression may fail to make it smaller.
 MOST_CLASSIC_BYTES = 2**31
@@ -63,7 +63,7 @@ def write_tiff(
             if writer is None:
                 total = num_bytes or num_images * image.layout.num_bytes
                 # Viewers find the levels of a pyramid by OME.
-                is_ome = pyramid or as_length(image.layout.pixel_size) is not None
+                is_ome = pyramid or as_known_length(image.layout.pixel_size) is not None
                 big = total > MOST_CLASSIC_BYTES
                 writer = tifffile.TiffWriter(path, bigtiff=big, ome=is_ome)
                 opened.enter_context(writer)
@@ -88,7 +88,7 @@ def _write_page(
 ) -> None:
     layout = image.layout
     first = _settings(layout) | {"metadata": _ome(layout) if is_ome else None}
-    if not pyramid and max(layout.height, layout.width) <= MOST_STRIPS_SIDE:
+    if in_strips(layout, pyramid):
         rows = strip_rows(layout)
         strips = map(_encoded, row_bands(image, rows))
         writer.write(strips, rowsperstrip=rows, **first)
@@ -132,6 +132,11 @@ def _settings(level: ImageLayout) -> dict[str, Any]:
     }
 
 
+def in_strips(layout: ImageLayout, pyramid: bool) -> bool:
+    """Tells whether an image is written in strips, not in tiles."""
+    return not pyramid and max(layout.height, layout.width) <= MOST_STRIPS_SIDE
+
+
 def strip_rows(layout: ImageLayout) -> int:
     """Returns the rows of a strip, at least one."""
     return min(layout.height, max(1, _STRIP_BYTES // layout.row_bytes))
@@ -149,13 +154,13 @@ def tile_shape(layout: ImageLayout) -> tuple[int, int]:
     return height, width
 
 
-def _ome(layout: ImageLayout) -> dict[str, Any] | None:
-    # OME would take a size without a unit for microns.
-    size = as_length(layout.pixel_size)
+def _ome(layout: ImageLayout) -> dict[str, Any]:
+    axes = {"axes": "YXS" if layout.channels > 1 else "YX"}
+    # OME would take a size without a unit for microns, and has no other texts.
+    size = as_known_length(layout.pixel_size)
     if size is None:
-        return None
-    return {
-        "axes": "YXS" if layout.channels > 1 else "YX",
+        return axes
+    return axes | {
         "PhysicalSizeX": size.width,
         "PhysicalSizeXUnit": size.unit,
         "PhysicalSizeY": size.height,

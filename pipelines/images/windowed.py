@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pipelines.images.length_units import factor
+
 # Of one block of `blocks`: large enough to be read fast, small beside a network.
 BLOCK_BYTES = 16 * 2**20
 
@@ -28,6 +30,11 @@ class PixelSize:
 def as_length(size: PixelSize | None) -> PixelSize | None:
     """Returns a size that compares with others; None for one without a unit."""
     return size if size is not None and size.unit else None
+
+
+def as_known_length(size: PixelSize | None) -> PixelSize | None:
+    """Returns a size in a unit of length; None for one in any other text."""
+    return size if size is not None and factor(size.unit, "m") is not None else None
 
 
 @dataclasses.dataclass(frozen=True)

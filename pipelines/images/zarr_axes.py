@@ -1,5 +1,6 @@
 """What a Zarr store says of itself: which array is the image, its axes, its pixels."""
 
+import pathlib
 from typing import Any
 
 import zarr
@@ -9,6 +10,7 @@ from pipelines.images.windowed import PixelSize
 
 # Of OME-Zarr before version 0.3, which has no names for them.
 _OLD_AXES = "tczyx"
+_MARK = "keras-unet-result"
 
 
 Description = tuple[Any, str | None, PixelSize | None]
@@ -34,6 +36,20 @@ def described(node: Any) -> list[Description]:
     if not found:
         raise ValueError("it holds no image: its group 0 is missing")
     return found
+
+
+def mark(node: Any) -> None:
+    """Writes into a new store that it is a result, which may be replaced."""
+    node.attrs[_MARK] = True
+
+
+def is_marked(path: pathlib.Path) -> bool:
+    """Tells whether a folder is a store that was marked."""
+    try:
+        return bool(zarr.open_group(str(path), mode="r").attrs.get(_MARK))
+    # Of many kinds, where it is no store.
+    except Exception:
+        return False
 
 
 def _about(node: Any) -> dict[str, Any]:

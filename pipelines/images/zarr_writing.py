@@ -15,7 +15,8 @@ from pipelines.images.layout import (
     row_bands,
 )
 from pipelines.images.length_units import word_of
-from pipelines.images.windowed import as_length
+from pipelines.images.windowed import as_known_length
+from pipelines.images.zarr_axes import mark
 
 VERSION = "0.5"
 
@@ -42,6 +43,7 @@ def write_zarr(
         OSError: the folder cannot be written.
     """
     root = zarr.open_group(str(path), mode="w", zarr_format=3)
+    mark(root)
     if several:
         root.attrs["ome"] = {"version": VERSION, "bioformats2raw.layout": 3}
     for number, image in enumerate(images):
@@ -100,7 +102,7 @@ def _axes(level: ImageLayout) -> tuple[str, ...]:
 
 def _multiscale(levels: list[ImageLayout]) -> dict[str, Any]:
     size = levels[0].pixel_size
-    length = as_length(size)
+    length = as_known_length(size)
     unit = {} if length is None else {"unit": word_of(length.unit)}
     axes = [
         {"name": "c", "type": "channel"}

@@ -10,13 +10,15 @@ from pipelines.images.windowed import Georeference
 
 rasterio = pytest.importorskip("rasterio")
 
+from rasterio.env import get_gdal_config  # noqa: E402
+
 from pipelines.images.geotiff_writing import write_geotiff  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 TRANSFORM = (0.5, 0.0, 500000.0, 0.0, -0.5, 5400000.0)
 
 
-def to_write(image, **about):
+def to_write(image, transform=TRANSFORM, **about):
     windows = (
         (top, left, image[top : top + 96, left : left + 128])
         for top in range(0, image.shape[0], 96)
@@ -24,7 +26,7 @@ def to_write(image, **about):
     )
     wkt = rasterio.crs.CRS.from_epsg(32633).to_wkt()
     layout = ImageLayout(
-        *image.shape, image.dtype, georeference=Georeference(wkt, TRANSFORM), **about
+        *image.shape, image.dtype, georeference=Georeference(wkt, transform), **about
     )
     return ImageToWrite(layout, windows)
 
@@ -40,6 +42,32 @@ def test_place_and_pixels_are_read_by_rasterio(tmp_path, random, channels):
         assert dataset.overviews(1) == [2, 4]
         found = dataset.read().transpose(1, 2, 0)
     np.testing.assert_array_equal(found, image)
+
+
+def test_the_cache_of_gdal_is_bounded_and_given_back(tmp_path, random):
+    own, seen = 200 * 2**20, []
+    image = random.integers(0, 200, (40, 30, 1), dtype=np.uint8)
+
+    def windows():
+        seen.append(get_gdal_config("GDAL_CACHEMAX"))
+        yield 0, 0, image
+
+    layout = to_write(image).layout
+    with rasterio.Env(GDAL_CACHEMAX=own):
+        write_geotiff(tmp_path / "a.tif", ImageToWrite(layout, windows()))
+        seen.append(get_gdal_config("GDAL_CACHEMAX"))
+    assert seen == [32 * 2**20, own]
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        # ImageJ opens no tiles.
+        assert dataset.block_shapes == [(40, 30)]
+
+
+def test_a_turned_transform_is_kept(tmp_path, random):
+    image = random.integers(0, 200, (40, 30, 1), dtype=np.uint8)
+    turned = (0.4, 0.3, 500000.0, 0.3, -0.4, 5400000.0)
+    write_geotiff(tmp_path / "a.tif", to_write(image, transform=turned))
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        np.testing.assert_allclose(tuple(dataset.transform)[:6], turned, rtol=1e-12)
 
 
 # Writes a GeoTIFF that is larger than the system lets the process write.

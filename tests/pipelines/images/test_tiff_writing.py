@@ -87,6 +87,14 @@ def test_the_pixel_size_is_kept_as_ome(tmp_path, random):
     assert pixels["PhysicalSizeXUnit"] == "\u00b5m"
 
 
+def test_a_unit_that_is_no_length_is_not_written(tmp_path, random):
+    for unit in ("", "furlongs & chains"):
+        image = to_write(grey(random, 6, 9), pixel_size=PixelSize(0.5, 0.25, unit))
+        write_tiff(tmp_path / "a.tif", [image], pyramid=True)
+        with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+            assert "PhysicalSize" not in tiff.ome_metadata
+
+
 def test_large_images_are_bigtiff(tmp_path, random, monkeypatch):
     monkeypatch.setattr(tiff_writing, "MOST_CLASSIC_BYTES", 1000)
     for name, side in (("small", 30), ("large", 40)):

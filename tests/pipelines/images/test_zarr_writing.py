@@ -47,7 +47,7 @@ def test_a_smaller_level_is_the_mean(tmp_path, random):
 
 def test_a_size_without_a_unit_has_none(tmp_path, random):
     image = random.integers(0, 200, (20, 30, 1), dtype=np.uint8)
-    size = PixelSize(0.5, 0.25, "")
+    size = PixelSize(0.5, 0.25, "chains")
     write_zarr(tmp_path / "a.zarr", [to_write(image, pixel_size=size)])
     ome = zarr.open_group(tmp_path / "a.zarr", mode="r").attrs["ome"]
     (scales,) = ome["multiscales"]
