@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, sparse
+from scipy.sparse import csgraph
 
 from pipelines.images import WindowedImage, blocks
 from pipelines.images.cache_folder import release_pages
@@ -21,7 +22,7 @@ def label_components(
 
     Pixels that share a side are connected (4-connectivity), as by
     `scipy.ndimage.label`. Blocks are labelled one by one; what touches across the
-    border of two blocks is joined (union-find), so memory is that of a block and of one
+    border of two blocks is joined, so memory is that of a block and of one
     number for each part.
 
     Args:
@@ -40,22 +41,22 @@ def label_components(
     """
     size = {} if block_bytes is None else {"block_bytes": block_bytes}
     is_foreground = foreground or _is_not_zero
-    parents = Parents()
+    parts = Parts()
     written = []
     for top, left, pixels in blocks(image, **size):
         numbers, count = ndimage.label(is_foreground(pixels)[..., 0])
         height, width = numbers.shape
-        numbers = np.where(numbers, numbers + parents.count, 0)
-        parents.add(count)
-        _check_room(labels, parents.count)
+        numbers = np.where(numbers, numbers + parts.count, 0)
+        parts.add(count)
+        _check_room(labels.dtype, parts.count)
         labels[top : top + height, left : left + width, 0] = numbers
         if top:
-            parents.join(labels[top - 1, left : left + width, 0], numbers[0])
+            parts.join(labels[top - 1, left : left + width, 0], numbers[0])
         if left:
-            parents.join(labels[top : top + height, left - 1, 0], numbers[:, 0])
+            parts.join(labels[top : top + height, left - 1, 0], numbers[:, 0])
         written.append((top, left, height, width))
         release_pages(labels)
-    final, count = parents.final_numbers()
+    final, count = parts.components()
     for top, left, height, width in written:
         block = labels[top : top + height, left : left + width]
         block[...] = final[block]
@@ -63,60 +64,52 @@ def label_components(
     return count
 
 
-class Parents:
-    """Which parts belong together: each names a lower number of its own component.
+class Parts:
+    """Which parts of components belong together.
 
     Attributes:
         count: of the parts so far; they are numbered from 1 on.
     """
 
     def __init__(self) -> None:
-        self._parents = np.zeros(1, np.int64)
         self.count = 0
+        self._pairs = [np.zeros((0, 2), np.int32)]
 
     def add(self, count: int) -> None:
-        """Adds parts that belong to none yet."""
-        needed = self.count + count + 1
-        if needed > len(self._parents):
-            grown = np.arange(max(needed, 2 * len(self._parents)))
-            grown[: len(self._parents)] = self._parents
-            self._parents = grown
+        """Adds parts that belong to none yet.
+
+        Raises:
+            ValueError: there are more than 2**31 - 1.
+        """
         self.count += count
+        _check_room(np.dtype(np.int32), self.count)
 
     def join(self, first: np.ndarray, second: np.ndarray) -> None:
         """Joins the parts on two sides of a line, where both are foreground."""
         both = (first > 0) & (second > 0)
-        for one, other in set(
-            zip(first[both].tolist(), second[both].tolist(), strict=True)
-        ):
-            one, other = self._root(one), self._root(other)
-            self._parents[max(one, other)] = min(one, other)
+        pairs = np.stack([first[both], second[both]], axis=1).astype(np.int32)
+        self._pairs.append(np.unique(pairs, axis=0))
 
-    def _root(self, number: int) -> int:
-        while self._parents[number] != number:
-            self._parents[number] = self._parents[self._parents[number]]
-            number = int(self._parents[number])
-        return number
+    def components(self) -> tuple[np.ndarray, int]:
+        """Returns the component of each part, and how many components there are.
 
-    def final_numbers(self) -> tuple[np.ndarray, int]:
-        """Returns the component of each part, and how many components there are."""
-        parents = self._parents[: self.count + 1]
-        # Roots are lower than what names them, so one jump after the other ends there.
-        while not np.array_equal(parents, parents[parents]):
-            parents = parents[parents]
-        is_root = parents == np.arange(len(parents))
-        is_root[0] = False
-        return np.cumsum(is_root)[parents] * (parents > 0), int(is_root.sum())
+        Part 0 is the background. Components are numbered by their first parts.
+        """
+        first, second = np.concatenate(self._pairs).T
+        joined = np.ones(len(first), bool), (first, second)
+        graph = sparse.coo_array(joined, shape=(self.count + 1, self.count + 1))
+        count, found = csgraph.connected_components(graph, directed=False)
+        return found, count - 1
 
 
 def _is_not_zero(pixels: np.ndarray) -> np.ndarray:
     return pixels != 0
 
 
-def _check_room(labels: np.ndarray, count: int) -> None:
-    most = np.iinfo(labels.dtype).max
+def _check_room(dtype: np.dtype, count: int) -> None:
+    most = np.iinfo(dtype).max
     if count > most:
         raise ValueError(
-            f"The image has more than {most} parts, which {labels.dtype} cannot "
+            f"The image has more than {most} parts, which {dtype} cannot "
             "number. Smooth the mask, or cut the image."
         )

@@ -6,9 +6,9 @@ from collections.abc import Generator
 from typing import IO
 
 import numpy as np
-from scipy import ndimage
+from skimage import measure
 
-from pipelines.images.components import Parents
+from pipelines.images.components import Parts
 from pipelines.images.layout import ImageToWrite, Window, row_bands
 from pipelines.scores.overlaps import numbers_of_large
 
@@ -22,13 +22,14 @@ def instance_windows(
 ) -> Generator[Window, None, None]:
     """Numbers the connected objects of a mask, whose windows are read once.
 
-    Pixels that share a side are connected, and numbers are those of
-    `scipy.ndimage.label` on the whole mask without its small objects. What is not yet
+    Pixels of one class that share a side are connected, and numbers are those of
+    `skimage.measure.label` (connectivity 1) on the whole mask without its small
+    objects: by their first pixels, row by row. What is not yet
     final waits in a file, so memory is that of a few rows and of one number for each
     part of an object.
 
     Args:
-        mask: of one channel; 0 is background, all else is foreground.
+        mask: of one channel; 0 is background, all else are classes.
         folder: of the file, which has no name; by default that of the system.
         smallest: pixels; objects of fewer are left out.
 
@@ -36,7 +37,7 @@ def instance_windows(
         (top, 0, numbers): uint32 (rows, width, 1), from top to bottom.
 
     Raises:
-        ValueError: there are more parts than uint32 has numbers.
+        ValueError: there are more parts of objects than can be numbered.
         OSError: the disk is full.
     """
     with tempfile.TemporaryFile(dir=folder) as file:
@@ -51,22 +52,19 @@ def instance_windows(
 
 def _write_parts(mask: ImageToWrite, file: IO[bytes], smallest: int) -> np.ndarray:
     """Writes the parts of each band; returns the object of each part, uint32."""
-    parents = Parents()
+    parts = Parts()
     areas = [np.zeros(1, np.int64)]
-    above = np.zeros(mask.layout.width, np.int64)
+    above = classes_above = np.zeros(mask.layout.width, np.int64)
     for band in row_bands(mask, BAND_ROWS):
-        found, count = ndimage.label(band[..., 0])
-        numbers = np.where(found, found.astype(np.int64) + parents.count, 0)
-        parents.add(count)
+        classes = band[..., 0]
+        found = measure.label(classes, connectivity=1)
+        numbers = np.where(found, found.astype(np.int64) + parts.count, 0)
+        parts.add(int(found.max()))
         areas.append(np.bincount(found.ravel())[1:])
-        if parents.count > np.iinfo(DTYPE).max:
-            raise ValueError(
-                "the mask has more parts than uint32 can number. Write output mask."
-            )
-        parents.join(above, numbers[0])
-        above = numbers[-1]
+        parts.join(np.where(classes_above == classes[0], above, 0), numbers[0])
+        above, classes_above = numbers[-1], classes[-1]
         file.write(numbers.astype(DTYPE).tobytes())
-    objects, _ = parents.final_numbers()
+    objects, _ = parts.components()
     # Sums of float64 are exact up to 2**53 pixels.
     sizes = np.bincount(objects, weights=np.concatenate(areas))
     return numbers_of_large(sizes, smallest)[objects].astype(DTYPE)
