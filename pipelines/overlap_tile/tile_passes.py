@@ -61,6 +61,22 @@ def _side(size: int, side: geometry.TileSide, step: int, turned: bool) -> _Side:
     )
 
 
+def not_finite(name: str) -> ValueError:
+    """Returns what is said of an image with pixels that are no numbers."""
+    return ValueError(
+        f"{name}: holds NaN or infinite pixels, which would spread over the whole "
+        "image. Replace them with finite values."
+    )
+
+
+def too_large(name: str) -> ValueError:
+    """Returns what is said of an image whose pixels float32 cannot hold."""
+    return ValueError(
+        f"{name}: holds pixel values beyond the range of float32. Divide them by a "
+        "constant."
+    )
+
+
 class TilePass:
     """Computes the probabilities of the cores of tiles.
 
@@ -99,18 +115,19 @@ class TilePass:
         """Reads what is needed for the core at (top, left), as float32.
 
         Raises:
-            ValueError: pixels are NaN or infinite, or cannot be read.
+            ValueError: pixels are NaN, infinite or beyond float32, or cannot be read.
         """
         rows, columns = self._rows, self._columns
         pixels = mirrored_window(
             image, top + rows.start, left + columns.start, rows.size, columns.size
         )
-        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-            raise ValueError(
-                f"{image.name}: holds NaN or infinite pixels, which would spread over "
-                "the whole image. Replace them with finite values."
-            )
-        return pixels.astype(np.float32)
+        with np.errstate(over="ignore"):
+            cast = pixels.astype(np.float32)
+        if pixels.dtype.kind == "f" and not np.isfinite(cast).all():
+            if not np.isfinite(pixels).all():
+                raise not_finite(image.name)
+            raise too_large(image.name)
+        return cast
 
     def probability(
         self, pixels: np.ndarray, mean: np.ndarray, std: np.ndarray

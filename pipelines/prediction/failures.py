@@ -8,6 +8,7 @@ import tensorflow as tf
 from pipelines.images import geo
 from pipelines.images.file_failures import sentence
 from pipelines.images.finding import TIFF_SUFFIXES
+from pipelines.prediction.image_statistics import NoData
 from pipelines.prediction.prediction_files import OutputFile
 
 logger = logging.getLogger(__name__)
@@ -38,4 +39,20 @@ def warn_of_unplaced(files: Sequence[OutputFile]) -> None:
         files[0].path,
         len(files),
         way_out,
+    )
+
+
+def warn_of_no_data(found: Sequence[NoData]) -> None:
+    """Says that pixels of which nothing is known have changed all the others."""
+    if not found:
+        return
+    first = found[0]
+    logger.warning(
+        "%s: %.2g %% of its pixels are NoData (%g), and count in its mean and standard "
+        "deviation like any other, so that the others are scaled wrongly (%d such "
+        "images). Fill them with a value from within the range, or cut the image.",
+        first.name,
+        100 * first.share,
+        first.value,
+        len(found),
     )

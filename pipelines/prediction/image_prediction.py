@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 
 import numpy as np
 
-from pipelines import scaling
 from pipelines.images import (
     ArrayCache,
     ImageEntry,
@@ -21,6 +20,7 @@ from pipelines.images.reading import check_channels
 from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.read_ahead import ahead
 from pipelines.overlap_tile.tile_passes import probability_windows
+from pipelines.prediction.image_statistics import NoData, statistics_of
 from pipelines.prediction.instance_windows import instance_windows
 from pipelines.prediction.kept_windows import KeptWindows
 from pipelines.prediction.memory_plan import MemoryModel, largest_plan
@@ -42,6 +42,7 @@ class ImagePredictor:
         budget: bytes that it may take.
         flips: averages over flips and turns.
         smallest_object: pixels; smaller ones get no number.
+        no_data: what was found of it, in the images so far.
     """
 
     net: Net
@@ -51,6 +52,7 @@ class ImagePredictor:
     budget: int
     flips: bool
     smallest_object: int = 1
+    no_data: list[NoData] = dataclasses.field(default_factory=list)
 
     def layout(self, image: WindowedImage) -> ImageLayout:
         """Returns what is written for an image.
@@ -129,7 +131,9 @@ class ImagePredictor:
             begun=begun,
         )
         source = MatchedChannels(image, self.net.channels)
-        mean, std = self._statistics(source)
+        mean, std, no_data = statistics_of(source, self.scaling)
+        if no_data is not None:
+            self.no_data.append(no_data)
 
         def encoded(skip: int) -> Iterator[Window]:
             for top, left, probability in probability_windows(
@@ -141,15 +145,6 @@ class ImagePredictor:
             yield from encoded(0)
         else:
             yield from kept.through(page, plan, self._encoded_layout(layout), encoded)
-
-    def _statistics(self, image: WindowedImage) -> tuple[np.ndarray, np.ndarray]:
-        mean, std = scaling.statistics_of(image, self.scaling)
-        if not (np.isfinite(mean).all() and np.isfinite(std).all()):
-            raise ValueError(
-                f"{image.name}: holds NaN or infinite pixels, which would spread over "
-                "the whole image. Replace them with finite values."
-            )
-        return mean, std
 
     def _encoded_layout(self, layout: ImageLayout) -> ImageLayout:
         """Returns the layout of what `values` encode: objects come of masks."""

@@ -167,3 +167,16 @@ def test_pixels_that_are_not_finite_name_the_image(random_net):
     image[7, 7] = np.inf
     with pytest.raises(ValueError, match="hole.tif: holds NaN or infinite"):
         TilePass(net, plan, 9, 9).read(ArrayImage(image, "hole.tif"), 8, 8)
+
+
+def test_what_float32_cannot_hold_is_told_before_it_is_infinite(random_net):
+    net = cached_net(random_net("padded", 1, 1, 1))
+    plan = plan_tiles(8, 8, 8, net.depth, net.variant)
+    image = np.zeros((8, 8, 1))
+    image[3, 3] = 1e39
+    tile_pass = TilePass(net, plan, 8, 8)
+    with pytest.raises(ValueError, match="a.tif: holds pixel values beyond the range"):
+        tile_pass.read(ArrayImage(image, "a.tif"), 0, 0)
+    image[3, 3] = -np.inf
+    with pytest.raises(ValueError, match="a.tif: holds NaN or infinite pixels"):
+        tile_pass.read(ArrayImage(image, "a.tif"), 0, 0)

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from pipelines import scaling
+from pipelines.images import ArrayImage
+from pipelines.prediction.image_statistics import NoData, statistics_of
+
+
+def image_of(array, nodata=None, has_alpha=False):
+    image = ArrayImage(array, "a.tif")
+    image.nodata, image.has_alpha = nodata, has_alpha
+    return image
+
+
+def test_nodata_is_counted_by_whole_pixels(random):
+    array = random.integers(1, 200, (40, 50, 2), dtype=np.uint8)
+    # 12 pixels, and one that is known in a channel.
+    array[:3, :4] = 0
+    array[20, 20, 0] = 0
+    mean, std, no_data = statistics_of(image_of(array, 0), "per_image")
+    assert no_data == NoData("a.tif", 12 / 2000, 0)
+    expected = scaling.statistics_of(image_of(array))
+    np.testing.assert_array_equal([mean, std], expected)
+    # One pixel of 2000 is too few to be told; and no statistics, no harm.
+    array[:3, :4] = 1
+    array[20, 20] = 0
+    assert statistics_of(image_of(array, 0), "per_image")[2] is None
+    assert statistics_of(image_of(array * 0, 0), "dtype")[2] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(np.nan, "NaN or inf"), (np.inf, "NaN or inf"), (1e200, "beyond the range of")],
+)
+def test_pixels_that_cannot_be_scaled_are_refused(value, message):
+    array = np.zeros((8, 8, 1))
+    array[2, 2] = value
+    with pytest.raises(ValueError, match=f"a.tif: holds .*{message}"):
+        statistics_of(image_of(array), "per_image")
