@@ -15,6 +15,8 @@ from typing import BinaryIO
 
 # Halves of other machines that nobody has written to for so long are left for good.
 LONGEST_SILENCE_SECONDS = 7 * 24 * 3600.0
+# Of a name that stands in a hidden one as it is.
+MOST_NAME_BYTES = 150
 
 
 @contextlib.contextmanager
@@ -34,12 +36,11 @@ def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     for half in _halves_of(path):
         remove(half)
-    partial = path.with_name(f".{path.name}.{_MACHINE}-{os.getpid()}-{_TOKEN}.part")
+    name = short_name(path.name)
+    partial = path.with_name(f".{name}.{_MACHINE}-{os.getpid()}-{_TOKEN}.part")
     try:
         yield partial
-        if partial.is_file():
-            with partial.open("r+b") as file:
-                flush_to_disk(file)
+        _flush_all(partial)
         if partial.is_dir() and path.is_dir():
             # A folder cannot be renamed over another.
             remove(path)
@@ -56,6 +57,27 @@ def flush_to_disk(file: BinaryIO) -> None:
     """
     file.flush()
     os.fsync(file.fileno())
+
+
+def _flush_all(path: pathlib.Path) -> None:
+    """Flushes a file, or a folder with all it holds, such as the chunks of a Zarr."""
+    for part in [path, *path.rglob("*")] if path.is_dir() else [path]:
+        descriptor = os.open(part, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def short_name(name: str) -> str:
+    """Returns a name that longer ones can be made of: a digest of a long one.
+
+    Names of files have at most 255 bytes.
+    """
+    encoded = os.fsencode(name)
+    if len(encoded) <= MOST_NAME_BYTES:
+        return name
+    return hashlib.sha256(encoded).hexdigest()[:32]
 
 
 def remove(path: pathlib.Path) -> None:
@@ -93,7 +115,7 @@ def _halves_of(path: pathlib.Path) -> list[pathlib.Path]:
             for half in folder.glob(".*.part"):
                 found[half.name.rsplit(".", 2)[0][1:]].append(half)
             _halves[folder] = dict(found)
-        left = _halves[folder].pop(path.name, [])
+        left = _halves[folder].pop(short_name(path.name), [])
     return [half for half in left if not _is_running(half)]
 
 

@@ -86,6 +86,18 @@ def reading(name: str, path: pathlib.Path, kind: str) -> Iterator[None]:
         raise UnreadableImage(_sentence(name, path, kind, error)) from error
 
 
+def may_pass(error: BaseException) -> bool:
+    """Tells whether reading again may go well: the file itself may be whole.
+
+    Args:
+        error: as a reader raised it, in a sentence or not.
+    """
+    cause = error.__cause__ if isinstance(error, UnreadableImage) else error
+    if isinstance(cause, OSError):
+        return cause.errno not in _OF_THE_FILE
+    return isinstance(cause, MemoryError)
+
+
 def too_large_for_memory(name: str) -> UnreadableImage:
     """Returns what is said of an image that is read as a whole, and too large."""
     return UnreadableImage(

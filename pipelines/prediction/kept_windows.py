@@ -1,5 +1,6 @@
 """Results of a large image kept until its file is whole, for a run that goes on."""
 
+import contextlib
 import hashlib
 import io
 import logging
@@ -9,9 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from pipelines.images.appearing import short_name
+from pipelines.images.cache_folder import FULL
+from pipelines.images.damage import may_pass
 from pipelines.images.file_locks import try_lock
 from pipelines.images.layout import ImageLayout, Window
 from pipelines.overlap_tile import TilePlan
+from pipelines.prediction.memory_plan import TooLittleMemory
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +116,22 @@ class KeptWindows:
                 error.strerror,
             )
 
+    @contextlib.contextmanager
+    def removed_unless_of_use(self) -> Iterator[None]:
+        """Removes what was kept at the end, unless another try can go on from there.
+
+        That is so after most errors of the system, such as a network disk that was
+        gone for a moment; not with an image that is damaged.
+        """
+        try:
+            yield
+        except BaseException as error:
+            if _is_final(error):
+                self.remove()
+            self.tell()
+            raise
+        self.remove()
+
     def tell(self) -> None:
         """Says what is left behind for a run that goes on."""
         paths = [self._path(page) for page in range(self._num_images)]
@@ -133,7 +154,16 @@ class KeptWindows:
         return hashlib.sha256(f"{self._key} {layout}".encode()).digest()
 
     def _path(self, page: int) -> pathlib.Path:
-        return self._result.with_name(f".{self._result.name}.{page}{SUFFIX}")
+        name = short_name(self._result.name)
+        return self._result.with_name(f".{name}.{page}{SUFFIX}")
+
+
+def _is_final(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        # On a full disk others need the room.
+        return error.errno in FULL
+    may_go_on = may_pass(error) or isinstance(error, TooLittleMemory)
+    return isinstance(error, ValueError) and not may_go_on
 
 
 def _written(file: io.FileIO, content: bytes) -> None:

@@ -40,6 +40,10 @@ DEFAULT_BEYOND = 500 * 10**6
 WAITING = 3
 
 
+class TooLittleMemory(ValueError):
+    """Not even the smallest tiles fit; says what would do."""
+
+
 @dataclasses.dataclass(frozen=True)
 class MemoryModel:
     """What a net takes.
@@ -134,7 +138,7 @@ def largest_plan(
             about, for what the process holds is not quite the same each time.
 
     Raises:
-        ValueError: not even the smallest tiles fit; says what would do.
+        TooLittleMemory: not even the smallest tiles fit; says what would do.
     """
     step = 2**net.depth
 
@@ -162,7 +166,7 @@ def largest_plan(
             too_large = middle
     if fits == 0:
         of_png = " and its PNG, which is held whole (a TIFF is not)" if whole else ""
-        raise ValueError(
+        raise TooLittleMemory(
             f"memory is {in_megabytes(budget)}, but this net takes at least "
             f"{in_megabytes(candidate(1).peak)} for the smallest tiles of this image"
             f"{of_png}. Give it that, or better half as much again: small tiles are "

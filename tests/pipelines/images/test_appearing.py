@@ -42,6 +42,14 @@ def test_a_folder_replaces_a_folder(tmp_path):
     assert names(tmp_path) == ["mask.zarr"]
 
 
+@pytest.mark.parametrize("name", ["m" * 250 + ".tif", "\u00b5" * 120 + ".tif"])
+def test_names_may_be_as_long_as_the_system_has_them(tmp_path, name):
+    (tmp_path / half_of(appearing_files.short_name(name), os.getpid())).touch()
+    with appearing(tmp_path / name) as partial:
+        partial.touch()
+    assert names(tmp_path) == [name]
+
+
 def half_of(name, number, machine=appearing_files._MACHINE, token="another"):
     return f".{name}.{machine}-{number}-{token}.part"
 

@@ -1,13 +1,16 @@
+import errno
 import resource
 import signal
 
 import numpy as np
 import pytest
 
+from pipelines.images.damage import UnreadableImage
 from pipelines.images.layout import ImageLayout
 from pipelines.overlap_tile import plan_tiles
 from pipelines.prediction import kept_windows
 from pipelines.prediction.kept_windows import KeptWindows
+from pipelines.prediction.memory_plan import TooLittleMemory
 
 LAYOUT = ImageLayout(37, 50, 2, np.dtype(np.uint16))
 # 5 rows of 7 tiles with cores of 8 pixels; the last of each side are smaller.
@@ -178,3 +181,35 @@ def test_two_at_once_do_not_mix(kept):
     computed = Computed()
     stitched(kept().through(0, PLAN, LAYOUT, computed))
     assert computed.skipped == 20
+
+
+def sentence_of(cause):
+    error = UnreadableImage("a.tif: a sentence")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "stays"),
+    [
+        (sentence_of(OSError(errno.ESTALE, "Stale file handle")), True),
+        (sentence_of(MemoryError()), True),
+        (TooLittleMemory("memory is 1MB"), True),
+        (KeyboardInterrupt(), True),
+        (OSError(errno.EIO, "Input/output error"), True),
+        (OSError(errno.ENOSPC, "No space left on device"), False),
+        (sentence_of(OSError("broken data stream")), False),
+        (sentence_of(ValueError("no TIFF")), False),
+        (ValueError("holds NaN"), False),
+    ],
+)
+def test_windows_are_kept_where_another_try_may_go_well(tmp_path, error, stays):
+    kept = KeptWindows(tmp_path / "a.tif", "key", resume=False)
+    path = tmp_path / ".a.tif.0.windows"
+    path.write_bytes(b"hours of work")
+    with pytest.raises(type(error)), kept.removed_unless_of_use():
+        raise error
+    assert path.exists() == stays
+    with kept.removed_unless_of_use():
+        pass
+    assert not path.exists()
