@@ -1,5 +1,6 @@
 """check: what a set of images and masks holds, before anything is trained on it."""
 
+import contextlib
 import pathlib
 
 from pipelines.checking import preview
@@ -15,6 +16,7 @@ from pipelines.dataset import (
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.set_findings import ONE_CLASS
 from pipelines.dataset.survey import Survey, survey
+from pipelines.images import find_images
 from pipelines.images.writing import check_replaceable, write_bytes_atomically
 
 
@@ -52,13 +54,27 @@ def check(config: CheckConfig) -> DataReport:
 
 
 def _check_outputs(config: CheckConfig) -> None:
-    for name in (config.json, config.preview):
-        if name:
-            check_replaceable(pathlib.Path(name))
+    names = [name for name in (config.json, config.preview) if name]
+    inputs = _inputs(config) if names else []
+    for name in names:
+        check_replaceable(pathlib.Path(name), inputs)
     if config.preview and pathlib.Path(config.preview).suffix.lower() != ".png":
         raise ValueError(
             f"{config.preview}: the preview is a PNG; give it a name that ends in .png."
         )
+
+
+def _inputs(config: CheckConfig) -> list[pathlib.Path]:
+    """Returns the files that are read; what is wrong with their names is told later."""
+    found: list[pathlib.Path] = []
+    for pattern in (
+        *(config.images, config.masks),
+        *(config.validation_images, config.validation_masks),
+    ):
+        with contextlib.suppress(ValueError, OSError):
+            if pattern is not None:
+                found += [entry.path for entry in find_images(pattern, damaged=True)]
+    return found
 
 
 def _dataset(found: Survey, scaling: str) -> Dataset | None:

@@ -3,10 +3,15 @@
 import contextlib
 import hashlib
 import json
+import logging
+import os
 import pathlib
 from typing import Any
 
 from pipelines.images.cache import file_state
+from pipelines.images.tiff import other_files
+
+logger = logging.getLogger(__name__)
 
 # A line for each file that was done; in the folder that they are in.
 RECORD = ".keras-unet-done.jsonl"
@@ -26,30 +31,39 @@ class DoneFiles:
         self._settings = repr(settings)
         self._read: dict[pathlib.Path, dict[str, tuple[str, str, str]]] = {}
 
-    def key(self, source: pathlib.Path) -> str:
+    def key(self, source: pathlib.Path, note: str = "") -> str:
         """Returns what the result depends on.
 
         Args:
-            source: the file that is read.
+            source: the file that is read; of an OME-TIFF the others that it is read
+                with, too.
+            note: of what else the result of this file depends on.
 
         Raises:
             ValueError: it is gone.
         """
         try:
-            parts = self._settings, source.name, file_state(source)
+            parts = [self._settings, source.name, file_state(source)]
+            parts += [f"{f.name} {file_state(f)}" for f in other_files(source)]
         except OSError as error:
             raise ValueError(
                 f"{source}: cannot be read any more ({error.strerror}). Restore it, "
                 "and run again with resume."
             ) from error
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        if note:
+            parts.append(note)
+        # Names of files are bytes, UTF-8 or not.
+        return hashlib.sha256(os.fsencode("\n".join(parts))).hexdigest()
 
-    def find(self, source: pathlib.Path, path: pathlib.Path) -> pathlib.Path | None:
+    def find(
+        self, source: pathlib.Path, path: pathlib.Path, note: str = ""
+    ) -> pathlib.Path | None:
         """Returns the result if it is done, else None.
 
         Args:
             source: the file that is read.
             path: where the result was to be; it may have got another suffix.
+            note: as for `key`.
         """
         folder = path.parent
         if folder not in self._read:
@@ -57,7 +71,7 @@ class DoneFiles:
         key, name, state = self._read[folder].get(path.name, ("", "", ""))
         # What is no more as it was written is written again.
         with contextlib.suppress(OSError, ValueError):
-            if key == self.key(source) and state == file_state(folder / name):
+            if key == self.key(source, note) and state == file_state(folder / name):
                 return folder / name
         return None
 
@@ -68,20 +82,32 @@ class DoneFiles:
             path: where the result was to be.
             key: as `key` returned it before the work.
             result: where it is, in the same folder.
-
-        Raises:
-            OSError: the record cannot be written.
         """
         line = {"file": path.name, "key": key, "result": result.name}
         line["state"] = file_state(result)
-        with (path.parent / RECORD).open("a") as record:
-            # Also before it: a full disk may have left half a line.
-            record.write(f"\n{json.dumps(line)}\n")
+        try:
+            with (path.parent / RECORD).open("a") as record:
+                # Also before it: a full disk may have left half a line.
+                record.write(f"\n{json.dumps(line)}\n")
+        # The result is whole all the same.
+        except OSError as error:
+            logger.warning(
+                "%s: cannot be written (%s); resume will do %s again.",
+                path.parent / RECORD,
+                error.strerror,
+                result.name,
+            )
+
+
+def is_recorded(path: pathlib.Path) -> bool:
+    """Tells whether a file or folder is the result of an earlier run."""
+    record = _read_record(path.parent / RECORD)
+    return any(result == path.name for _, result, _ in record.values())
 
 
 def _read_record(path: pathlib.Path) -> dict[str, tuple[str, str, str]]:
     done: dict[str, tuple[str, str, str]] = {}
-    if path.exists():
+    if path.is_file():
         for line in path.read_text().splitlines():
             # The last line of a killed run may be half.
             with contextlib.suppress(ValueError, KeyError, TypeError):

@@ -64,7 +64,7 @@ def open_tiff(
                 path, "TIFF", name, shape, image.dtype, fill, cache, *more_key
             )
             image = windows_or_whole(tiff_image, whole, tiff_image.segment_bytes)
-        if place.georeferenced and index == 0:
+        if index == 0 and tiff.is_georeferenced(path):
             image.is_georeferenced = True
             image.georeference = read_georeference(path)
         image.nodata = place.nodata

@@ -23,7 +23,8 @@ from pipelines.images.windowed import PixelSize
 # what follows are thumbnails, labels and smaller levels.
 _EQUAL_SERIES = ("generic", "uniform", "shaped", "ome")
 _PLAIN_KINDS = ("generic", "uniform", "shaped")
-_GEO_KEYS, _NODATA = 34735, 42113
+# Tags that place an image on the Earth: GeoKeys, the size of a pixel, a transform.
+_GEO_TAGS, _NODATA = (34735, 33550, 34264), 42113
 _WHITE_IS_ZERO, _RGB, _YCBCR = 0, 2, 6
 # Colours that are neither grey nor RGB, and are not turned into them.
 _OTHER_COLOURS = {5: "CMYK", 8: "Lab", 9: "Lab", 10: "Lab"}
@@ -223,7 +224,7 @@ def _described(place: TiffPlace, page: Any) -> TiffPlace:
         colours=colours,
         alpha=alpha and place.shape[2] == samples,
         inverted=place.dtype == bool and page.photometric == _WHITE_IS_ZERO,
-        georeferenced=_GEO_KEYS in page.tags,
+        georeferenced=any(tag in page.tags for tag in _GEO_TAGS),
         nodata=_nodata(page),
     )
 

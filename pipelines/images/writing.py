@@ -40,12 +40,26 @@ def check_writable(folder: pathlib.Path) -> None:
         ) from error
 
 
-def check_replaceable(path: pathlib.Path) -> None:
+def check_replaceable(
+    path: pathlib.Path, inputs: Collection[pathlib.Path] = ()
+) -> None:
     """Checks before the work that a file can be written at its end.
 
+    Args:
+        path: the file.
+        inputs: what is read.
+
     Raises:
-        ValueError: it is a folder, or lies in one that cannot be made or written to.
+        ValueError: it is a folder or an input, or lies in an input or in a folder that
+            cannot be made or written to.
     """
+    if path.exists():
+        same = {identity(one) for one in (path, *path.resolve().parents)}
+        if same & {identity(source) for source in inputs}:
+            raise ValueError(
+                f"{path} is an input; writing there would destroy it. Name another "
+                "file."
+            )
     if path.is_dir():
         raise ValueError(f"{path} is a folder; name a file.")
     check_writable(path.parent)
@@ -189,6 +203,8 @@ def _check_distinct(paths: dict[pathlib.Path, pathlib.Path]) -> None:
     sources: dict[str, tuple[pathlib.Path, pathlib.Path]] = {}
     inputs = {identity(path) for path in paths} - {None}
     resolved_inputs = {path.resolve() for path in paths}
+    # A Zarr is a folder, and may hold images.
+    folders = {folder for path in resolved_inputs for folder in path.parents}
     for source, target in sorted(paths.items()):
         # On some systems names that differ in case only are one file.
         same = unicodedata.normalize("NFC", str(target)).casefold()
@@ -203,5 +219,10 @@ def _check_distinct(paths: dict[pathlib.Path, pathlib.Path]) -> None:
             raise ValueError(
                 f"{target} is an input; writing there would destroy it. Name another "
                 "folder."
+            )
+        if target.resolve() in folders:
+            raise ValueError(
+                f"{target} holds an input; writing there would destroy it. Name "
+                "another folder."
             )
         sources[same] = source, target

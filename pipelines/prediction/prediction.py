@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +15,6 @@ from pipelines.config.byte_sizes import parse_bytes
 from pipelines.images import find_images, open_image
 from pipelines.images.appearing import appearing
 from pipelines.images.cache import file_state
-from pipelines.images.cache_folder import FULL
 from pipelines.images.done_files import DoneFiles
 from pipelines.images.file_failures import FilesError, summary
 from pipelines.images.layout import ImageLayout
@@ -24,16 +22,17 @@ from pipelines.images.windowed_writing import write_windowed
 from pipelines.images.writing import check_writable
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
-from pipelines.prediction.failures import prediction_sentence, warn_of_unplaced
+from pipelines.prediction.failures import (
+    prediction_sentence,
+    warn_of_no_data,
+    warn_of_unplaced,
+)
 from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.kept_windows import KeptWindows
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
-from pipelines.prediction.prediction_files import (
-    OutputFile,
-    check_no_masks,
-    plan_files,
-)
+from pipelines.prediction.prediction_files import OutputFile, plan_files
+from pipelines.prediction.replacing import check_no_training_files, check_replaceable
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +80,8 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     )
     fits = values.channels == 1 and values.dtype in (np.uint8, np.uint16)
     files = plan_files(entries, config.out, config.format, fits and not config.pyramid)
-    check_no_masks(run.record.settings, files)
+    paths = [file.path for file in files]
+    check_no_training_files(run.path, run.record.settings, paths)
     check_writable(files[0].path.parent)
     model_keys = [
         file_state(run.path / name) for name in (run_folder.MODEL, run_folder.RECORD)
@@ -89,7 +89,7 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     done = DoneFiles([*model_keys, *(getattr(config, name) for name in _SETTINGS)])
     results: dict[OutputFile, pathlib.Path] = {}
     if config.resume:
-        found = {file: done.find(file.input, file.path) for file in files}
+        found = {f: done.find(f.input, f.path, f.note) for f in files}
         results = {file: path for file, path in found.items() if path is not None}
     failures = _write_all(config, run, values, done, files, results)
     if failures:
@@ -121,14 +121,14 @@ def _write_all(
     ) as progress:
         for file, num_pixels in _largest_first(todo, progress).items():
             try:
-                key = done.key(file.input)
+                key = done.key(file.input, file.note)
                 with open_image(file.entries[0]) as image:
                     layout = predictor.layout(image)
                     is_placed = image.is_georeferenced
                     _doubt(run, image.dtype.name, doubted)
                 fitting = file.fitting(layout, taken)
                 if fitting is not file:
-                    check_no_masks(run.record.settings, [fitting])
+                    _check_instead(run, fitting, files)
                 taken.add(fitting.path)
                 num_bytes = num_pixels * layout.channels * layout.dtype.itemsize
                 _write(
@@ -144,7 +144,16 @@ def _write_all(
                 if len(files) > 1:
                     logger.warning("%s", failures[-1])
     warn_of_unplaced(unplaced)
+    warn_of_no_data(predictor.no_data)
     return failures
+
+
+def _check_instead(
+    run: run_folder.Run, file: OutputFile, files: list[OutputFile]
+) -> None:
+    """Checks a TIFF that is written where a PNG cannot hold the result."""
+    check_no_training_files(run.path, run.record.settings, [file.path])
+    check_replaceable(file.path, {one.input for one in files})
 
 
 def _doubt(run: run_folder.Run, dtype: str, doubted: set[str]) -> None:
@@ -191,7 +200,7 @@ def _write(
     num_images = len(file.entries)
     kept = KeptWindows(file.path, key, resume=config.resume, num_images=num_images)
     with (
-        _removed_unless_stopped(kept),
+        kept.removed_unless_of_use(),
         appearing(file.path) as partial,
         contextlib.closing(
             predictor.images(
@@ -212,31 +221,11 @@ def _write(
             placed=layout.georeference is not None,
             pyramid=config.pyramid,
         )
-        if done.key(file.input) != key:
+        if done.key(file.input, file.note) != key:
             raise ValueError(
                 f"{file.input}: the file has changed while it was read. Start again "
                 "once nothing writes to it."
             )
-
-
-@contextlib.contextmanager
-def _removed_unless_stopped(kept: KeptWindows) -> Iterator[None]:
-    """Removes what was kept, but not if another try can go on from there."""
-    try:
-        yield
-    except OSError as error:
-        # On a full disk others need the room.
-        if error.errno in FULL:
-            kept.remove()
-        kept.tell()
-        raise
-    except Exception:
-        kept.remove()
-        raise
-    except BaseException:
-        kept.tell()
-        raise
-    kept.remove()
 
 
 def _largest_first(

@@ -1,24 +1,22 @@
 """Which files a prediction writes."""
 
-import contextlib
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection
 
-from pipelines.images import ImageEntry, find_images
+from pipelines.images import ImageEntry, geo
 from pipelines.images.finding import TIFF_SUFFIXES
-from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.layout import ImageLayout
 from pipelines.images.png_writing import MOST_PIXELS, png_holds
+from pipelines.images.tiff import is_georeferenced
 from pipelines.images.windowed_writing import WRITTEN_SUFFIXES
 from pipelines.images.writing import (
     default_suffix,
-    identity,
     output_paths,
     tiff_instead,
 )
+from pipelines.prediction.replacing import check_replaceable
 
 _SUFFIXES = {"png": ".png", "tiff": ".tif", "zarr": ".zarr"}
 
@@ -56,6 +54,13 @@ class OutputFile:
         """The file that is read."""
         return self.entries[0].path
 
+    @property
+    def note(self) -> str:
+        """What else than its bytes the result of the input depends on."""
+        if geo.is_available() or not is_georeferenced(self.input):
+            return ""
+        return "without its place"
+
     def fitting(
         self, layout: ImageLayout, taken: Collection[pathlib.Path]
     ) -> "OutputFile":
@@ -92,8 +97,8 @@ def plan_files(
         png_fits: whether a PNG can hold the channels and the type.
 
     Raises:
-        ValueError: two inputs would be written to one file, an input or a folder that
-            is no image would be overwritten, or the kind of file does not fit.
+        ValueError: two inputs would be written to one file, an input or what is no
+            result would be overwritten, or the kind of file does not fit.
     """
 
     def suffix_of(entry: ImageEntry) -> str:
@@ -110,6 +115,7 @@ def plan_files(
     paths = output_paths(
         entries, out, suffix_of=suffix_of, file_suffixes=WRITTEN_SUFFIXES
     )
+    sources = {entry.path for entry in entries}
     explicit = paths[0].parent != pathlib.Path(out)
     files = []
     for path, group in itertools.groupby(zip(paths, entries, strict=True), _path_of):
@@ -121,41 +127,8 @@ def plan_files(
                 "Name a .tif or .zarr, or a folder."
             )
         _check_kind(files[-1], image_format, explicit)
-        _check_replaceable(path)
+        check_replaceable(path, sources)
     return files
-
-
-def check_no_masks(settings: Mapping[str, Any], files: Sequence[OutputFile]) -> None:
-    """Checks that no mask which a run has learned from is written over.
-
-    Args:
-        settings: of the run.
-        files: that are to be written.
-
-    Raises:
-        ValueError: a file is such a mask.
-    """
-    existing = {identity(file.path): file.path for file in files}
-    existing.pop(None, None)
-    if not existing:
-        return
-    for mask in _masks_of(settings):
-        path = existing.get(identity(mask.path))
-        if path is not None:
-            raise ValueError(
-                f"{path} is a mask that the run has learned from; writing there would "
-                "destroy it. Name another folder."
-            )
-
-
-def _masks_of(settings: Mapping[str, Any]) -> list[ImageEntry]:
-    found: list[ImageEntry] = []
-    for name in ("masks", "validation_masks"):
-        # They may be gone since.
-        with contextlib.suppress(ValueError, OSError):
-            if settings.get(name):
-                found += find_images(settings[name], damaged=True)
-    return found
 
 
 def _path_of(pair: tuple[pathlib.Path, ImageEntry]) -> pathlib.Path:
@@ -174,11 +147,4 @@ def _check_kind(file: OutputFile, image_format: str, explicit: bool) -> None:
         raise ValueError(
             f"{file.path}: its name says another kind of file than format "
             f"{image_format}. Leave format out, or rename it."
-        )
-
-
-def _check_replaceable(path: pathlib.Path) -> None:
-    if path.is_dir() and not any((path / mark).exists() for mark in ZARR_METADATA):
-        raise ValueError(
-            f"{path} is a folder, but no Zarr: it is not replaced. Name another."
         )

@@ -111,6 +111,16 @@ def test_a_set_that_cannot_be_trained_on_is_refused_with_its_report(write, confi
     assert report.images == 2 and report.empty_masks == 2
 
 
+@pytest.mark.parametrize("name", ["json", "preview"])
+def test_an_input_is_not_written_over(write, config, tmp_path, name):
+    write("a.png", [[0, 1]])
+    mask = tmp_path / "masks" / "a.png"
+    before = mask.read_bytes()
+    with pytest.raises(ValueError, match="a.png is an input; writing there would"):
+        check(config(**{name: mask}))
+    assert mask.read_bytes() == before
+
+
 def test_the_json_file_is_written_for_sound_and_for_bad_sets(write, config, tmp_path):
     for name in "ab":
         write(f"{name}.png", HALF)

@@ -1,6 +1,8 @@
 import os
 
+import numpy as np
 import pytest
+import tifffile
 import zarr
 
 from pipelines.images.done_files import RECORD, DoneFiles
@@ -66,6 +68,43 @@ def test_a_zarr_store_whose_chunks_were_rewritten_is_not_done(tmp_path, random):
     zarr.open_array(str(store), mode="r+")[:] = values + 1
     os.utime(store, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert DoneFiles(["mask"]).find(store, path) is None
+
+
+def test_the_other_files_of_an_ome_tiff_count(tmp_path, random):
+    paths = [tmp_path / f"{channel}.ome.tif" for channel in "ab"]
+    planes = "".join(
+        f'<TiffData FirstC="{number}" IFD="0" PlaneCount="1">'
+        f'<UUID FileName="{path.name}">urn:uuid:{number}</UUID></TiffData>'
+        for number, path in enumerate(paths)
+    )
+    xml = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:'
+        '{}"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" '
+        'Type="uint8" SizeX="9" SizeY="8" SizeC="2" SizeZ="1" SizeT="1">'
+        f"{planes}</Pixels></Image></OME>"
+    )
+
+    def write(number):
+        pixels = random.integers(0, 9, (8, 9), np.uint8)
+        text = xml.format(number)
+        tifffile.imwrite(paths[number], pixels, description=text, metadata=None)
+
+    write(0), write(1)
+    key = DoneFiles([]).key(paths[0])
+    assert DoneFiles([]).key(paths[0]) == key
+    write(1)
+    assert DoneFiles([]).key(paths[0]) != key
+
+
+def test_a_record_that_cannot_be_written_is_told(tmp_path, caplog):
+    source, path = tmp_path / "a.jpg", tmp_path / "a.png"
+    for file in (source, path):
+        file.touch()
+    (tmp_path / RECORD).mkdir()
+    done = DoneFiles([])
+    done.mark(path, done.key(source), path)
+    assert "cannot be written (Is a directory); resume will do a.png" in caplog.text
+    assert done.find(source, path) is None
 
 
 def test_an_input_that_is_gone_is_named(tmp_path):

@@ -49,6 +49,19 @@ def test_other_tiffs_have_none(tmp_path):
     assert open_image(ImageEntry(tmp_path / "a.tif")).georeference is None
 
 
+def test_a_place_without_a_reference_system_is_known_to_be_lost(tmp_path):
+    for name, tags in (
+        ("scale.tif", [(33550, "d", 3, (10.0, 10.0, 0.0), True)]),
+        ("world.tif", []),
+        ("none.tif", []),
+    ):
+        tifffile.imwrite(tmp_path / name, np.zeros((5, 6), "uint8"), extratags=tags)
+    (tmp_path / "world.tfw").write_text("10\n0\n0\n-10\n500000\n4600000\n")
+    for name, is_placed in (("scale", True), ("world", True), ("none", False)):
+        image = open_image(ImageEntry(tmp_path / f"{name}.tif"))
+        assert (image.is_georeferenced, image.georeference) == (is_placed, None)
+
+
 def test_without_rasterio_the_pixels_are_read_and_the_loss_is_logged(
     path, monkeypatch, caplog
 ):

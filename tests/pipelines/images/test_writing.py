@@ -145,6 +145,15 @@ def test_an_input_of_another_name_is_never_overwritten(tmp_path):
         writing.output_paths([ImageEntry(image)], str(tmp_path))
 
 
+def test_a_folder_that_holds_an_input_is_never_overwritten(tmp_path):
+    image = tmp_path / "a.zarr" / "a.png"
+    writing.write_image(image, np.zeros((2, 2), "uint8"))
+    with pytest.raises(ValueError, match="a.zarr holds an input"):
+        writing.output_paths(
+            [ImageEntry(image)], str(tmp_path), suffix_of=lambda _: ".zarr"
+        )
+
+
 def test_a_folder_is_made_or_refused(tmp_path):
     writing.check_writable(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []

@@ -535,6 +535,33 @@ def test_a_geotiff_keeps_its_place_and_what_does_not_is_told(
     assert "the georeference of its image is not kept (1 such files)" in caplog.text
 
 
+def test_nodata_in_the_statistics_is_told_once(nets, random, tmp_path, caplog):
+    run, _ = nets()
+    for name in ("a.tif", "b.tif"):
+        image = random.integers(1, 200, (20, 20), dtype=np.uint8)
+        image[:5, :4] = 0
+        tags = [(42113, "s", 0, "0", True)]
+        tifffile.imwrite(tmp_path / name, image, extratags=tags)
+    predicted(run, tmp_path, tmp_path / "out")
+    assert caplog.text.count("NoData") == 1
+    assert "5 % of its pixels are NoData (0)" in caplog.text
+    assert "(2 such images)" in caplog.text
+
+
+def test_names_that_are_no_utf8_are_names_like_others(nets, random, tmp_path):
+    run, _ = nets()
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    name = os.fsdecode(b"caf\xe9")
+    tifffile.imwrite(images / f"{name}.tif", grey(random))
+    PIL.Image.fromarray(grey(random)).save(images / f"{name}2.png")
+    paths = predicted(run, images, out)
+    assert sorted(os.listdir(os.fsencode(out)))[1:] == [b"caf\xe9.tif", b"caf\xe92.png"]
+    times = [path.stat().st_mtime_ns for path in paths]
+    assert predicted(run, images, out, resume=True) == paths
+    assert [path.stat().st_mtime_ns for path in paths] == times
+
+
 def test_bfloat16_is_near_and_is_recorded(nets, random, tmp_path):
     run, _ = nets()
     PIL.Image.fromarray(grey(random)).save(tmp_path / "a.png")

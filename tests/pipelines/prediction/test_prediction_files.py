@@ -8,7 +8,6 @@ from pipelines.images import ImageEntry
 from pipelines.images.layout import ImageLayout
 from pipelines.prediction.prediction_files import (
     OutputFile,
-    check_no_masks,
     plan_files,
 )
 
@@ -73,13 +72,11 @@ def test_a_png_that_was_named_holds_what_a_png_can(tmp_path):
         plan_files(entries("a.jpg"), str(tmp_path / "x.png"), "auto", False)
 
 
-def test_only_a_zarr_is_replaced_by_a_zarr(tmp_path):
+def test_what_is_no_result_is_not_replaced(tmp_path):
     target = tmp_path / "a.zarr"
     target.mkdir()
-    with pytest.raises(ValueError, match=r"a\.zarr is a folder, but no Zarr"):
+    with pytest.raises(ValueError, match=r"a\.zarr is a folder that no prediction"):
         plan_files(entries("a.jpg"), str(target), "auto", True)
-    (target / "zarr.json").touch()
-    assert named(target, "a.jpg") == ["a.zarr"]
 
 
 def test_too_large_for_a_png_is_a_tiff_unless_chosen():
@@ -97,24 +94,3 @@ def test_a_tiff_that_is_anothers_is_not_taken():
     file = OutputFile(pathlib.Path("a.png"), tuple(entries("a.jpg")), chosen=False)
     with pytest.raises(ValueError, match=r"a\.jpg: .* a\.tif is that of another"):
         file.fitting(large, taken=[pathlib.Path("a.tif")])
-
-
-def test_masks_that_a_run_has_learned_from_are_not_written_over(tmp_path):
-    for name in ("masks", "held"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "a.png").write_bytes(b"")
-    settings = {
-        "masks": str(tmp_path / "masks"),
-        "validation_masks": str(tmp_path / "held" / "*.png"),
-    }
-    for folder in ("masks", "held"):
-        files = plan_files(entries("a.png"), str(tmp_path / folder), "auto", True)
-        with pytest.raises(ValueError, match=f"{folder}/a.png is a mask that the run"):
-            check_no_masks(settings, files)
-    # Under another name.
-    (tmp_path / "masks" / "B.png").hardlink_to(tmp_path / "masks" / "a.png")
-    files = plan_files(entries("B.jpg"), str(tmp_path / "masks"), "auto", True)
-    with pytest.raises(ValueError, match="is a mask that the run"):
-        check_no_masks(settings, files)
-    for gone in ({"masks": "gone"}, {"masks": settings["masks"]}):
-        check_no_masks(gone, plan_files(entries("b.png"), str(tmp_path), "auto", True))
