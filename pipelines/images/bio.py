@@ -13,6 +13,7 @@ from pipelines.images.damage import UnreadableImage, reading
 from pipelines.images.decoded import decoded_image
 from pipelines.images.kinds import SUFFIXES
 from pipelines.images.length_units import MICRON
+from pipelines.images.stack_axes import StackAxis, made_axis, named_stack
 from pipelines.images.tiff_pixel_size import made_size
 from pipelines.images.windowed import WindowedImage
 
@@ -51,6 +52,7 @@ def open_bio(
         if index >= len(places):
             raise ValueError(f"it holds {len(places)} images")
         image = _BioImage(path, places[index], name)
+        image.stack = _stack(_opened(path))
         if image.has_windows:
             return image
 
@@ -61,7 +63,7 @@ def open_bio(
         whole = decoded_image(
             path, _KIND, name, shape, image.dtype, fill, cache, "bio", index
         )
-        whole.pixel_size = image.pixel_size
+        whole.pixel_size, whole.stack = image.pixel_size, image.stack
         return whole
 
 
@@ -109,6 +111,14 @@ def _places(image: Any) -> list[tuple[int, int, int]]:
             for depth in range(image.dims.Z)
         ]
     return found
+
+
+def _stack(image: Any) -> tuple[StackAxis, ...]:
+    """Returns time and depth of a file of one scene."""
+    if len(image.scenes) > 1:
+        return ()
+    depth = made_axis("z", image.dims.Z, image.physical_pixel_sizes.Z, MICRON)
+    return named_stack([StackAxis("t", image.dims.T), depth])
 
 
 def _opened(path: pathlib.Path) -> Any:

@@ -1,10 +1,12 @@
 """What an image that is written window by window is going to be."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from pipelines.images.stack_axes import StackAxis
 from pipelines.images.windowed import Georeference, PixelSize, WindowedImage
 
 # Of a tile or chunk in a file: what viewers and servers fetch at once.
@@ -27,6 +29,8 @@ class ImageLayout:
             objects, every second pixel.
         pixel_size: None if it is not known.
         georeference: None if there is none.
+        stack: axes that number the images of its file, slowest first; these are
+            written as one.
     """
 
     height: int
@@ -36,13 +40,21 @@ class ImageLayout:
     averaged: bool = False
     pixel_size: PixelSize | None = None
     georeference: Georeference | None = None
+    stack: tuple[StackAxis, ...] = ()
 
     @classmethod
     def of(cls, image: WindowedImage, channels: int, dtype: np.dtype) -> "ImageLayout":
         """Returns the layout of other values for the pixels of an image."""
         return cls(
-            image.height, image.width, channels, dtype, pixel_size=image.pixel_size
+            *(image.height, image.width, channels, dtype),
+            pixel_size=image.pixel_size,
+            stack=image.stack,
         )
+
+    @property
+    def num_planes(self) -> int:
+        """Images of the stack; 1 for an image alone."""
+        return math.prod(axis.count for axis in self.stack)
 
     @property
     def row_bytes(self) -> int:

@@ -67,7 +67,7 @@ def open_tiff(
         if index == 0 and tiff.is_georeferenced(path):
             image.is_georeferenced = True
             image.georeference = read_georeference(path)
-        image.nodata = place.nodata
+        image.nodata, image.stack = place.nodata, place.stack
         return image, place.alpha
 
 

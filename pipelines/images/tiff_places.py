@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines.images.flat import FlatArray
 from pipelines.images.handles import SourceFile
+from pipelines.images.stack_axes import StackAxis
 from pipelines.images.tiff_flat import check_whole, flat_images
 from pipelines.images.tiff_page import TiffPageReader
 from pipelines.images.tiff_pixel_size import pixel_sizes
@@ -17,6 +18,7 @@ from pipelines.images.tiff_series import (
     is_of_several_files,
     own_images,
 )
+from pipelines.images.tiff_stack_axes import stack_axes
 from pipelines.images.windowed import PixelSize
 
 # Series of these kinds are images of equal rank. In others the first is the image, and
@@ -57,6 +59,7 @@ class TiffPlace:
         georeferenced: whether it says where it lies on the Earth.
         unsure: its page may be of another size: of many alike not all were looked at.
         nodata: what it writes where nothing is known.
+        stack: axes that number the images of the file.
     """
 
     shape: tuple[int, int, int]
@@ -74,6 +77,7 @@ class TiffPlace:
     georeferenced: bool = False
     unsure: bool = False
     nodata: float | None = None
+    stack: tuple[StackAxis, ...] = ()
 
     def in_segments_of(self, page: TiffPageReader) -> "TiffPlace":
         """Returns the same, in tiles or strips of a page."""
@@ -118,6 +122,10 @@ def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffP
             found += _of_one_file(source, tiff, series, size)
         else:
             found += _of_series(source, series, number, offsets, size)
+    if len(chosen) == 1 and not chosen[0].is_multifile:
+        stack = stack_axes(tiff, chosen[0])
+        if stack and math.prod(axis.count for axis in stack) == len(found):
+            return [dataclasses.replace(place, stack=stack) for place in found]
     return found
 
 

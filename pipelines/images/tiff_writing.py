@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import errno
+import itertools
 import os
 import pathlib
 import struct
@@ -39,12 +40,14 @@ def write_tiff(
     num_images: int = 1,
     num_bytes: int | None = None,
     pyramid: bool = False,
+    ome: bool = False,
 ) -> None:
     """Writes images as the pages of one TIFF, compressed by Deflate.
 
     Images of up to MOST_STRIPS_SIDE pixels a side are in strips, larger ones and
-    pyramids in tiles. A file of pixels of known size, and one with a pyramid, is an
-    OME-TIFF, whatever its name. Never more than two rows of tiles are in memory.
+    pyramids in tiles. A file of pixels of known size, of a stack with named axes, or
+    with a pyramid is an OME-TIFF in any case. Never more than two rows of tiles are in
+    memory.
 
     Args:
         path: the file.
@@ -53,21 +56,27 @@ def write_tiff(
         num_bytes: of the pixels of all images, which tells whether a BigTIFF is needed;
             by default as if all were like the first.
         pyramid: adds smaller levels as SubIFDs, as OME-TIFF has them.
+        ome: writes an OME-TIFF also where there is nothing to say.
 
     Raises:
         OSError: the file cannot be written.
     """
     writer: tifffile.TiffWriter | None = None
+    images = iter(images)
     with _told_if_too_large(), contextlib.ExitStack() as opened:
         for image in images:
+            layout = image.layout
             if writer is None:
-                total = num_bytes or num_images * image.layout.num_bytes
+                total = num_bytes or num_images * layout.num_bytes
                 # Viewers find the levels of a pyramid by OME.
-                is_ome = pyramid or as_known_length(image.layout.pixel_size) is not None
+                has_size = as_known_length(layout.pixel_size) is not None
+                is_ome = ome or pyramid or has_size or bool(layout.stack)
                 big = total > MOST_CLASSIC_BYTES
                 writer = tifffile.TiffWriter(path, bigtiff=big, ome=is_ome)
                 opened.enter_context(writer)
-            _write_page(writer, image, path.parent, pyramid, is_ome)
+            others = itertools.islice(images, layout.num_planes - 1)
+            planes = itertools.chain([image], others)
+            _write_series(writer, planes, layout, path.parent, pyramid, is_ome)
 
 
 @contextlib.contextmanager
@@ -79,23 +88,24 @@ def _told_if_too_large() -> Iterator[None]:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG)) from error
 
 
-def _write_page(
+def _write_series(
     writer: tifffile.TiffWriter,
-    image: ImageToWrite,
+    planes: Iterable[ImageToWrite],
+    layout: ImageLayout,
     folder: pathlib.Path,
     pyramid: bool,
     is_ome: bool,
 ) -> None:
-    layout = image.layout
+    """Writes an image, or all of a stack, which have one layout."""
     first = _settings(layout) | {"metadata": _ome(layout) if is_ome else None}
     if in_strips(layout, pyramid):
         rows = strip_rows(layout)
-        strips = map(_encoded, row_bands(image, rows))
+        strips = map(_encoded, _bands(planes, rows))
         writer.write(strips, rowsperstrip=rows, **first)
         _read_to_the_end(strips)
         return
     levels = layout.levels() if pyramid else [layout]
-    bands = row_bands(image, TILE_SIDE)
+    bands = _bands(planes, TILE_SIDE)
     with contextlib.ExitStack() as files:
         for number, level in enumerate(levels):
             # Without a name: nothing is left of it, however the process ends.
@@ -112,6 +122,11 @@ def _write_page(
                 bands = _bands_of_file(smaller, levels[number + 1])
 
 
+def _bands(planes: Iterable[ImageToWrite], rows: int) -> Iterator[np.ndarray]:
+    for plane in planes:
+        yield from row_bands(plane, rows)
+
+
 def _read_to_the_end(segments: Iterator[Any]) -> None:
     """Takes what tifffile leaves: whoever yields learns that the last one was taken."""
     collections.deque(segments, maxlen=0)
@@ -121,7 +136,11 @@ def _settings(level: ImageLayout) -> dict[str, Any]:
     several = level.channels > 1
     is_rgb = level.channels == 3 and level.dtype == np.uint8
     return {
-        "shape": (level.height, level.width, *([level.channels] if several else [])),
+        "shape": (
+            *(axis.count for axis in level.stack),
+            *(level.height, level.width),
+            *([level.channels] if several else []),
+        ),
         "dtype": level.dtype,
         "photometric": "rgb" if is_rgb else "minisblack",
         "planarconfig": "contig" if several else None,
@@ -155,17 +174,21 @@ def tile_shape(layout: ImageLayout) -> tuple[int, int]:
 
 
 def _ome(layout: ImageLayout) -> dict[str, Any]:
-    axes = {"axes": "YXS" if layout.channels > 1 else "YX"}
+    stack = "".join(axis.name.upper() for axis in layout.stack)
+    about: dict[str, Any] = {
+        "axes": f"{stack}YX{'S' if layout.channels > 1 else ''}",
+    }
     # OME would take a size without a unit for microns, and has no other texts.
     size = as_known_length(layout.pixel_size)
-    if size is None:
-        return axes
-    return axes | {
-        "PhysicalSizeX": size.width,
-        "PhysicalSizeXUnit": size.unit,
-        "PhysicalSizeY": size.height,
-        "PhysicalSizeYUnit": size.unit,
-    }
+    if size is not None:
+        for side, length in (("X", size.width), ("Y", size.height)):
+            about[f"PhysicalSize{side}"] = length
+            about[f"PhysicalSize{side}Unit"] = size.unit
+    for axis in layout.stack:
+        if axis.step is not None:
+            name = "PhysicalSizeZ" if axis.name == "z" else "TimeIncrement"
+            about[name], about[f"{name}Unit"] = axis.step, axis.unit
+    return about
 
 
 def _tiles(
@@ -184,9 +207,10 @@ def _tiles(
 
 
 def _bands_of_file(file: IO[bytes], level: ImageLayout) -> Iterator[np.ndarray]:
-    """Reads rows of raw pixels."""
+    """Reads rows of raw pixels, plane by plane."""
     file.seek(0)
-    for top in range(0, level.height, TILE_SIDE):
+    tops = range(0, level.height, TILE_SIDE)
+    for _, top in itertools.product(range(level.num_planes), tops):
         count = min(TILE_SIDE, level.height - top)
         data = np.frombuffer(file.read(count * level.row_bytes), level.dtype)
         yield data.reshape(count, level.width, level.channels)

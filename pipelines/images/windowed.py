@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipelines.images.length_units import factor
+from pipelines.images.stack_axes import StackAxis
 
 # Of one block of `blocks`: large enough to be read fast, small beside a network.
 BLOCK_BYTES = 16 * 2**20
@@ -64,6 +65,8 @@ class WindowedImage(abc.ABC):
         georeference: None where the file has none, or rasterio is not installed.
         is_georeferenced: the file has one, whether it could be read or not.
         has_alpha: the last channel says how transparent the others are.
+        stack: the axes that number the images of its file, slowest first; nothing
+            where the file does not name them, or has other axes or images.
         nodata: what a GeoTIFF writes where nothing is known; None if it does not say.
     """
 
@@ -76,6 +79,7 @@ class WindowedImage(abc.ABC):
     georeference: Georeference | None = None
     is_georeferenced: bool = False
     has_alpha: bool = False
+    stack: tuple[StackAxis, ...] = ()
     nodata: float | None = None
 
     @property

@@ -18,6 +18,7 @@ def write_windowed(
     num_bytes: int | None = None,
     placed: bool = False,
     pyramid: bool = False,
+    ome: bool = False,
 ) -> None:
     """Writes images window by window; the file is not whole before the end.
 
@@ -29,6 +30,7 @@ def write_windowed(
         num_bytes: of the pixels of all; by default as if all were like the first.
         placed: whether the image has a georeference to keep.
         pyramid: adds smaller levels to TIFF and Zarr.
+        ome: a TIFF is to be an OME-TIFF, as its name says.
 
     Raises:
         OSError: the file cannot be written.
@@ -51,5 +53,9 @@ def write_windowed(
         from pipelines.images.tiff_writing import write_tiff
 
         write_tiff(
-            path, images, num_images=num_images, num_bytes=num_bytes, pyramid=pyramid
+            *(path, images),
+            num_images=num_images,
+            num_bytes=num_bytes,
+            pyramid=pyramid,
+            ome=ome,
         )

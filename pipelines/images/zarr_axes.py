@@ -1,10 +1,11 @@
 """What a Zarr store says of itself: which array is the image, its axes, its pixels."""
 
 import pathlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import zarr
 
+from pipelines.images.stack_axes import StackAxis, made_axis, named_stack
 from pipelines.images.tiff_pixel_size import made_size
 from pipelines.images.windowed import PixelSize
 
@@ -13,20 +14,32 @@ _OLD_AXES = "tczyx"
 _MARK = "keras-unet-result"
 
 
-Description = tuple[Any, str | None, PixelSize | None]
+class Description(NamedTuple):
+    """What a store says of an image.
+
+    Attributes:
+        array: its greatest level.
+        axes: letters, y, x and c as they are; None where the store does not name them.
+        pixel_size: None if unknown.
+        stack: axes that number its planes, of time and depth; nothing for others.
+    """
+
+    array: Any
+    axes: str | None = None
+    pixel_size: PixelSize | None = None
+    stack: tuple[StackAxis, ...] = ()
 
 
 def described(node: Any) -> list[Description]:
-    """Returns (array, axes, pixel size) of each image of an opened store.
+    """Returns each image of an opened store.
 
-    Axes are letters, y, x and c as they are; None where the store does not name them.
     Several images are the groups 0, 1, ... of a store of bioformats2raw.
 
     Raises:
         ValueError: it is a group that is no OME-Zarr image.
     """
     if isinstance(node, zarr.Array):
-        return [(node, _named_axes(node), None)]
+        return [Description(node, _named_axes(node))]
     about = _about(node)
     if "bioformats2raw.layout" not in about:
         return [_described_image(node, about)]
@@ -68,7 +81,13 @@ def _described_image(node: Any, about: dict[str, Any]) -> Description:
     axes = scales.get("axes", _OLD_AXES[-array.ndim :])
     names = [_name_of(axis) for axis in axes]
     units = [axis.get("unit") if isinstance(axis, dict) else None for axis in axes]
-    return array, _letters(names), _pixel_size(names, units, scales, first)
+    steps = _steps(names, scales, first)
+    return Description(
+        array,
+        _letters(names),
+        _pixel_size(names, units, steps),
+        _stack(names, array.shape, units, steps),
+    )
 
 
 def _name_of(axis: dict[str, Any] | str) -> str:
@@ -92,19 +111,37 @@ def _letters(names: list[str]) -> str:
     return "".join(known.get(name) or next(others) for name in names)
 
 
-def _pixel_size(
-    names: list[str], units: list[str | None], *scaled: dict[str, Any]
-) -> PixelSize | None:
-    height = width = 1.0
-    found = False
+def _steps(names: list[str], *scaled: dict[str, Any]) -> dict[str, float]:
+    """Returns the step along each axis; nothing if the store does not say."""
+    steps: dict[str, float] = {}
     for about in scaled:
         for change in about.get("coordinateTransformations", []):
             if change.get("type") == "scale":
-                factors = dict(zip(names, change["scale"], strict=True))
-                height, width = height * factors["y"], width * factors["x"]
-                found = True
+                for name, factor in zip(names, change["scale"], strict=True):
+                    steps[name] = steps.get(name, 1.0) * factor
+    return steps
+
+
+def _pixel_size(
+    names: list[str], units: list[str | None], steps: dict[str, float]
+) -> PixelSize | None:
     unit, width_unit = units[names.index("y")], units[names.index("x")]
-    if not found or bool(unit) != bool(width_unit):
+    if not steps or bool(unit) != bool(width_unit):
         return None
     # Units are optional; with the numbers alone viewers lay a mask over its image.
-    return made_size(height, width, unit or "", width_unit or "")
+    return made_size(steps["y"], steps["x"], unit or "", width_unit or "")
+
+
+def _stack(
+    names: list[str],
+    shape: tuple[int, ...],
+    units: list[str | None],
+    steps: dict[str, float],
+) -> tuple[StackAxis, ...]:
+    axes = []
+    for name, count, unit in zip(names, shape, units, strict=True):
+        if name not in "yxc" and count > 1:
+            known = name in ("t", "z")
+            axis = made_axis(name, count, steps.get(name), unit) if known else None
+            axes.append(axis)
+    return named_stack(axes)

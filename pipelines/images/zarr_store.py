@@ -20,8 +20,9 @@ from pipelines.images.decoded import (
 )
 from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.npy import array_axes
+from pipelines.images.stack_axes import StackAxis
 from pipelines.images.windowed import PixelSize, WindowedImage
-from pipelines.images.zarr_axes import described
+from pipelines.images.zarr_axes import Description, described
 
 _KNOWN = BoundedCache(256)
 _OPENINGS = itertools.count()
@@ -31,6 +32,7 @@ class _Store(NamedTuple):
     array: Any
     axes: str
     pixel_size: PixelSize | None
+    named: tuple[StackAxis, ...]
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -83,6 +85,7 @@ def open_zarr(
         whole = decoded_image(
             path, "ZARR", name, shape, image.dtype, image.fill, cache, index
         )
+        whole.stack = image.stack
         return windows_or_whole(image, whole, image.chunk_bytes)
 
 
@@ -111,13 +114,14 @@ def _read(path: pathlib.Path) -> list[_Store]:
         node = zarr.open(str(path), mode="r")
     except FileNotFoundError as error:
         raise ValueError("it has none of the files that describe one") from error
-    return [_checked(path, *description) for description in described(node)]
+    found = [_checked(path, description) for description in described(node)]
+    # Of several arrays none has all images of the store.
+    return found if len(found) == 1 else [one._replace(named=()) for one in found]
 
 
-def _checked(
-    path: pathlib.Path, array: Any, axes: str | None, pixel_size: PixelSize | None
-) -> _Store:
-    store = _Store(array, axes or array_axes(array.shape).lower(), pixel_size)
+def _checked(path: pathlib.Path, about: Description) -> _Store:
+    array, axes = about.array, about.axes or array_axes(about.array.shape).lower()
+    store = _Store(array, axes, about.pixel_size, about.stack)
     if not {"y", "x"} <= set(store.axes):
         raise ValueError(f"its axes are {store.axes}, without y and x")
     if array.dtype.kind not in "buif":
@@ -162,7 +166,7 @@ class _ZarrImage(WindowedImage):
         self.channels = sizes.get("c", 1)
         dtype = store.array.dtype.newbyteorder("=")
         self.dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype
-        self.pixel_size = store.pixel_size
+        self.pixel_size, self.stack = store.pixel_size, store.named
         self.chunk_bytes = math.prod(store.array.chunks) * dtype.itemsize
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """OME-Zarr folders (version 0.5, Zarr format 3) from windows, chunk by chunk."""
 
+import itertools
 import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -30,8 +31,9 @@ def write_zarr(
 ) -> None:
     """Writes images as one OME-Zarr folder.
 
-    One image is the root group. Several are the groups 0, 1, ... of it, in the layout
-    that bioformats2raw has (section "bioformats2raw" of the specification).
+    One image is the root group, and so is a stack with named axes: one array a level.
+    Other images are the groups 0, 1, ... of it, in the layout that bioformats2raw has
+    (section "bioformats2raw" of the specification).
 
     Args:
         path: the folder, which is not there yet.
@@ -44,21 +46,32 @@ def write_zarr(
     """
     root = zarr.open_group(str(path), mode="w", zarr_format=3)
     mark(root)
-    if several:
-        root.attrs["ome"] = {"version": VERSION, "bioformats2raw.layout": 3}
+    images = iter(images)
     for number, image in enumerate(images):
-        group = root.create_group(str(number)) if several else root
-        _write_image(group, image, pyramid)
+        layout, group = image.layout, root
+        if several and not layout.stack:
+            root.attrs["ome"] = {"version": VERSION, "bioformats2raw.layout": 3}
+            group = root.create_group(str(number))
+        others = itertools.islice(images, layout.num_planes - 1)
+        _write_image(group, itertools.chain([image], others), layout, pyramid)
 
 
-def _write_image(group: Any, image: ImageToWrite, pyramid: bool) -> None:
-    levels = image.layout.levels() if pyramid else [image.layout]
-    bands = row_bands(image, TILE_SIDE)
-    for number, level in enumerate(levels):
-        array = _create(group, str(number), level)
-        _write_bands(array, bands, level)
-        if number + 1 < len(levels):
-            bands = _halved_bands(array, level)
+def _write_image(
+    group: Any, planes: Iterable[ImageToWrite], layout: ImageLayout, pyramid: bool
+) -> None:
+    """Writes an image, or all of a stack, which have one layout."""
+    levels = layout.levels() if pyramid else [layout]
+    arrays = [_create(group, str(number), level) for number, level in enumerate(levels)]
+    counts = [axis.count for axis in layout.stack]
+    for number, plane in enumerate(planes):
+        numbers = np.unravel_index(number, counts) if counts else ()
+        place = {
+            axis.name: int(n) for axis, n in zip(layout.stack, numbers, strict=True)
+        }
+        bands = row_bands(plane, TILE_SIDE)
+        for array, level in zip(arrays, levels, strict=True):
+            _write_bands(array, place, bands, level)
+            bands = _halved_bands(array, place, level)
     group.attrs["ome"] = {
         "version": VERSION,
         "multiscales": [_multiscale(levels)],
@@ -66,57 +79,78 @@ def _write_image(group: Any, image: ImageToWrite, pyramid: bool) -> None:
 
 
 def _create(group: Any, name: str, level: ImageLayout) -> Any:
-    chunk = min(TILE_SIDE, level.height), min(TILE_SIDE, level.width)
-    several = level.channels > 1
+    shape = {axis.name: axis.count for axis in level.stack}
+    shape |= {"c": level.channels, "y": level.height, "x": level.width}
+    chunk = {"y": min(TILE_SIDE, level.height), "x": min(TILE_SIDE, level.width)}
+    axes = _axes(level)
     return group.create_array(
         name,
-        shape=(*([level.channels] if several else []), level.height, level.width),
-        chunks=(*([1] if several else []), *chunk),
+        shape=tuple(shape[axis] for axis in axes),
+        chunks=tuple(chunk.get(axis, 1) for axis in axes),
         dtype=level.dtype,
-        dimension_names=_axes(level),
+        dimension_names=axes,
     )
 
 
-def _write_bands(array: Any, bands: Iterator[np.ndarray], level: ImageLayout) -> None:
+def _part(
+    level: ImageLayout, place: dict[str, int], rows: slice, columns: slice
+) -> tuple[int | slice, ...]:
+    """Returns the index of a part of a plane, with all its channels."""
+    parts: dict[str, int | slice] = {**place, "c": slice(None), "y": rows, "x": columns}
+    return tuple(parts[axis] for axis in _axes(level))
+
+
+def _write_bands(
+    array: Any, place: dict[str, int], bands: Iterator[np.ndarray], level: ImageLayout
+) -> None:
     top = 0
     for band in bands:
         # Channels come before rows in OME-Zarr.
         pixels = band.transpose(2, 0, 1) if level.channels > 1 else band[..., 0]
+        rows = slice(top, top + len(band))
         for left in range(0, level.width, TILE_SIDE):
-            right = left + TILE_SIDE
-            array[..., top : top + len(band), left:right] = pixels[..., left:right]
+            columns = slice(left, left + TILE_SIDE)
+            array[_part(level, place, rows, columns)] = pixels[..., columns]
         top += len(band)
 
 
-def _halved_bands(array: Any, level: ImageLayout) -> Iterator[np.ndarray]:
+def _halved_bands(
+    array: Any, place: dict[str, int], level: ImageLayout
+) -> Iterator[np.ndarray]:
     # Two rows of chunks make one of the smaller level.
     for top in range(0, level.height, 2 * TILE_SIDE):
-        band = np.asarray(array[..., top : top + 2 * TILE_SIDE, :])
+        rows = slice(top, top + 2 * TILE_SIDE)
+        band = np.asarray(array[_part(level, place, rows, slice(None))])
         band = band.transpose(1, 2, 0) if level.channels > 1 else band[..., np.newaxis]
         yield halve(band, level.averaged)
 
 
 def _axes(level: ImageLayout) -> tuple[str, ...]:
-    return ("c", "y", "x") if level.channels > 1 else ("y", "x")
+    """Returns the axes in the order that OME-Zarr has them in."""
+    stack = {axis.name for axis in level.stack}
+    several = {"c"} if level.channels > 1 else set()
+    return tuple(axis for axis in "tczyx" if axis in {*stack, *several, "y", "x"})
 
 
 def _multiscale(levels: list[ImageLayout]) -> dict[str, Any]:
     size = levels[0].pixel_size
     length = as_known_length(size)
-    unit = {} if length is None else {"unit": word_of(length.unit)}
-    axes = [
-        {"name": "c", "type": "channel"}
-        if name == "c"
-        else {"name": name, "type": "space", **unit}
-        for name in _axes(levels[0])
-    ]
+    stack = {axis.name: axis for axis in levels[0].stack}
+    words = {name: axis.word for name, axis in stack.items() if axis.unit}
+    if length is not None:
+        words |= dict.fromkeys("yx", word_of(length.unit))
+    axes, steps = [], dict.fromkeys(_axes(levels[0]), 1.0)
+    for name in steps:
+        kind = {"t": "time", "c": "channel"}.get(name, "space")
+        unit = {"unit": words[name]} if name in words else {}
+        axes.append({"name": name, "type": kind, **unit})
+    if size is not None:
+        steps |= {"y": size.height, "x": size.width}
+    steps |= {name: axis.step for name, axis in stack.items() if axis.step is not None}
     datasets = []
-    for number, level in enumerate(levels):
-        factor = 2.0**number
-        scale = [factor, factor]
-        if size is not None:
-            scale = [factor * size.height, factor * size.width]
-        scale = [1.0, *scale] if level.channels > 1 else scale
+    for number in range(len(levels)):
+        factors = dict.fromkeys("yx", 2.0**number)
+        scale = [factors.get(name, 1.0) * step for name, step in steps.items()]
         transformations = [{"type": "scale", "scale": scale}]
         datasets.append(
             {"path": str(number), "coordinateTransformations": transformations}

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from pipelines.images import PixelSize, tiff_writing
+from pipelines.images import PixelSize, find_images, open_image, tiff_writing
 from pipelines.images.layout import ImageLayout, ImageToWrite
+from pipelines.images.stack_axes import StackAxis
 from pipelines.images.tiff_writing import write_tiff
 
 
@@ -87,12 +88,53 @@ def test_the_pixel_size_is_kept_as_ome(tmp_path, random):
     assert pixels["PhysicalSizeXUnit"] == "\u00b5m"
 
 
+@pytest.mark.parametrize("channels", [1, 3, 5])
+@pytest.mark.parametrize("pyramid", [False, True])
+def test_a_stack_keeps_its_axes_in_one_image_of_ome(
+    tmp_path, random, channels, pyramid
+):
+    stack = StackAxis("t", 2, 2.5, "s"), StackAxis("z", 3, 0.5, "\u00b5m")
+    about = {"stack": stack, "pixel_size": PixelSize(0.5, 0.25, "\u00b5m")}
+    images = random.integers(0, 200, (6, 600, 40, channels), np.uint16)
+    planes = (to_write(image, **about) for image in images)
+    write_tiff(tmp_path / "a.tif", planes, num_images=6, pyramid=pyramid)
+    expected = images.reshape(2, 3, 600, 40, channels)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        (series,) = tiff.series
+        assert series.axes == ("TZYXS" if channels > 1 else "TZYX")
+        np.testing.assert_array_equal(
+            series.asarray().reshape(expected.shape), expected
+        )
+        assert len(series.levels) == (2 if pyramid else 1)
+        smaller = series.levels[-1].asarray()
+        pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
+    if pyramid:
+        found = smaller.reshape(2, 3, 300, 20, channels)
+        np.testing.assert_array_equal(found, expected[:, :, ::2, ::2])
+    sizes = {name: pixels[f"Size{name}"] for name in "XYCZT"}
+    assert sizes == {"X": 40, "Y": 600, "C": channels, "Z": 3, "T": 2}
+    assert (pixels["TimeIncrement"], pixels["TimeIncrementUnit"]) == (2.5, "s")
+    assert (pixels["PhysicalSizeZ"], pixels["PhysicalSizeX"]) == (0.5, 0.25)
+    for entry, image in zip(find_images(str(tmp_path / "a.tif")), images, strict=True):
+        with open_image(entry) as read:
+            assert read.stack == stack
+            np.testing.assert_array_equal(read.whole(), image)
+
+
 def test_a_unit_that_is_no_length_is_not_written(tmp_path, random):
     for unit in ("", "furlongs & chains"):
         image = to_write(grey(random, 6, 9), pixel_size=PixelSize(0.5, 0.25, unit))
         write_tiff(tmp_path / "a.tif", [image], pyramid=True)
         with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
             assert "PhysicalSize" not in tiff.ome_metadata
+
+
+def test_a_file_that_is_called_ome_is_so(tmp_path, random):
+    image = grey(random, 6, 9)
+    for ome in (False, True):
+        write_tiff(tmp_path / "a.tif", [to_write(image)], ome=ome)
+        with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+            assert tiff.is_ome == ome
 
 
 def test_large_images_are_bigtiff(tmp_path, random, monkeypatch):

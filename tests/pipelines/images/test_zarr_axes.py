@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import zarr
 
+from pipelines.images.stack_axes import StackAxis
 from pipelines.images.windowed import PixelSize, as_length
 from pipelines.images.zarr_axes import described
 
@@ -34,10 +35,12 @@ def ome_group(path, version, names, shape, scale, unit="micrometer"):
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_an_ome_zarr_has_axes_and_a_pixel_size(tmp_path, version):
     group = ome_group(tmp_path / "a", version, "tcyx", (2, 3, 5, 6), [1, 1, 0.5, 0.25])
-    ((array, axes, size),) = described(group)
-    assert array.path == "0"
-    assert axes == "ncyx"
-    assert size == PixelSize(0.5, 0.25, "µm")
+    (found,) = described(group)
+    assert found.array.path == "0"
+    assert found.axes == "ncyx"
+    assert found.pixel_size == PixelSize(0.5, 0.25, "µm")
+    # Its time has no unit.
+    assert found.stack == (StackAxis("t", 2),)
 
 
 def test_the_scale_of_all_levels_counts_too(tmp_path):
@@ -54,7 +57,7 @@ def test_old_stores_without_axes_have_those_of_their_time(tmp_path):
     group = zarr.open_group(tmp_path / "a", mode="w", zarr_format=2)
     group.create_array("0", shape=(1, 2, 1, 5, 6), dtype="uint8")
     group.attrs["multiscales"] = [{"datasets": [{"path": "0"}], "version": "0.1"}]
-    assert described(group)[0][1:] == ("ncoyx", None)
+    assert described(group)[0][1:] == ("ncoyx", None, ())
 
 
 def test_an_array_may_name_its_axes(tmp_path):
@@ -91,7 +94,7 @@ def test_the_groups_of_a_converted_file_are_images(tmp_path):
     for number, shape in enumerate([(5, 6), (7, 8)]):
         ome_group(tmp_path / "a" / str(number), "0.4", "yx", shape, [1, 1])
     found = described(zarr.open_group(tmp_path / "a"))
-    assert [array.shape for array, _, _ in found] == [(5, 6), (7, 8)]
+    assert [one.array.shape for one in found] == [(5, 6), (7, 8)]
 
 
 def test_axes_may_be_in_capitals_and_units_differ(tmp_path):
@@ -102,9 +105,9 @@ def test_axes_may_be_in_capitals_and_units_differ(tmp_path):
         {"name": "X", "type": "space", "unit": "micrometer"},
     ]
     group.attrs["ome"] = about
-    ((_, axes, size),) = described(group)
-    assert axes == "yx"
-    assert size == PixelSize(500.0, pytest.approx(250.0), "nm")
+    (found,) = described(group)
+    assert found.axes == "yx"
+    assert found.pixel_size == PixelSize(500.0, pytest.approx(250.0), "nm")
 
 
 def test_channels_are_known_by_their_type(tmp_path):

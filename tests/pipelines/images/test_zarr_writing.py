@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import zarr
 
-from pipelines.images import PixelSize, find_images, read_image
+from pipelines.images import PixelSize, find_images, open_image, read_image
 from pipelines.images.layout import ImageLayout, ImageToWrite
+from pipelines.images.stack_axes import StackAxis
 from pipelines.images.zarr_writing import write_zarr
 
 
@@ -72,6 +73,37 @@ def test_axes_and_pixel_size_are_those_of_ome(tmp_path, random):
     assert level["coordinateTransformations"] == [
         {"type": "scale", "scale": [1.0, 0.5, 0.25]}
     ]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_stack_is_one_array_a_level(tmp_path, random, channels):
+    # In the order of the file that was read; OME-Zarr has time before depth.
+    stack = StackAxis("z", 3, 0.5, "\u00b5m"), StackAxis("t", 2, 2.5, "s")
+    about = {"stack": stack, "pixel_size": PixelSize(0.5, 0.25, "nm")}
+    images = random.integers(0, 200, (6, 600, 40, channels), np.uint8)
+    path = tmp_path / "a.zarr"
+    planes = (to_write(image, **about) for image in images)
+    write_zarr(path, planes, several=True, pyramid=True)
+    root = zarr.open_group(path, mode="r")
+    (scales,) = root.attrs["ome"]["multiscales"]
+    names = "tczyx" if channels > 1 else "tzyx"
+    assert [axis["name"] for axis in scales["axes"]] == list(names)
+    units = {axis["name"]: axis.get("unit") for axis in scales["axes"]}
+    assert (units["t"], units["z"]) == ("second", "micrometer")
+    expected = images.reshape(3, 2, 600, 40, channels).transpose(1, 4, 0, 2, 3)
+    expected = expected if channels > 1 else expected[:, 0]
+    np.testing.assert_array_equal(root["0"][:], expected)
+    np.testing.assert_array_equal(root["1"][:], expected[..., ::2, ::2])
+    level = scales["datasets"][1]["coordinateTransformations"][0]["scale"]
+    steps = dict(zip(names, level, strict=True)) | {"c": 1.0}
+    assert steps == {"t": 2.5, "c": 1.0, "z": 0.5, "y": 1.0, "x": 0.5}
+    found = find_images(str(path))
+    with open_image(found[0]) as image:
+        assert image.stack == stack[::-1]
+    # Its images are counted in the order of its axes.
+    again = images.reshape(3, 2, 600, 40, channels).swapaxes(0, 1)
+    for entry, image in zip(found, again.reshape(images.shape), strict=True):
+        np.testing.assert_array_equal(read_image(entry), image)
 
 
 def test_pages_are_groups(tmp_path, random):
