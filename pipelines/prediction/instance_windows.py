@@ -9,12 +9,24 @@ import numpy as np
 from skimage import measure
 
 from pipelines.images.components import Parts
-from pipelines.images.layout import ImageToWrite, Window, row_bands
+from pipelines.images.layout import ImageLayout, ImageToWrite, Window, row_bands
 from pipelines.scores.overlaps import numbers_of_large
 
 # Rows that are labelled at once.
 BAND_ROWS = 64
 DTYPE = np.dtype(np.uint32)
+# Of a row of pixels of a band while it is labelled, and of a part of an object: its
+# area, its number, and what is made from them.
+_BAND_PIXEL_BYTES, _PART_BYTES = 32, 32
+# Pixels for which one part is foreseen.
+_PIXELS_OF_A_PART = 1000
+
+
+def foreseen_bytes(layout: ImageLayout) -> int:
+    """Foresees the memory that numbering takes, for objects of a common size."""
+    band = min(BAND_ROWS, layout.height) * layout.width * _BAND_PIXEL_BYTES
+    parts = layout.height * layout.width // _PIXELS_OF_A_PART
+    return band + parts * _PART_BYTES
 
 
 def instance_windows(
@@ -53,17 +65,17 @@ def instance_windows(
 def _write_parts(mask: ImageToWrite, file: IO[bytes], smallest: int) -> np.ndarray:
     """Writes the parts of each band; returns the object of each part, uint32."""
     parts = Parts()
-    areas = [np.zeros(1, np.int64)]
-    above = classes_above = np.zeros(mask.layout.width, np.int64)
+    areas = [np.zeros(1, DTYPE)]
+    above = classes_above = np.zeros(mask.layout.width, DTYPE)
     for band in row_bands(mask, BAND_ROWS):
         classes = band[..., 0]
         found = measure.label(classes, connectivity=1)
-        numbers = np.where(found, found.astype(np.int64) + parts.count, 0)
+        numbers = np.where(found, found + parts.count, 0).astype(DTYPE)
         parts.add(int(found.max()))
-        areas.append(np.bincount(found.ravel())[1:])
+        areas.append(np.bincount(found.ravel())[1:].astype(DTYPE))
         parts.join(np.where(classes_above == classes[0], above, 0), numbers[0])
         above, classes_above = numbers[-1], classes[-1]
-        file.write(numbers.astype(DTYPE).tobytes())
+        file.write(numbers.tobytes())
     objects, _ = parts.components()
     # Sums of float64 are exact up to 2**53 pixels.
     sizes = np.bincount(objects, weights=np.concatenate(areas))

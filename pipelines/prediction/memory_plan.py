@@ -132,7 +132,8 @@ def largest_plan(
         output: what is written; as high and wide as the image.
         budget: bytes that the process may take.
         flips: averages over flips and turns.
-        held: bytes that the image takes whatever the tiles are.
+        held: bytes that the image, and numbering its objects, take whatever the tiles
+            are.
         whole: the result is held whole, as pixels and as a file, like a PNG.
         begun: largest core of tiles that are done already: taken again if it fits
             about, for what the process holds is not quite the same each time.

@@ -54,6 +54,12 @@ def without_small(mask, smallest):
     return measure.label(np.where(kept, mask, 0), connectivity=1)
 
 
+def test_numbering_is_foreseen_by_the_size_of_the_image():
+    layout = ImageLayout(10_000, 20_000, 1, instance_windows.DTYPE)
+    # A band of 64 rows, and 200,000 objects.
+    assert instance_windows.foreseen_bytes(layout) == 32 * (64 * 20_000 + 200_000)
+
+
 def test_an_object_through_all_bands_is_one():
     mask = np.zeros((300, 9), np.uint8)
     mask[:, 2] = mask[:, 6] = 255
