@@ -31,7 +31,9 @@ class PredictConfig:
         "type of probabilities: 1 is 255 in uint8, 65535 in uint16, 1 in float32",
     )
     format: OutputFormat = setting(
-        "auto", "auto is that of the input where it is TIFF or Zarr, else PNG if it can"
+        "auto",
+        "auto is that of the input where it is TIFF or Zarr, TIFF for microscope "
+        "files, else PNG if it can",
     )
     pyramid: bool = setting(False, "add smaller levels for viewers (TIFF and Zarr)")
     memory: str | None = setting(

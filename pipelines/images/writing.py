@@ -10,6 +10,7 @@ import numpy as np
 
 from pipelines.images.appearing import appearing
 from pipelines.images.finding import SUFFIXES, TIFF_SUFFIXES, ImageEntry
+from pipelines.images.kinds import Kind, kind_of
 from pipelines.images.layout import ImageLayout, ImageToWrite
 from pipelines.images.tiff_writing import write_tiff
 
@@ -112,9 +113,13 @@ def write_image(path: pathlib.Path | str, image: np.ndarray) -> None:
 
 
 def default_suffix(entry: ImageEntry) -> str:
-    """Returns ".tif" for TIFF input and for pages of a stack, ".png" for any other."""
-    is_tiff = entry.path.suffix.lower() in TIFF_SUFFIXES or entry.page is not None
-    return ".tif" if is_tiff else ".png"
+    """Returns ".tif" or ".png".
+
+    ".tif" for TIFF input, for pages of a stack, and for microscope files, whose size of
+    a pixel a PNG cannot hold.
+    """
+    is_tiff = kind_of(entry.path) in (Kind.TIFF, Kind.OTHER)
+    return ".tif" if is_tiff or entry.page is not None else ".png"
 
 
 def output_paths(

@@ -42,6 +42,17 @@ def warn_of_unplaced(files: Sequence[OutputFile]) -> None:
     )
 
 
+def warn_of_unsized(files: Sequence[OutputFile]) -> None:
+    """Says that results of images with a pixel size have none."""
+    if files:
+        logger.warning(
+            "%s: the pixel size of its image is not kept, as PNG has none (%d such "
+            "files). Set format tiff or zarr to keep it.",
+            files[0].path,
+            len(files),
+        )
+
+
 def warn_of_no_data(found: Sequence[NoData]) -> None:
     """Says that pixels of which nothing is known have changed all the others."""
     if not found:

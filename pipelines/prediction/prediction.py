@@ -26,6 +26,7 @@ from pipelines.prediction.failures import (
     prediction_sentence,
     warn_of_no_data,
     warn_of_unplaced,
+    warn_of_unsized,
 )
 from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.kept_windows import KeptWindows
@@ -112,6 +113,7 @@ def _write_all(
     taken = {file.path for file in files} | set(results.values())
     failures: list[str] = []
     unplaced: list[OutputFile] = []
+    unsized: list[OutputFile] = []
     doubted: set[str] = set()
     if not todo:
         return failures
@@ -138,12 +140,15 @@ def _write_all(
                 done.mark(file.path, key, results[file])
                 if is_placed and not fitting.keeps_place(layout):
                     unplaced.append(fitting)
+                if not fitting.keeps_size(layout):
+                    unsized.append(fitting)
             except (ValueError, OSError, MemoryError, tf.errors.OpError) as error:
                 logger.debug("Where it was found:", exc_info=True)
                 failures.append(prediction_sentence(file, error))
                 if len(files) > 1:
                     logger.warning("%s", failures[-1])
     warn_of_unplaced(unplaced)
+    warn_of_unsized(unsized)
     warn_of_no_data(predictor.no_data)
     return failures
 
@@ -220,6 +225,7 @@ def _write(
             num_bytes=num_bytes,
             placed=layout.georeference is not None,
             pyramid=config.pyramid,
+            ome=file.path.stem.lower().endswith(".ome"),
         )
         if done.key(file.input, file.note) != key:
             raise ValueError(

@@ -10,6 +10,7 @@ from pipelines.images.finding import TIFF_SUFFIXES
 from pipelines.images.layout import ImageLayout
 from pipelines.images.png_writing import MOST_PIXELS, png_holds
 from pipelines.images.tiff import is_georeferenced
+from pipelines.images.windowed import as_known_length
 from pipelines.images.windowed_writing import WRITTEN_SUFFIXES
 from pipelines.images.writing import (
     default_suffix,
@@ -48,6 +49,10 @@ class OutputFile:
             and is_alone
             and layout.georeference is not None
         )
+
+    def keeps_size(self, layout: ImageLayout) -> bool:
+        """Tells whether the pixel size of an image is written, if it has one."""
+        return self.suffix != ".png" or as_known_length(layout.pixel_size) is None
 
     @property
     def input(self) -> pathlib.Path:

@@ -68,8 +68,10 @@ def test_a_write_that_fails_leaves_the_file_that_was_there(tmp_path, monkeypatch
 
 
 def test_outputs_in_a_folder_are_named_by_the_stem():
-    paths = writing.output_paths(entries("in/a.jpg", "in/b.png", "in/c.tif"), "out")
-    assert [str(path) for path in paths] == ["out/a.png", "out/b.png", "out/c.tif"]
+    names = ("in/a.jpg", "in/b.png", "in/c.tif", "in/d.czi")
+    paths = writing.output_paths(entries(*names), "out")
+    expected = ["out/a.png", "out/b.png", "out/c.tif", "out/d.tif"]
+    assert [str(path) for path in paths] == expected
 
 
 def test_outputs_that_png_cannot_hold_are_all_tiff():

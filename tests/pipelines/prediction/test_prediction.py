@@ -18,12 +18,14 @@ from pipelines.config import PredictConfig
 from pipelines.images import (
     ImageEntry,
     PixelSize,
+    find_images,
     open_image,
     png_writing,
     read_image,
 )
 from pipelines.images.done_files import RECORD
 from pipelines.images.file_failures import FilesError
+from pipelines.images.stack_axes import StackAxis
 from pipelines.images.writing import write_image
 from pipelines.overlap_tile import Net, plan_tiles
 from pipelines.overlap_tile.tile_passes import TilePass
@@ -86,6 +88,24 @@ def test_masks_are_named_like_their_images_and_as_large(nets, random, tmp_path):
         mask = read_image(ImageEntry(path))
         assert mask.dtype == np.uint8
         np.testing.assert_array_equal(mask[..., 0], expected_mask(net, image))
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.zarr"])
+def test_a_stack_over_time_and_depth_stays_one(nets, random, tmp_path, name):
+    run, net = nets()
+    images = random.integers(0, 2**16, (2, 3, 12, 17), dtype=np.uint16)
+    about = {"axes": "TZYX", "spacing": 0.5, "unit": "um", "finterval": 2.5}
+    # ImageJ writes in big-endian order.
+    tifffile.imwrite(tmp_path / "s.tif", images, imagej=True, metadata=about)
+    [path] = predicted(run, tmp_path / "s.tif", tmp_path / "out" / name)
+    found = find_images(str(path))
+    assert len(found) == 6
+    with open_image(found[0]) as image:
+        expected = StackAxis("t", 2, 2.5, "s"), StackAxis("z", 3, 0.5, "\u00b5m")
+        assert image.stack == expected
+    for entry, image in zip(found, images.reshape(6, 12, 17), strict=True):
+        mask = read_image(entry)[..., 0]
+        np.testing.assert_array_equal(mask, expected_mask(net, image))
 
 
 def test_a_stack_gives_a_stack(nets, random, tmp_path):
@@ -482,7 +502,7 @@ def test_flips_give_another_mask_of_the_same_kind(nets, random, tmp_path):
     assert np.abs(found[0] - found[1]).max() > 100
 
 
-def test_zarr_comes_out_as_zarr_with_its_pixel_size(nets, random, tmp_path):
+def test_zarr_comes_out_as_zarr_with_its_pixel_size(nets, random, tmp_path, caplog):
     run, _ = nets()
     tifffile.imwrite(
         tmp_path / "a.ome.tif",
@@ -498,6 +518,9 @@ def test_zarr_comes_out_as_zarr_with_its_pixel_size(nets, random, tmp_path):
     [tiff] = predicted(run, tmp_path / "a.ome.tif", tmp_path / "out")
     [store] = predicted(run, tmp_path / "a.ome.tif", tmp_path / "out", format="zarr")
     assert (tiff.name, store.name) == ("a.ome.tif", "a.ome.zarr")
+    assert "pixel size" not in caplog.text
+    predicted(run, tmp_path / "a.ome.tif", tmp_path / "out", format="png")
+    assert "a.ome.png: the pixel size of its image is not kept" in caplog.text
     for path in (tiff, store):
         with open_image(ImageEntry(path)) as mask:
             assert mask.pixel_size == PixelSize(0.5, 0.25, "\u00b5m")
