@@ -47,7 +47,7 @@ def check_no_training_files(
 
     Args:
         run: its folder: relative names of its settings are looked for from the working
-            folder and from all that the run's lies in.
+            folder, and from the two that the run's lies in.
         settings: of the run.
         paths: that are to be written.
 
@@ -70,9 +70,12 @@ def check_no_training_files(
 def _learned_from(
     run: pathlib.Path, settings: Mapping[str, Any]
 ) -> Iterator[ImageEntry]:
-    for name in _NAMING:
-        for folder in (pathlib.Path(), *run.resolve().parents):
+    patterns = [settings[name] for name in _NAMING if settings.get(name)]
+    for pattern in patterns:
+        # Of runs/NAME the folder of `runs`, and that of the project. A pattern of all
+        # folders would read through whatever else is there.
+        near = [] if "**" in pattern else run.resolve().parents[:2]
+        for folder in (pathlib.Path(), *near):
             # They may be gone since. An absolute name is itself in any folder.
             with contextlib.suppress(ValueError, OSError):
-                if settings.get(name):
-                    yield from find_images(str(folder / settings[name]), damaged=True)
+                yield from find_images(str(folder / pattern), damaged=True)
