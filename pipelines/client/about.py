@@ -2,8 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -12,8 +11,8 @@ from pipelines.client.pool import ServerPool
 from pipelines.client.server import Server, only
 
 SIGNATURE = "about"
-
-Answer = TypeVar("Answer")
+# It computes nothing, but waits for a thread like other predictions.
+SECONDS = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,49 +45,37 @@ class About:
 
 
 def ask_about(pool: ServerPool) -> About | None:
-    """Returns what the model says; None for one that has no such signature.
-
-    Raises:
-        ServerFailure: no server answers.
-    """
-    outputs = _unless_silent(pool.predict)
-    return None if outputs is None else _parsed(outputs, pool.servers[0])
-
-
-def ask_all_about(pool: ServerPool) -> tuple[About, ServerPool] | None:
-    """Returns what the model says on all servers; as `ask_about`.
-
-    Returns:
-        What they say, and those that have said it: others may serve another model.
+    """Returns what the model says on all servers; None for one without the signature.
 
     Raises:
         ServerFailure: no server answers, or they do not serve the same model.
     """
-    answers = _unless_silent(pool.predict_each)
-    if answers is None:
-        return None
-    first, *others = [(server, _parsed(outputs, server)) for server, outputs in answers]
-    for server, about in others:
-        if about != first[1]:
-            raise ServerFailure(
-                f"{first[0].address.text} and {server.address.text} serve different "
-                "models under one version, of which no mask can be put together. "
-                "Export one of them to all.",
-                Kind.REFUSED,
-            )
-    return first[1], pool.of_those([server for server, _ in answers])
+    return pool.agreed(about_of, _difference)
 
 
-def _unless_silent(
-    ask: Callable[[str, Mapping[str, np.ndarray]], Answer],
-) -> Answer | None:
-    """Returns what is answered; None of a model without the signature."""
+def about_of(server: Server) -> About | None:
+    """Returns what the model of one server says; as `ask_about`.
+
+    Raises:
+        ServerFailure: it does not answer, or says what is not understood.
+    """
+    inputs = {"query": string_array([b""])}
     try:
-        return ask(SIGNATURE, {"query": string_array([b""])})
+        return _parsed(server.predict(SIGNATURE, inputs, SECONDS), server)
     except ServerFailure as failure:
-        if failure.kind is Kind.REFUSED and "signature" in str(failure).lower():
+        if failure.lacks_signature:
             return None
         raise
+
+
+def _difference(answers: list[tuple[Server, About | None]]) -> str:
+    one, about = answers[0]
+    other = next(server for server, said in answers if said != about)
+    return (
+        f"{one.address.text} and {other.address.text} serve different models, of which "
+        "no masks can be put together. Wait until all serve the same one, or export it "
+        "to all."
+    )
 
 
 def _parsed(outputs: Mapping[str, np.ndarray], server: Server) -> About:

@@ -9,14 +9,17 @@ class Kind(enum.Enum):
     UNREACHABLE = "it did not arrive"
     BUSY = "the server took it back: try later"
     BROKEN = "the connection ended before the answer"
+    MISSING = "this server has no such version or label: not yet, or no longer"
     LATE = "no answer came in time"
-    UNABLE = "this server cannot answer it, another one may"
+    UNABLE = "this server failed on it, another one may not"
     REFUSED = "the server refuses it, and would again"
 
 
 # Another try at the same server may do. A request that was late is not sent again to
 # it: the server may still be at work on it.
 WORTH_A_RETRY = {Kind.UNREACHABLE, Kind.BUSY, Kind.BROKEN}
+# What a request that is at fault itself can do to a server.
+SUSPICIOUS = {Kind.BROKEN, Kind.LATE, Kind.UNABLE}
 
 
 class ServerFailure(ValueError):
@@ -27,6 +30,7 @@ class ServerFailure(ValueError):
         kind: what is known.
         status: the server's own, an HTTP status or the name of a gRPC code.
         of_request: the fault is in what was sent, so that other requests may do.
+        lacks_signature: the model has no such signature.
     """
 
     def __init__(
@@ -36,8 +40,10 @@ class ServerFailure(ValueError):
         status: int | str = "",
         *,
         of_request: bool = False,
+        lacks_signature: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.status = status
         self.of_request = of_request
+        self.lacks_signature = lacks_signature

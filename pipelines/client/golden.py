@@ -1,7 +1,6 @@
 """Replays the requests that an export keeps with its answers against any server."""
 
 import base64
-import contextlib
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -14,7 +13,6 @@ import numpy as np
 from pipelines.client.about import string_array
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
-from pipelines.client.retrying import with_retries
 from pipelines.client.server import Server, only
 from pipelines.export_layout import GOLDEN, GOLDEN_FORMAT, published_versions
 
@@ -66,9 +64,7 @@ def check_golden(
         ValueError: there is no golden file, the folder does not hold the version that
             answers, or an answer differs; names each.
     """
-    reports = [
-        _check(ServerPool([one], retries), retries, saved_model) for one in servers
-    ]
+    reports = [_check(ServerPool([one], retries), saved_model) for one in servers]
     answered = dict.fromkeys(name for report in reports for name in report.answered)
     left_out = dict.fromkeys(name for report in reports for name in report.left_out)
     return GoldenReport(
@@ -78,15 +74,15 @@ def check_golden(
     )
 
 
-def _check(pool: ServerPool, retries: int, saved_model: Path) -> GoldenReport:
+def _check(pool: ServerPool, saved_model: Path) -> GoldenReport:
     """Checks one server."""
     pool.check()
-    (server,) = pool.servers
-    version = with_retries(server.answering_version, retries)
-    requests = _read(server, version, saved_model)
     # A swap in the middle must not look like a difference.
-    with contextlib.closing(ServerPool([server.pinned(version)], retries)) as pinned:
-        answered, left_out, differences = _replay(pinned, requests)
+    version = pool.answering_version()
+    (server,) = pool.servers
+    requests = _read(server, version, saved_model)
+    pinned = pool.mapped(lambda server: server.pinned(version))
+    answered, left_out, differences = _replay(pinned, requests)
     if differences:
         raise ValueError(
             f"{server.address.text}: {len(differences)} differences from version "

@@ -1,6 +1,8 @@
 """A model over TensorFlow Serving's gRPC API."""
 
+import copy
 import importlib.util
+import re
 import urllib.parse
 from collections.abc import Mapping
 from typing import Any
@@ -10,20 +12,28 @@ import numpy as np
 from pipelines import tensorflow_start
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
-from pipelines.client.server import (
-    LOOPBACK,
+from pipelines.client.refusals import (
+    FAULTS,
+    KINDS,
     Fault,
-    VersionState,
-    is_of_request,
-    lacks_label,
-    way_out,
+    distrust,
+    lost,
+    refusal,
+    silence,
 )
+from pipelines.client.server import CONTROL_SECONDS, LOOPBACK, VersionState
 from pipelines.client.token import authorization
 
-# The default, 4 MiB, is less than the probabilities of 1024x1024 pixels.
 CHANNEL_OPTIONS = [
+    # The default, 4 MiB, is less than the probabilities of 1024x1024 pixels.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
+    # A machine that is gone is noticed. Servers end connections that ask more often
+    # than every 5 minutes.
+    ("grpc.keepalive_time_ms", 310_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # Left alone it grows to 2 minutes, of which a server that is back is not used.
+    ("grpc.max_reconnect_backoff_ms", 5_000),
 ]
 # Some of grpc.StatusCode, by name: the package is optional.
 _KINDS = {
@@ -31,8 +41,8 @@ _KINDS = {
     "RESOURCE_EXHAUSTED": Kind.BUSY,
     "DEADLINE_EXCEEDED": Kind.LATE,
     "CANCELLED": Kind.BROKEN,
-    # It has lost its model, or has failed inside.
-    "NOT_FOUND": Kind.UNABLE,
+    "NOT_FOUND": Kind.MISSING,
+    # It has failed inside.
     "INTERNAL": Kind.UNABLE,
     "UNKNOWN": Kind.UNABLE,
 }
@@ -42,6 +52,9 @@ _FAULTS = {
     "UNAUTHENTICATED": Fault.LOGIN,
     "PERMISSION_DENIED": Fault.LOGIN,
 }
+# What gRPC says of a connection that was there.
+_BROKE_OFF = ("socket closed", "connection reset", "broken pipe", "stream removed")
+_NO_TLS = ("certificate_verify_failed", "wrong_version_number")
 
 
 class GrpcServer:
@@ -96,7 +109,7 @@ class GrpcServer:
 
         request = get_model_status_pb2.GetModelStatusRequest()
         self._fill(request.model_spec, "")
-        answer = self._call(self._models.GetModelStatus, request)
+        answer = self._control(self._models.GetModelStatus, request)
         states = get_model_status_pb2.ModelVersionStatus.State
         return [
             VersionState(
@@ -112,11 +125,14 @@ class GrpcServer:
         request = get_model_metadata_pb2.GetModelMetadataRequest()
         self._fill(request.model_spec, "")
         request.metadata_field.append("signature_def")
-        answer = self._call(self._predictions.GetModelMetadata, request)
+        answer = self._control(self._predictions.GetModelMetadata, request)
         return int(answer.model_spec.version.value)
 
     def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray]
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        seconds: float | None = None,
     ) -> dict[str, np.ndarray]:
         """Runs a signature."""
         from tensorflow_serving.apis import predict_pb2
@@ -128,7 +144,7 @@ class GrpcServer:
         self._fill(request.model_spec, signature)
         for name, array in inputs.items():
             request.inputs[name].CopyFrom(to_message(array, as_content=True))
-        answer = self._call(self._predictions.Predict, request)
+        answer = self._call(self._predictions.Predict, request, seconds=seconds)
         try:
             return {
                 name: from_message(name, message)
@@ -142,8 +158,10 @@ class GrpcServer:
             ) from error
 
     def pinned(self, version: int) -> "GrpcServer":
-        """Returns the client of one version."""
-        return GrpcServer(self.address.of_version(version), self._timeout)
+        """Returns the client of one version, over the same connections."""
+        server = copy.copy(self)
+        server.address = self.address.of_version(version)
+        return server
 
     def close(self) -> None:
         """Ends the connections."""
@@ -157,36 +175,45 @@ class GrpcServer:
         elif self.address.label is not None:
             spec.version_label = self.address.label
 
-    def _call(self, method: Any, request: Any) -> Any:
+    def _control(self, method: Any, request: Any) -> Any:
+        return self._call(method, request, seconds=CONTROL_SECONDS, is_prediction=False)
+
+    def _call(
+        self,
+        method: Any,
+        request: Any,
+        *,
+        seconds: float | None = None,
+        is_prediction: bool = True,
+    ) -> Any:
         import grpc
 
+        timeout = min(self._timeout, seconds or self._timeout)
         try:
-            return method(request, timeout=self._timeout, metadata=self._metadata)
+            return method(request, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise self._failure(error.code().name, error.details() or "") from error
+            code, words = error.code().name, error.details() or ""
+            raise self._failure(code, words, timeout, is_prediction) from error
 
-    def _failure(self, code: str, details: str) -> ServerFailure:
-        text, words = self.address.text, " ".join(details.split())
-        kind = _KINDS.get(code, Kind.REFUSED)
-        if lacks_label(words):
-            kind = Kind.UNABLE
-        fault = _FAULTS.get(code)
-        if "larger than max" in words:
+    def _failure(
+        self, code: str, words: str, timeout: float, is_prediction: bool
+    ) -> ServerFailure:
+        text, lower = self.address.text, words.lower()
+        kind, fault = _KINDS.get(code, Kind.REFUSED), _FAULTS.get(code)
+        # Of a front that is no gRPC server.
+        http_status = re.search(r"header with status: (\d{3})", lower)
+        if http_status:
+            number = int(http_status[1])
+            kind, fault = KINDS.get(number, Kind.REFUSED), FAULTS.get(number)
+        elif any(sign in lower for sign in _NO_TLS):
+            return distrust(text, words, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
+        elif any(sign in lower for sign in _BROKE_OFF):
+            return lost(text, words, Kind.BROKEN, code)
+        elif "larger than max" in lower:
             # A limit of a proxy or of the server: it will not pass.
             kind, fault = Kind.REFUSED, Fault.SIZE
-        if kind is Kind.LATE:
-            message = (
-                f"{text} did not answer within {self._timeout:g} seconds. Raise "
-                "--timeout, or send smaller images."
-            )
+        elif kind is Kind.LATE:
+            return silence(text, timeout, code, is_prediction=is_prediction)
         elif kind is Kind.UNREACHABLE:
-            message = (
-                f"{text}: the server cannot be reached or broke off ({words}). Start "
-                "it with `keras-unet serve` and wait until it is ready, or correct the "
-                "address."
-            )
-        else:
-            message = f"{text} answered {code}: {words} {way_out(words, fault)}"
-        return ServerFailure(
-            message, kind, code, of_request=is_of_request(words, fault)
-        )
+            return lost(text, words, kind, code)
+        return refusal(text, code, words, kind, fault, is_prediction=is_prediction)

@@ -1,6 +1,7 @@
 """Several servers of one model as one: each request goes to the least busy of them."""
 
 import copy
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -8,31 +9,33 @@ from typing import TypeVar
 
 import numpy as np
 
-from pipelines.client.failures import WORTH_A_RETRY, Kind, ServerFailure
-from pipelines.client.retrying import BUSY_SECONDS, with_retries
+from pipelines.client.failures import SUSPICIOUS, Kind, ServerFailure
+from pipelines.client.members import Condition, Member, at_once
+from pipelines.client.patience import BUSY_LIMIT, LIMITS, Patience, patiently
 from pipelines.client.server import Server, check_available
 
-# How long a server that failed is left alone while others answer; twice as long after
-# each further failure without an answer between.
-REST_SECONDS = 10.0
-LONGEST_REST_SECONDS = 640.0
 # Requests at a time that keep a server busy while answers travel.
 REQUESTS_EACH = 2
+# A request that kills servers, or that they cannot end, is not carried to all of them.
+MOST_SUSPICIONS = 2
+NOT_AGAIN = (Kind.LATE, Kind.UNABLE)
 
 Answer = TypeVar("Answer")
+Answers = list[tuple[Server, Answer]]
 
 
 class ServerPool:
     """Servers that hold the same model. Its methods may be called from many threads.
 
-    A request that one server does not answer goes to the next; it fails when each has
-    failed. A request that a server refuses fails at once: the others would refuse it
-    too.
+    A request that one server does not answer goes to the next. When all have failed, it
+    is tried again for as long as such failures take to pass (`patience`). A request
+    that a server refuses fails at once: the others would refuse it too.
 
     Args:
         servers: at least one.
-        retries: how many more times than once each is asked.
+        retries: how many times more than once they are asked at least; 0 for never.
         clock: seconds that pass.
+        stopping: ends all waits when it is set.
     """
 
     def __init__(
@@ -40,15 +43,20 @@ class ServerPool:
         servers: Sequence[Server],
         retries: int,
         clock: Callable[[], float] = time.monotonic,
+        stopping: threading.Event | None = None,
     ) -> None:
-        self.servers = list(servers)
+        self._members = [Member(server, Condition()) for server in servers]
         self._retries = retries
         self._clock = clock
+        self._stopping = stopping or threading.Event()
         self._lock = threading.Lock()
-        self._busy = [0] * len(self.servers)
-        self._rests_until = [0.0] * len(self.servers)
-        self._failures = [0] * len(self.servers)
-        self._members = list(range(len(self.servers)))
+        # Before, a server that is away or lacks the model may be a wrong address.
+        self._has_answered = False
+
+    @property
+    def servers(self) -> list[Server]:
+        """All of them."""
+        return [member.server for member in self._members]
 
     @property
     def num_requests(self) -> int:
@@ -56,12 +64,41 @@ class ServerPool:
         return REQUESTS_EACH * len(self._members)
 
     def check(self) -> None:
-        """Raises ServerFailure unless a server has an available version.
+        """Raises ServerFailure unless a server has an available version."""
+        patiently(lambda: self._ask_each(check_available), self._patience())
 
-        Those that have none are left alone for a while.
+    def agreed(
+        self,
+        ask: Callable[[Server], Answer],
+        difference: Callable[[Answers], str],
+    ) -> Answer:
+        """Returns what all servers say that answer, once they say the same.
+
+        Args:
+            ask: one server.
+            difference: says of different answers, in a sentence, what they are.
+
+        Raises:
+            ServerFailure: none answers, or they go on to differ.
         """
-        given_up: set[int] = set()
-        with_retries(lambda: self._check(given_up), self._retries)
+
+        def once() -> Answer:
+            answers = self._ask_each(ask)
+            _, first = answers[0]
+            if any(answer != first for _, answer in answers):
+                # While a new version reaches one after the other.
+                raise ServerFailure(difference(answers), Kind.MISSING)
+            return first
+
+        return patiently(once, self._patience())
+
+    def answering_version(self) -> int:
+        """Returns the version that all answer with.
+
+        Raises:
+            ServerFailure: none answers, or they answer with different ones.
+        """
+        return self.agreed(lambda server: server.answering_version(), _versions)
 
     def pinned(self) -> "ServerPool":
         """Returns the same servers, which answer with one version from now on.
@@ -70,170 +107,151 @@ class ServerPool:
         its net in the middle.
 
         Raises:
-            ServerFailure: none answers, or not all with one version.
+            ServerFailure: as of `answering_version`.
         """
-        version = self._patiently(self._common_version)
-        # Shares lock, loads and rests, for they are the same machines.
+        version = self.answering_version()
+        return self.mapped(lambda server: server.pinned(version))
+
+    def mapped(self, other: Callable[[Server], Server]) -> "ServerPool":
+        """Returns the same machines, asked through other clients of them."""
         pool = copy.copy(self)
-        pool.servers = [server.pinned(version) for server in self.servers]
+        pool._members = [
+            dataclasses.replace(member, server=other(member.server))
+            for member in self._members
+        ]
         return pool
 
-    def of_those(self, servers: Collection[Server]) -> "ServerPool":
-        """Returns a pool in which only some of the servers are asked."""
+    def impatient(self) -> "ServerPool":
+        """Returns the same servers, which are asked but once."""
         pool = copy.copy(self)
-        pool._members = [i for i in self._members if self.servers[i] in servers]
+        pool._retries = 0
         return pool
-
-    def _check(self, given_up: set[int]) -> None:
-        """As `check`, once; `given_up` are those that are not worth another try."""
-        failures = []
-        answered = False
-        for index, server in enumerate(self.servers):
-            if index in given_up:
-                continue
-            try:
-                check_available(server)
-            except ServerFailure as failure:
-                failures.append(failure)
-                self._rest(index, failure.kind)
-                if failure.kind not in WORTH_A_RETRY:
-                    given_up.add(index)
-            else:
-                answered = True
-                self._wake(index)
-        if not answered:
-            raise _worth_most(failures)
-
-    def _common_version(self) -> int:
-        """Returns the version that those answer with that are awake."""
-        answers = self._ask_each(lambda server: server.answering_version())
-        answering = {version: server.address.text for server, version in answers}
-        if len(answering) > 1:
-            said = ", ".join(f"{n} at {text}" for n, text in sorted(answering.items()))
-            raise ServerFailure(
-                f"The servers answer with different versions ({said}), of which no "
-                "mask can be put together. Wait until all serve the same one, or name "
-                "a version in each address (/versions/N).",
-                Kind.REFUSED,
-            )
-        (version,) = answering
-        return version
-
-    def _patiently(self, ask: Callable[[], Answer]) -> Answer:
-        """Waits for busy servers as long as a prediction does."""
-        busy_seconds = BUSY_SECONDS if self._retries else 0.0
-        return with_retries(ask, self._retries, busy_seconds=busy_seconds)
-
-    def _ask_each(self, ask: Callable[[Server], Answer]) -> list[tuple[Server, Answer]]:
-        """Asks those that are awake, or else the first that answers.
-
-        Raises:
-            ServerFailure: none answers.
-        """
-        answers: list[tuple[Server, Answer]] = []
-        failures = []
-        for index, is_resting in self._awake_first():
-            if is_resting and answers:
-                break
-            server = self.servers[index]
-            try:
-                answers.append((server, ask(server)))
-            except ServerFailure as failure:
-                failures.append(failure)
-                self._rest(index, failure.kind)
-        if not answers:
-            raise _worth_most(failures)
-        return answers
-
-    def _awake_first(self) -> list[tuple[int, bool]]:
-        """Returns the servers, and which of them rest."""
-        with self._lock:
-            now = self._clock()
-            found = [(index, self._rests_until[index] > now) for index in self._members]
-        return sorted(found, key=lambda pair: pair[1])
 
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """Runs a signature on one of the servers; as `Server.predict`."""
-        asked: set[int] = set()
-        busy: set[int] = set()
-        patient_until = self._clock() + (BUSY_SECONDS if self._retries else 0.0)
-        single = len(self._members) == 1
+        """Runs a signature on one of the servers; as `Server.predict`.
+
+        Raises:
+            ServerFailure: no server answers. It is the request's own failure
+                (`of_request`) if servers failed on it that are well otherwise.
+        """
+        patience = self._patience()
+        failed: dict[Member, ServerFailure] = {}
+        suspicions: list[ServerFailure] = []
         while True:
-            index = self._take(asked)
-            server = self.servers[index]
-            # The last one that is left is given time to come back.
-            alone = len(asked) == len(self._members) - 1
+            member = self._take(failed)
             try:
-                answer = with_retries(
-                    lambda server=server: server.predict(signature, inputs),  # type: ignore[misc]
-                    self._retries if alone else min(1, self._retries),
-                    busy_seconds=BUSY_SECONDS if single and self._retries else 0.0,
-                )
+                answer = member.server.predict(signature, inputs)
             except ServerFailure as failure:
                 if failure.kind is Kind.REFUSED:
                     raise
-                asked.add(index)
-                self._rest(index, failure.kind)
-                if failure.kind is Kind.BUSY:
-                    busy.add(index)
-                if alone:
-                    if single or not busy or self._clock() >= patient_until:
-                        raise
-                    # Of those that are busy the first with a place takes it.
-                    asked -= busy
-                    busy.clear()
+                self._cool_down(member, failure.kind)
+                failed[member] = failure
+                if failure.kind in SUSPICIOUS:
+                    suspicions.append(failure)
             else:
-                self._wake(index)
+                self._wake(member)
                 return answer
             finally:
                 with self._lock:
-                    self._busy[index] -= 1
-
-    def predict_each(
-        self, signature: str, inputs: Mapping[str, np.ndarray]
-    ) -> list[tuple[Server, dict[str, np.ndarray]]]:
-        """Runs a signature on each server that answers.
-
-        Raises:
-            ServerFailure: none does.
-        """
-        return self._patiently(
-            lambda: self._ask_each(lambda server: server.predict(signature, inputs))
-        )
+                    member.condition.busy -= 1
+            if len(suspicions) >= MOST_SUSPICIONS:
+                break
+            if len(failed) == len(self._members):
+                # Those that were late, or failed inside, are not asked again.
+                worst = patience.worth_most(list(failed.values()))
+                if not patience.wait(worst):
+                    break
+                failed = {m: f for m, f in failed.items() if f.kind in NOT_AGAIN}
+        raise self._verdict(suspicions, list(failed.values()), patience)
 
     def close(self) -> None:
-        """Ends the connections."""
+        """Ends the waits and the connections, and so the requests under way."""
+        self._stopping.set()
         for server in self.servers:
             server.close()
 
-    def _take(self, asked: set[int]) -> int:
-        """Chooses a server that was not asked yet: awake ones first, then idle ones."""
+    def _patience(self) -> Patience:
+        return Patience(self._retries, self._limits, self._stopping)
+
+    def _limits(self) -> Mapping[Kind, float]:
+        return LIMITS if self._has_answered else BUSY_LIMIT
+
+    def _verdict(
+        self,
+        suspicions: list[ServerFailure],
+        failures: list[ServerFailure],
+        patience: Patience,
+    ) -> ServerFailure:
+        """Returns the failure to raise, and tells whether the request is at fault."""
+        # A connection may break once for other reasons.
+        has_broken_once = [f.kind for f in suspicions] == [Kind.BROKEN]
+        if not suspicions or has_broken_once:
+            return patience.worth_most(failures)
+        failure = suspicions[-1]
+        if not failure.of_request:
+            try:
+                # After a while, if it has killed them.
+                self.check()
+            except ServerFailure:
+                return failure
+            failure.of_request = True
+        return failure
+
+    def _ask_each(self, ask: Callable[[Server], Answer]) -> Answers:
+        """Asks those that do not cool down at once; the others if none answers.
+
+        Raises:
+            ServerFailure: none answers.
+        """
         with self._lock:
             now = self._clock()
-            index = min(
-                (index for index in self._members if index not in asked),
-                key=lambda index: (self._rests_until[index] > now, self._busy[index]),
+            cooling = [m for m in self._members if m.condition.cools_until > now]
+        awake = [member for member in self._members if member not in cooling]
+        failures: list[ServerFailure] = []
+        for members in (awake, cooling):
+            answers: Answers = []
+            for member, answer in at_once(ask, members):
+                if isinstance(answer, ServerFailure):
+                    self._cool_down(member, answer.kind)
+                    failures.append(answer)
+                else:
+                    self._wake(member)
+                    answers.append((member.server, answer))
+            if answers:
+                return answers
+        raise self._patience().worth_most(failures)
+
+    def _take(self, failed: Collection[Member]) -> Member:
+        """Chooses a server that has not failed: awake ones first, then idle ones."""
+        with self._lock:
+            now = self._clock()
+            member = min(
+                (member for member in self._members if member not in failed),
+                key=lambda member: (
+                    member.condition.cools_until > now,
+                    member.condition.busy,
+                ),
             )
-            self._busy[index] += 1
-            return index
+            member.condition.busy += 1
+            return member
 
-    def _rest(self, index: int, kind: Kind) -> None:
+    def _cool_down(self, member: Member, kind: Kind) -> None:
         with self._lock:
-            # Requests that fail at once are one failure; a busy server is well.
-            if kind is not Kind.BUSY and self._rests_until[index] <= self._clock():
-                self._failures[index] += 1
-            seconds = REST_SECONDS * 2 ** max(0, self._failures[index] - 1)
-            seconds = min(seconds, LONGEST_REST_SECONDS)
-            self._rests_until[index] = self._clock() + seconds
+            member.condition.fail(kind, self._clock())
 
-    def _wake(self, index: int) -> None:
+    def _wake(self, member: Member) -> None:
         with self._lock:
-            self._rests_until[index], self._failures[index] = 0.0, 0
+            member.condition.recover()
+            self._has_answered = True
 
 
-def _worth_most(failures: list[ServerFailure]) -> ServerFailure:
-    """Returns the first failure that may pass, or else the first."""
-    may_pass = (failure for failure in failures if failure.kind in WORTH_A_RETRY)
-    return next(may_pass, failures[0])
+def _versions(answers: Answers) -> str:
+    said = {version: server.address.text for server, version in answers}
+    places = ", ".join(f"{number} at {text}" for number, text in sorted(said.items()))
+    return (
+        f"The servers answer with different versions ({places}), of which no mask can "
+        "be put together. Wait until all serve the same one, or name a version in each "
+        "address (/versions/N)."
+    )

@@ -1,44 +1,54 @@
 """A model over TensorFlow Serving's REST API."""
 
 import io
-import json
+import socket
+import ssl
 import threading
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import requests
+import requests.adapters
 import requests.auth
 import urllib3
+import urllib3.connection
 
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
-from pipelines.client.rest_rows import to_array, to_rows, to_values
-from pipelines.client.server import (
-    LOOPBACK,
-    Fault,
-    VersionState,
-    is_of_request,
-    lacks_label,
-    way_out,
+from pipelines.client.refusals import (
+    FAULTS,
+    KINDS,
+    distrust,
+    lost,
+    refusal,
+    silence,
 )
+from pipelines.client.rest_rows import request_body, to_array
+from pipelines.client.server import CONTROL_SECONDS, LOOPBACK, VersionState
 from pipelines.client.token import authorization
 
 # A machine that is away does not even refuse. For urllib3 it is also the time that
 # each block of a body has to be sent.
 _CONNECT_SECONDS = 10.0
-# 429 and 503 say that the request was not taken up; 502 and 504 are of a front whose
-# server is away or silent; 404 and 500 of one that has lost its model, or has failed.
-# Any other would come again.
-_KINDS = {
-    404: Kind.UNABLE,
-    429: Kind.BUSY,
-    500: Kind.UNABLE,
-    502: Kind.UNREACHABLE,
-    503: Kind.BUSY,
-    504: Kind.LATE,
-}
+# A machine that is gone in the midst of a request is noticed before --timeout.
+_KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+if hasattr(socket, "TCP_KEEPIDLE"):
+    _KEEPALIVE += [
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20),
+    ]
+
+
+class _KeepaliveAdapter(requests.adapters.HTTPAdapter):
+    """Asks silent connections for a sign of life."""
+
+    def init_poolmanager(self, *arguments: Any, **settings: Any) -> None:
+        """Makes connections with the options."""
+        options = [*urllib3.connection.HTTPConnection.default_socket_options]
+        settings["socket_options"] = options + _KEEPALIVE
+        super().init_poolmanager(*arguments, **settings)
 
 
 class _TokenAuth(requests.auth.AuthBase):
@@ -95,20 +105,21 @@ class RestServer:
             raise self._foreign() from error
 
     def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray]
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        seconds: float | None = None,
     ) -> dict[str, np.ndarray]:
         """Runs a signature in row format, whose answers are the shorter ones."""
-        request = {
-            "signature_name": signature,
-            "instances": to_rows(
-                {name: to_values(array) for name, array in inputs.items()}
-            ),
-        }
         # A file is sent block by block.
-        body = io.BytesIO(json.dumps(request, allow_nan=False).encode())
+        body = io.BytesIO(request_body(signature, inputs))
         headers = {"Content-Type": "application/json"}
         answer = self._ask(
-            "POST", f"{self.address.text}:predict", data=body, headers=headers
+            "POST",
+            f"{self.address.text}:predict",
+            seconds or self._timeout,
+            data=body,
+            headers=headers,
         )
         predictions = answer.get("predictions")
         if not isinstance(predictions, list) or not predictions:
@@ -144,50 +155,43 @@ class RestServer:
     def _session(self) -> requests.Session:
         if not hasattr(self._threads, "session"):
             session = self._threads.session = requests.Session()
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, _KeepaliveAdapter())
             token = authorization(self.address)
             if token:
                 session.auth = _TokenAuth(token)
         return self._threads.session
 
-    def _ask(self, method: str, url: str, **request: Any) -> dict[str, Any]:
-        seconds = min(_CONNECT_SECONDS, self._timeout), self._timeout
+    def _ask(
+        self, method: str, url: str, seconds: float | None = None, **request: Any
+    ) -> dict[str, Any]:
+        is_prediction = method == "POST"
+        seconds = min(seconds or CONTROL_SECONDS, self._timeout)
         try:
             answer = self._session().request(
                 method,
                 url,
-                timeout=seconds,
+                timeout=(min(_CONNECT_SECONDS, seconds), seconds),
                 proxies=self._proxies,
                 # A prediction would be sent on as a request without its body.
                 allow_redirects=False,
                 **request,
             )
-        except requests.RequestException as error:
+        # Of requests' own errors, and of a file of certificates that is not there.
+        except OSError as error:
+            reason = _reason(error)
+            if not isinstance(error, requests.RequestException) or _is_of_tls(error):
+                raise distrust(url, reason, "REQUESTS_CA_BUNDLE") from error
             kind = _kind(error)
             if kind is Kind.LATE:
-                message = (
-                    f"{url} did not answer within {self._timeout:g} seconds. Raise "
-                    "--timeout, or send smaller images."
-                )
-            else:
-                message = (
-                    f"{url}: the server cannot be reached or broke off "
-                    f"({_reason(error)}). Start it with `keras-unet serve` and wait "
-                    "until it is ready, or correct the address."
-                )
-            raise ServerFailure(message, kind) from error
-        return _document(url, answer)
+                raise silence(url, seconds, "", is_prediction=is_prediction) from error
+            raise lost(url, reason, kind) from error
+        return _document(url, answer, is_prediction)
 
 
-_FAULTS = {
-    400: Fault.REQUEST,
-    401: Fault.LOGIN,
-    403: Fault.LOGIN,
-    404: Fault.MISSING,
-    413: Fault.SIZE,
-}
-
-
-def _document(url: str, answer: requests.Response) -> dict[str, Any]:
+def _document(
+    url: str, answer: requests.Response, is_prediction: bool
+) -> dict[str, Any]:
     try:
         document = answer.json()
     except ValueError:
@@ -204,37 +208,42 @@ def _document(url: str, answer: requests.Response) -> dict[str, Any]:
         )
     if status != 200:
         words = str(document.get("error") or answer.reason)
-        fault = _FAULTS.get(status)
-        hint = way_out(words, fault)
-        kind = _KINDS.get(status, Kind.REFUSED)
-        raise ServerFailure(
-            f"{url} answered {status}: {' '.join(words.split())} {hint}",
-            Kind.UNABLE if lacks_label(words) else kind,
-            status,
-            of_request=is_of_request(words, fault),
-        )
+        kind, fault = KINDS.get(status, Kind.REFUSED), FAULTS.get(status)
+        raise refusal(url, status, words, kind, fault, is_prediction=is_prediction)
     return document
 
 
 def _kind(error: requests.RequestException) -> Kind:
     """Tells a connection that was never made from one that broke or fell silent."""
-    if isinstance(error, requests.ConnectTimeout):
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
         return Kind.UNREACHABLE
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ConnectionRefusedError):
+    for cause in _causes(error):
+        if isinstance(cause, urllib3.exceptions.NewConnectionError):
             return Kind.UNREACHABLE
         # In the midst of an answer requests calls it a ConnectionError.
         if isinstance(cause, requests.Timeout | urllib3.exceptions.ReadTimeoutError):
             return Kind.LATE
-        cause = cause.__context__
     broken = requests.ConnectionError, requests.exceptions.ChunkedEncodingError
     return Kind.BROKEN if isinstance(error, broken) else Kind.REFUSED
 
 
-def _reason(error: requests.RequestException) -> str:
+def _is_of_tls(error: requests.RequestException) -> bool:
+    """Tells whether the two sides do not agree; one that ends is another matter."""
+    ended = ssl.SSLEOFError, ssl.SSLZeroReturnError
+    return any(
+        isinstance(cause, ssl.SSLError) and not isinstance(cause, ended)
+        for cause in _causes(error)
+    )
+
+
+def _reason(error: BaseException) -> str:
     """The innermost reason: requests wraps it in the words of two libraries."""
-    cause: BaseException = error
-    while cause.__context__ is not None:
-        cause = cause.__context__
+    *_, cause = _causes(error)
     return str(cause) or type(cause).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__context__

@@ -2,9 +2,23 @@
 
 import base64
 import binascii
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+
+def request_body(signature: str, inputs: Mapping[str, np.ndarray]) -> bytes:
+    """Returns the JSON of a request; the lists that it is made of are not kept.
+
+    Args:
+        signature: its name.
+        inputs: by name, with the batch first.
+    """
+    columns = {name: to_values(array) for name, array in inputs.items()}
+    request = {"signature_name": signature, "instances": to_rows(columns)}
+    return json.dumps(request, allow_nan=False).encode()
 
 
 def to_values(array: np.ndarray) -> list:

@@ -1,7 +1,6 @@
 """What the client asks of a server, over whichever transport."""
 
 import dataclasses
-import enum
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -9,7 +8,9 @@ import numpy as np
 
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
-from pipelines.client.token import VARIABLE
+
+# Of status and metadata, which compute nothing.
+CONTROL_SECONDS = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +25,9 @@ class VersionState:
 class Server(Protocol):
     """One model on one server. Its methods may be called from several threads."""
 
-    address: Address
+    @property
+    def address(self) -> Address:
+        """Where it is."""
 
     def states(self) -> list[VersionState]:
         """Returns the states of the model's versions, newest first.
@@ -41,13 +44,17 @@ class Server(Protocol):
         """
 
     def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray]
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        seconds: float | None = None,
     ) -> dict[str, np.ndarray]:
         """Runs a signature.
 
         Args:
             signature: its name.
             inputs: by name, with the batch first; strings as an object array of bytes.
+            seconds: that the answer may take, if that is less than usual.
 
         Returns:
             The outputs by name; strings as object arrays of bytes. Over REST an only
@@ -58,7 +65,7 @@ class Server(Protocol):
         """
 
     def pinned(self, version: int) -> "Server":
-        """Returns a client of the same model that asks for one version."""
+        """Returns a client of one version over the same connections."""
 
     def close(self) -> None:
         """Ends the connections."""
@@ -76,10 +83,12 @@ def check_available(server: Server) -> None:
         f"version {state.version} is {state.state} {state.message}".strip()
         for state in states
     )
+    # What has ended does not come back by itself.
+    has_ended = all(state.state == "END" for state in states)
     raise ServerFailure(
         f"{server.address.text}: no version is available ({words}). Wait for it to "
         "load, or export the model again, which adds a version.",
-        Kind.BUSY,
+        Kind.MISSING if has_ended else Kind.BUSY,
     )
 
 
@@ -90,46 +99,3 @@ def only(outputs: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
 
 # This machine, reached without a proxy of the environment.
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-class Fault(enum.Enum):
-    """What an answer says is wrong, and the way out."""
-
-    MISSING = "Correct the model's name or version in the address."
-    REQUEST = "Convert or remove the image that it refuses."
-    LOGIN = (
-        f"Set {VARIABLE} to the token that it asks for, and take an address of "
-        "https:// or grpcs://: it is not sent to others."
-    )
-    SIZE = "Send smaller images, or raise the limit of what stands before the server."
-
-
-def lacks_label(words: str) -> bool:
-    """Tells whether a server says that no version has the label; another may have."""
-    return "version label" in words.lower()
-
-
-def is_of_request(words: str, fault: Fault | None) -> bool:
-    """Tells whether other requests may do where one did not.
-
-    Args:
-        words: the server's.
-        fault: what its status says, if that is known.
-    """
-    if "signature" in words.lower() or lacks_label(words):
-        return False
-    return fault in (Fault.REQUEST, Fault.SIZE)
-
-
-def way_out(words: str, fault: Fault | None) -> str:
-    """Returns what a user can do about an error of the server.
-
-    Args:
-        words: the server's.
-        fault: what its status says, if that is known.
-    """
-    if "signature" in words.lower():
-        return "Serve a model that `keras-unet export` wrote."
-    if lacks_label(words):
-        return "Correct the label in the address, or give a version that label."
-    return fault.value if fault else "Look at the server's messages."

@@ -3,13 +3,15 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 
-from pipelines.client.about import About, ask_about, ask_all_about, string_array
+from pipelines.client.about import About, ask_about, string_array
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
 from pipelines.client.regions import mask_windows, plan_regions
 from pipelines.client.server import only
+from pipelines.client.verified_server import verified
+from pipelines.client.workers import Workers
 from pipelines.images import WindowedImage
 from pipelines.images.damage import PNG_SIGNATURE
 from pipelines.images.derived import MatchedChannels
@@ -92,23 +94,32 @@ class Service:
             ValueError: no server answers, the image does not fit the model, or the
                 model says nothing of itself.
         """
-        with contextlib.closing(self.pool.pinned()) as pool:
-            # Of the very version that answers for the regions.
-            said = ask_all_about(pool)
-            if said is None:
-                raise ValueError(
-                    f"{pool.servers[0].address.text}: the model has no signature "
-                    "about, without which no image can be cut into regions. Export "
-                    "it again."
-                )
-            about, alike = said
-            matched = MatchedChannels(image, about.channels)
-            regions = plan_regions(image.height, image.width, about)
-            yield from mask_windows(alike, self.executor, matched, about, regions)
+        pool = self.pool.pinned()
+        # Of the very version that answers for the regions.
+        about = ask_about(pool)
+        if about is None:
+            raise ValueError(
+                f"{pool.servers[0].address.text}: the model has no signature about, "
+                "without which no image can be cut into regions. Export it again."
+            )
+        matched = MatchedChannels(image, about.channels)
+        regions = plan_regions(image.height, image.width, about)
+        alike = verified(pool, about)
+        yield from mask_windows(alike, self.executor, matched, about, regions)
 
 
 @contextlib.contextmanager
 def at_work(pool: ServerPool) -> Iterator[Service]:
-    """Lends a service, whose threads end with it."""
-    with ThreadPoolExecutor(pool.num_requests) as executor:
-        yield Service(pool, executor, ask_about(pool))
+    """Lends a service, whose threads end with it.
+
+    They are not waited for: after Ctrl-C a request may be under way for minutes.
+
+    Raises:
+        ServerFailure: no server answers, or they do not serve the same model.
+    """
+    about = ask_about(pool)
+    workers = Workers(pool.num_requests)
+    try:
+        yield Service(verified(pool, about), workers, about)
+    finally:
+        workers.shutdown(wait=False, cancel_futures=True)

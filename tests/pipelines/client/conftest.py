@@ -271,6 +271,29 @@ def _cutting_proxy():
     return cutting_proxy
 
 
+class Waits:
+    """The stopping event and the clock of a pool: waits take no time."""
+
+    def __init__(self):
+        self.now, self.waits, self.is_stopped = 0.0, [], False
+
+    def __call__(self):
+        return self.now
+
+    def wait(self, seconds):
+        self.waits.append(seconds)
+        self.now += seconds
+        return self.is_stopped
+
+    def set(self):
+        self.is_stopped = True
+
+
+@pytest.fixture
+def waits():
+    return Waits()
+
+
 class FakeServer:
     """A server that answers as it is told to; for the pool."""
 
@@ -294,9 +317,9 @@ class FakeServer:
         return self.version
 
     def pinned(self, version):
-        return FakeServer(self.answers, f"pinned{version}", version)
+        return type(self)(self.answers, f"pinned{version}", version)
 
-    def predict(self, signature, inputs):
+    def predict(self, signature, inputs, seconds=None):
         self.asked += 1
         answer = self.answers.pop(0) if self.answers else {"": np.ones(1)}
         if isinstance(answer, Exception):

@@ -60,8 +60,8 @@ def test_answers_of_more_than_four_megabytes_arrive(connect, grpc_url):
     "path, signature, kind, status, words",
     [
         ("", "nope", Kind.REFUSED, "FAILED_PRECONDITION", "Serve a model that `keras"),
-        ("/versions/7", "about", Kind.UNABLE, "NOT_FOUND", "Correct the model's name"),
-        ("/labels/x", "about", Kind.UNABLE, "INVALID_ARGUMENT", "Unrecognized serva"),
+        ("/versions/7", "about", Kind.MISSING, "NOT_FOUND", "Correct the model's name"),
+        ("/labels/x", "about", Kind.MISSING, "INVALID_ARGUMENT", "Unrecognized serva"),
     ],
 )
 def test_refusals_are_told_with_the_code(
@@ -79,6 +79,35 @@ def test_server_that_is_not_there_is_unreachable(connect):
     with pytest.raises(ServerFailure, match="cannot be reached.*`keras-unet") as raised:
         connect(f"grpc://127.0.0.1:{port}/x").states()
     assert raised.value.kind is Kind.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    "code, words, kind, hint",
+    [
+        ("UNAVAILABLE", "Received http2 header with status: 503", Kind.BUSY, "Look"),
+        ("UNAVAILABLE", "Received http2 header with status: 504", Kind.LATE, "Look"),
+        ("UNKNOWN", "Received http2 header with status: 413", Kind.REFUSED, "smaller"),
+        ("UNAVAILABLE", "recvmsg:Connection reset by peer", Kind.BROKEN, "Start it"),
+        ("UNAVAILABLE", "CERTIFICATE_VERIFY_FAILED", Kind.REFUSED, "DEFAULT_SSL"),
+        ("RESOURCE_EXHAUSTED", "OOM when allocating", Kind.UNABLE, "more memory"),
+        ("RESOURCE_EXHAUSTED", "too many requests", Kind.BUSY, "Look"),
+        ("INTERNAL", "failed", Kind.UNABLE, "Look at the server's messages"),
+    ],
+)
+def test_codes_and_what_a_front_answers_tell_the_kind(
+    connect, grpc_url, code, words, kind, hint
+):
+    failure = connect(grpc_url)._failure(code, words, 1.0, True)
+    assert failure.kind is kind
+    assert hint in str(failure)
+
+
+def test_one_version_is_asked_over_the_same_connection(connect, grpc_url):
+    server = connect(grpc_url)
+    pinned = server.pinned(1)
+    assert pinned.answering_version() == 1
+    assert pinned.address.text.endswith("/versions/1")
+    assert server.address.version is None
 
 
 def test_deadline_is_late(connect, grpc_url):

@@ -4,76 +4,75 @@ import numpy as np
 import pytest
 
 from pipelines.client.failures import Kind, ServerFailure
-from pipelines.client.pool import REST_SECONDS, ServerPool
+from pipelines.client.members import COOL_DOWN_SECONDS
+from pipelines.client.pool import ServerPool
+from pipelines.client.server import VersionState
 
 
 def failure(kind):
     return ServerFailure(kind.value, kind)
 
 
-@pytest.fixture(autouse=True)
-def no_waits(monkeypatch):
-    monkeypatch.setattr("pipelines.client.retrying.FIRST_WAIT_SECONDS", 0.0)
-    monkeypatch.setattr("pipelines.client.retrying.LONGEST_WAIT_SECONDS", 0.0)
+@pytest.fixture
+def pool_of(waits):
+    """A pool whose waits take no time, and whose clock they move."""
+    return lambda *servers, retries=4: ServerPool(servers, retries, waits, waits)
 
 
-def test_next_server_takes_over_what_one_does_not_answer(fake_server):
-    for kind in set(Kind) - {Kind.REFUSED}:
-        one, two = fake_server([failure(kind)] * 9, "one"), fake_server(name="two")
-        pool = ServerPool([one, two], 3)
-        assert pool.predict("s", {})[""] == 1
-        assert two.asked == 1
+@pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.REFUSED}, key=str))
+def test_next_server_takes_over_what_one_does_not_answer(kind, fake_server, pool_of):
+    one, two = fake_server([failure(kind)] * 9, "one"), fake_server(name="two")
+    assert pool_of(one, two).predict("s", {})[""] == 1
+    assert (one.asked, two.asked) == (1, 1)
 
 
-def test_server_that_failed_rests_while_another_lives(fake_server):
-    now = [0.0]
+def test_server_that_failed_cools_down_while_another_lives(fake_server, pool_of, waits):
     one, two = fake_server([failure(Kind.LATE)]), fake_server()
-    pool = ServerPool([one, two], 0, clock=lambda: now[0])
+    pool = pool_of(one, two)
     for _ in range(5):
         pool.predict("s", {})
     assert (one.asked, two.asked) == (1, 5)
-    now[0] = REST_SECONDS + 1
+    waits.now = COOL_DOWN_SECONDS + 1
     pool.predict("s", {})
     assert one.asked == 2
 
 
-def test_a_server_that_fails_again_rests_longer_until_it_answers(fake_server):
-    now = [0.0]
-    one, two = fake_server([failure(Kind.LATE)] * 3), fake_server()
-    pool = ServerPool([one, two], 0, clock=lambda: now[0])
-    asked = []
-    for _ in range(200):
-        before = one.asked
-        pool.predict("s", {})
-        if one.asked > before:
-            asked.append(now[0])
-        now[0] += 1
-    # Rests of 10, 20 and 40 seconds; the fourth time it answers, and goes on.
-    assert asked[:5] == [0.0, 10.0, 30.0, 70.0, 71.0]
+def test_a_server_that_restarts_is_waited_for(fake_server, pool_of, waits):
+    kinds = [Kind.BROKEN, *[Kind.UNREACHABLE] * 20, Kind.BUSY]
+    one = fake_server([{}, *map(failure, kinds)])
+    pool = pool_of(one)
+    pool.check()
+    assert pool.predict("s", {})[""] == 1
+    assert waits.now > 60
+    # At the first address it may be a wrong one.
+    waits.waits.clear()
+    with pytest.raises(ServerFailure, match="did not arrive"):
+        pool_of(fake_server([failure(Kind.UNREACHABLE)] * 99)).predict("s", {})
+    assert len(waits.waits) == 4
 
 
-def test_each_that_answers_is_asked_and_busy_ones_are_waited_for(fake_server):
-    one, two = fake_server(name="one"), fake_server(name="two")
-    answers = ServerPool([one, two], 1).predict_each("s", {})
-    assert [server for server, _ in answers] == [one, two]
-    busy = fake_server([failure(Kind.BUSY)] * 30)
-    ((server, _),) = ServerPool([busy], 1).predict_each("s", {})
-    assert (server, busy.asked) == (busy, 31)
-    with pytest.raises(ServerFailure, match="try later"):
-        ServerPool([fake_server([failure(Kind.BUSY)])], 0).predict_each("s", {})
+def test_a_version_that_is_exchanged_is_waited_for(fake_server, pool_of):
+    one = fake_server([{}, *[failure(Kind.MISSING)] * 10])
+    pool = pool_of(one)
+    pool.check()
+    assert pool.predict("s", {})[""] == 1
+    wrong = fake_server([failure(Kind.MISSING)])
+    with pytest.raises(ServerFailure, match="no such version"):
+        pool_of(wrong).predict("s", {})
 
 
-def test_busy_servers_are_waited_for(fake_server):
+def test_busy_servers_are_waited_for(fake_server, pool_of):
     one = fake_server([failure(Kind.BUSY)] * 30)
-    assert ServerPool([one], 1).predict("s", {})[""] == 1
-    without = ServerPool([fake_server([failure(Kind.BUSY)])], 0)
+    assert pool_of(one, retries=1).predict("s", {})[""] == 1
+    pool_of(fake_server([failure(Kind.BUSY)] * 30)).check()
+    without = pool_of(fake_server([failure(Kind.BUSY)]), retries=0)
     with pytest.raises(ServerFailure, match="try later"):
         without.predict("s", {})
 
 
-def test_refused_request_is_not_sent_to_another(fake_server):
+def test_refused_request_is_not_sent_to_another(fake_server, pool_of):
     one, two = fake_server([failure(Kind.REFUSED)]), fake_server()
-    pool = ServerPool([one, two], 3)
+    pool = pool_of(one, two)
     with pytest.raises(ServerFailure, match="refuses it"):
         pool.predict("s", {})
     assert two.asked == 0
@@ -81,30 +80,77 @@ def test_refused_request_is_not_sent_to_another(fake_server):
     assert one.asked == 2
 
 
-def test_last_failure_is_raised_when_all_have_failed(fake_server):
-    one = fake_server([failure(Kind.LATE)] * 9)
-    two = fake_server([failure(Kind.BROKEN)] * 9)
-    with pytest.raises(ServerFailure, match="ended before the answer"):
-        ServerPool([one, two], 2).predict("s", {})
-    assert (one.asked, two.asked) == (1, 3)
+@pytest.mark.parametrize("kind", [Kind.LATE, Kind.UNABLE])
+def test_a_request_that_an_available_server_cannot_answer_is_at_fault(
+    kind, fake_server, pool_of
+):
+    # The second answer is that of its status.
+    one = fake_server([failure(kind)])
+    with pytest.raises(ServerFailure) as raised:
+        pool_of(one).predict("s", {})
+    assert raised.value.of_request
+    assert one.asked == 2
+    hung = fake_server([failure(kind), failure(Kind.LATE)])
+    with pytest.raises(ServerFailure) as raised:
+        pool_of(hung).predict("s", {})
+    assert raised.value.kind is kind and not raised.value.of_request
 
 
-def test_only_server_is_asked_again(fake_server):
-    one = fake_server([failure(Kind.BUSY)] * 2)
-    assert ServerPool([one], 2).predict("s", {})[""] == 1
+def test_a_request_that_kills_servers_is_not_carried_to_a_third(fake_server, pool_of):
+    one, two = (fake_server([failure(Kind.BROKEN)], name) for name in ("one", "two"))
+    third = fake_server(name="three")
+    predicted = []
+    third.predict = lambda signature, inputs: predicted.append(signature)
+    third.states = lambda: [VersionState(1, "AVAILABLE", "")]
+    with pytest.raises(ServerFailure, match="ended before the answer") as raised:
+        pool_of(one, two, third).predict("s", {})
+    assert raised.value.of_request
+    assert (one.asked, two.asked, predicted) == (1, 1, [])
 
 
-def test_check_passes_while_one_server_is_there(fake_server):
+def test_a_request_that_kills_its_only_server_twice_fails_alone(fake_server, pool_of):
+    away = [failure(Kind.UNREACHABLE)] * 8
+    one = fake_server([{}, failure(Kind.BROKEN), *away, failure(Kind.BROKEN), *away])
+    pool = pool_of(one)
+    pool.check()
+    with pytest.raises(ServerFailure, match="ended before the answer") as raised:
+        pool.predict("s", {})
+    # It came back in the end.
+    assert raised.value.of_request
+    assert pool.predict("s", {})[""] == 1
+
+
+def test_without_retries_a_connection_that_breaks_is_no_fault(fake_server, pool_of):
+    one = fake_server([failure(Kind.BROKEN)])
+    with pytest.raises(ServerFailure) as raised:
+        pool_of(one, retries=0).predict("s", {})
+    assert not raised.value.of_request
+    assert one.asked == 1
+
+
+def test_check_passes_while_one_server_is_there(fake_server, pool_of):
     one, two = fake_server([failure(Kind.UNREACHABLE)] * 2), fake_server()
-    pool = ServerPool([one, two], 0)
+    pool = pool_of(one, two, retries=0)
     pool.check()
     pool.predict("s", {})
     assert two.asked == 2
     with pytest.raises(ServerFailure, match="did not arrive"):
-        ServerPool([one], 0).check()
+        pool_of(one, retries=0).check()
+    pool_of(fake_server([failure(Kind.UNREACHABLE)] * 2), retries=2).check()
 
 
-def test_idle_server_is_taken_before_a_busy_one(fake_server):
+def test_servers_are_asked_for_their_state_at_the_same_time(fake_server, pool_of):
+    meeting = threading.Barrier(2)
+
+    class Meeting(fake_server):
+        def states(self):
+            meeting.wait(10)
+            return super().states()
+
+    pool_of(Meeting(name="one"), Meeting(name="two")).check()
+
+
+def test_idle_server_is_taken_before_a_busy_one(fake_server, pool_of):
     entered, released = threading.Event(), threading.Event()
     one, two = fake_server(name="one"), fake_server(name="two")
 
@@ -114,7 +160,7 @@ def test_idle_server_is_taken_before_a_busy_one(fake_server):
         return {"": np.zeros(1)}
 
     one.predict = slow
-    pool = ServerPool([one, two], 0)
+    pool = pool_of(one, two)
     thread = threading.Thread(target=pool.predict, args=("s", {}))
     thread.start()
     assert entered.wait(10)
@@ -125,57 +171,42 @@ def test_idle_server_is_taken_before_a_busy_one(fake_server):
     thread.join()
 
 
-def test_check_waits_for_a_server_that_is_on_its_way(fake_server):
-    ServerPool([fake_server([failure(Kind.UNREACHABLE)] * 2)], 2).check()
-
-
-def test_check_asks_no_late_server_again_and_wakes_those_that_came_back(fake_server):
-    late = fake_server([failure(Kind.LATE)] * 9)
-    back = fake_server([failure(Kind.BUSY)])
-    pool = ServerPool([late, back], 3)
-    pool.check()
-    assert late.asked == 1
-    pool.predict("s", {})
-    assert (late.asked, back.asked) == (1, 3)
-
-
-def test_pinning_tries_again_and_leaves_late_servers_alone(fake_server):
-    class Slow(type(fake_server())):
-        tries = 0
-
-        def answering_version(self):
-            self.tries += 1
-            if self.tries <= 2:
-                raise failure(self.version)
-            return 7
-
-    busy = Slow(version=Kind.BUSY)
-    assert ServerPool([busy], 2).pinned().servers[0].version == 7
-    late = Slow(version=Kind.LATE)
-    pool = ServerPool([late, fake_server(version=7)], 0)
-    pool.pinned()
-    pool.pinned()
-    assert late.tries == 1
-
-
-def test_pinned_servers_answer_with_the_version_of_now(fake_server):
+def test_pinned_servers_answer_with_the_version_of_now(fake_server, pool_of):
     lost = fake_server(version=failure(Kind.UNREACHABLE))
-    pool = ServerPool([lost, fake_server(version=7), fake_server(version=7)], 0)
+    pool = pool_of(lost, fake_server(version=7), fake_server(version=7))
     assert [server.version for server in pool.pinned().servers] == [7, 7, 7]
-
-
-def test_servers_of_different_versions_put_nothing_together(fake_server):
-    pool = ServerPool([fake_server(version=7), fake_server(version=8)], 0)
-    with pytest.raises(ServerFailure, match=r"different versions \(7 at .*, 8 at "):
-        pool.pinned()
-    none = ServerPool([fake_server(version=failure(Kind.BUSY))], 0)
+    assert pool.pinned().num_requests == 6
+    none = pool_of(fake_server(version=failure(Kind.BUSY)), retries=0)
     with pytest.raises(ServerFailure, match="try later"):
         none.pinned()
 
 
-def test_closing_closes_each(fake_server):
+def test_pinned_servers_share_what_is_known_of_their_machines(fake_server, pool_of):
+    late = fake_server([failure(Kind.LATE)], version=7)
+    pool = pool_of(late, fake_server(version=7))
+    pool.pinned().predict("s", {})
+    asked = late.asked
+    pool.predict("s", {})
+    assert late.asked == asked
+
+
+def test_servers_of_different_versions_are_waited_for(fake_server, pool_of):
+    class Swapping(fake_server):
+        def answering_version(self):
+            self.asked += 1
+            return 7 if self.asked < 5 else 8
+
+    pool = pool_of(Swapping(name="one"), fake_server(name="two", version=8))
+    assert pool.answering_version() == 8
+    pool = pool_of(fake_server(version=7), fake_server(version=8))
+    with pytest.raises(ServerFailure, match=r"different versions \(7 at .*, 8 at "):
+        pool.pinned()
+
+
+def test_closing_closes_each_and_ends_waits(fake_server, pool_of, waits):
     servers = [fake_server(), fake_server()]
-    pool = ServerPool(servers, 0)
+    pool = pool_of(*servers)
     assert pool.num_requests == 4
     pool.close()
     assert all(server.answers is None for server in servers)
+    assert waits.is_stopped

@@ -79,7 +79,7 @@ def test_answer_without_predictions_has_no_outputs(stub, answer):
     [
         (400, Kind.REFUSED, "Convert or remove the image"),
         (401, Kind.REFUSED, "Set KERAS_UNET_TOKEN"),
-        (404, Kind.UNABLE, "Correct the model's name"),
+        (404, Kind.MISSING, "Correct the model's name"),
         (413, Kind.REFUSED, "Send smaller images"),
         (429, Kind.BUSY, "Look at the server's messages"),
         (500, Kind.UNABLE, "Look at the server's messages"),
@@ -113,7 +113,36 @@ def test_a_label_that_this_server_lacks_another_may_have(stub):
     with stub(words, status=400) as url:
         with pytest.raises(ServerFailure, match="Correct the label") as raised:
             server(url).predict("s", {"x": strings(b"")})
-    assert raised.value.kind is Kind.UNABLE
+    assert raised.value.kind is Kind.MISSING
+
+
+def test_status_and_metadata_are_waited_for_less_long_than_masks(monkeypatch):
+    monkeypatch.setattr("pipelines.client.rest.CONTROL_SECONDS", 0.2)
+    with answering(b"", waits=True) as url:
+        with pytest.raises(ServerFailure, match=r"within 0\.2 seconds\. Look"):
+            server(url).answering_version()
+
+
+def test_a_certificate_that_is_not_trusted_is_told(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                # No TLS.
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/v1/models/x"
+        with pytest.raises(ServerFailure, match="set REQUESTS_CA_BUNDLE") as raised:
+            server(url).states()
+        thread.join()
+    assert raised.value.kind is Kind.REFUSED
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nope.crt"))
+    with pytest.raises(ServerFailure, match=r"nope\.crt.*set REQUESTS_CA_BUNDLE"):
+        server(url).states()
 
 
 def test_server_that_is_not_there_is_unreachable():

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from pipelines.client.rest_rows import to_array, to_rows, to_values
+from pipelines.client.rest_rows import (
+    request_body,
+    to_array,
+    to_rows,
+    to_values,
+)
 
 
 def strings(*values):
@@ -19,6 +24,13 @@ def test_a_single_input_needs_no_names():
     assert to_rows({"x": [[1], [2]]}) == [[1], [2]]
     rows = to_rows({"x": [1, 2], "y": [3, 4]})
     assert rows == [{"x": 1, "y": 3}, {"x": 2, "y": 4}]
+
+
+def test_a_request_is_json_without_nan():
+    body = request_body("s", {"x": np.array([[1.5], [2.0]])})
+    assert body == b'{"signature_name": "s", "instances": [[1.5], [2.0]]}'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        request_body("s", {"x": np.array([np.nan])})
 
 
 def test_outputs_are_tensors_of_numbers_or_bytes():

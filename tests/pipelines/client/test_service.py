@@ -60,7 +60,7 @@ def test_an_image_is_not_put_together_of_two_models(fake_server, large, about_of
     text = about_of().text
     servers = [server(text, "one"), server(text.replace("0.5", "0.25"), "two")]
     service = Service(ServerPool(servers, 0), None, about_of())
-    with pytest.raises(ServerFailure, match="serve different models under one version"):
+    with pytest.raises(ServerFailure, match="serve different models, of which"):
         list(service.mask_windows(ArrayImage(large[..., None], "a")))
 
 

@@ -1,0 +1,76 @@
+"""The servers of a pool, and how they are."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.server import Server
+from pipelines.client.workers import Workers
+
+# How long a server that failed is left alone while others answer; twice as long after
+# each further failure without an answer between.
+COOL_DOWN_SECONDS = 10.0
+LONGEST_COOL_DOWN_SECONDS = 640.0
+
+Answer = TypeVar("Answer")
+
+
+@dataclasses.dataclass
+class Condition:
+    """How a machine is. The caller holds a lock.
+
+    Attributes:
+        busy: requests that are under way.
+        failures: since it answered last.
+        cools_until: when others are no longer preferred to it.
+    """
+
+    busy: int = 0
+    failures: int = 0
+    cools_until: float = 0.0
+
+    def fail(self, kind: Kind, now: float) -> None:
+        """Leaves it alone for a while."""
+        # Requests that fail at once are one failure; a busy server is well.
+        if kind is not Kind.BUSY and self.cools_until <= now:
+            self.failures += 1
+        seconds = COOL_DOWN_SECONDS * 2 ** max(0, self.failures - 1)
+        self.cools_until = now + min(seconds, LONGEST_COOL_DOWN_SECONDS)
+
+    def recover(self) -> None:
+        """Takes it for well again."""
+        self.failures, self.cools_until = 0, 0.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Member:
+    """A server of a pool; its condition is that of the machine, in other pools too."""
+
+    server: Server
+    condition: Condition
+
+
+def at_once(
+    ask: Callable[[Server], Answer], members: Sequence[Member]
+) -> list[tuple[Member, Answer | ServerFailure]]:
+    """Asks all members at the same time.
+
+    Returns:
+        What each says, or how it failed.
+    """
+
+    def asked(member: Member) -> tuple[Member, Answer | ServerFailure]:
+        try:
+            return member, ask(member.server)
+        except ServerFailure as failure:
+            return member, failure
+
+    if len(members) <= 1:
+        return [asked(member) for member in members]
+    workers = Workers(len(members))
+    try:
+        futures = [workers.submit(asked, member) for member in members]
+        return [future.result() for future in futures]
+    finally:
+        workers.shutdown(wait=False)

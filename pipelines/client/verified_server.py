@@ -1,0 +1,85 @@
+"""A server that is asked what it serves before it is used."""
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+
+from pipelines.client.about import About, about_of
+from pipelines.client.addresses import Address
+from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.pool import ServerPool
+from pipelines.client.server import Server, VersionState
+
+_logger = logging.getLogger(__name__)
+
+
+def verified(pool: ServerPool, about: About | None) -> ServerPool:
+    """Returns the same servers, of which only those serve that have this model.
+
+    Each is asked before its first request, so that one that is away at the start joins
+    when it comes back.
+
+    Args:
+        pool: the servers.
+        about: what the model says of itself; None for one that says nothing.
+    """
+    return pool.mapped(lambda server: VerifiedServer(server, about))
+
+
+class VerifiedServer:
+    """A server that predicts only once it has said that it serves a certain model.
+
+    Args:
+        server: that is asked.
+        about: as of `verified`.
+    """
+
+    def __init__(self, server: Server, about: About | None) -> None:
+        self._server = server
+        self._about = about
+        self._is_verified = False
+
+    @property
+    def address(self) -> Address:
+        """Where it is."""
+        return self._server.address
+
+    def states(self) -> list[VersionState]:
+        """Returns the states of the model's versions."""
+        return self._server.states()
+
+    def answering_version(self) -> int:
+        """Returns the version that answers at the address."""
+        return self._server.answering_version()
+
+    def predict(
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        seconds: float | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Runs a signature, as the server does.
+
+        Raises:
+            ServerFailure: it serves another model, or as the server's.
+        """
+        if not self._is_verified:
+            if about_of(self._server) != self._about:
+                failure = ServerFailure(
+                    f"{self.address.text} serves another model than that of the first "
+                    "answer; masks are of one. Export one model to all servers.",
+                    Kind.MISSING,
+                )
+                _logger.warning("%s It is left out.", failure)
+                raise failure
+            self._is_verified = True
+        return self._server.predict(signature, inputs, seconds)
+
+    def pinned(self, version: int) -> Server:
+        """Returns the client of one version, of which nothing is known yet."""
+        return self._server.pinned(version)
+
+    def close(self) -> None:
+        """Ends the connections."""
+        self._server.close()

@@ -1,0 +1,53 @@
+import pytest
+
+from pipelines.client.about import string_array
+from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.pool import ServerPool
+from pipelines.client.verified_server import VerifiedServer, verified
+
+
+def says(text):
+    return {"about": string_array([text.encode()])}
+
+
+def test_a_server_is_asked_once_and_then_predicts(fake_server, about_of):
+    server = fake_server([says(about_of().text), {"": 5}, {"": 6}])
+    checked = VerifiedServer(server, about_of())
+    assert [checked.predict("s", {})[""] for _ in range(2)] == [5, 6]
+    assert server.asked == 3
+
+
+def test_one_that_serves_another_model_is_left_out(fake_server, about_of, caplog):
+    text = about_of().text
+    same = fake_server([says(text), {"": 5}, {"": 6}], "same")
+    other = fake_server([says(text.replace("0.5", "0.25"))] * 9, "other")
+    pool = verified(ServerPool([other, same], 0), about_of())
+    assert [pool.predict("s", {})[""] for _ in range(2)] == [5, 6]
+    assert "//other/v1/models/toy serves another model" in caplog.text
+    alone = verified(ServerPool([other], 0), about_of())
+    with pytest.raises(ServerFailure, match="another model"):
+        alone.predict("s", {})
+
+
+def test_one_that_is_away_at_first_joins_when_it_is_back(fake_server, about_of, waits):
+    text = about_of().text
+    away = ServerFailure("away", Kind.UNREACHABLE)
+    late = fake_server([away, says(text), {"": 5}], "late")
+    other = fake_server([says(text), {"": 6}], "other")
+    pool = verified(ServerPool([late, other], 0, waits), about_of())
+    assert pool.predict("s", {})[""] == 6
+    other.predict = lambda *given: pytest.fail("asked")
+    waits.now = 11.0
+    assert pool.predict("s", {})[""] == 5
+
+
+def test_a_model_that_says_nothing_is_a_model_too(fake_server):
+    silent = ServerFailure("no signature", Kind.REFUSED, lacks_signature=True)
+    server = fake_server([silent, {"": 5}], version=4)
+    checked = VerifiedServer(server, None)
+    assert checked.predict("s", {})[""] == 5
+    assert checked.answering_version() == 4
+    assert checked.states()[0].state == "AVAILABLE"
+    assert checked.pinned(3).version == 3
+    checked.close()
+    assert server.answers is None
