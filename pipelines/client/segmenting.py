@@ -14,9 +14,9 @@ from pathlib import Path
 
 import tqdm
 
-from pipelines.client.about import ask_about
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
+from pipelines.client.done_record import DoneRecord
 from pipelines.client.failures import ServerFailure
 from pipelines.client.golden import GoldenReport, check_golden
 from pipelines.client.in_order import in_order
@@ -73,45 +73,37 @@ def _segment_files(
 ) -> list[Path]:
     # Without `about` the address has to tell the model.
     done = DoneFiles(["segment", service.about.text if service.about else config.url])
+    record = DoneRecord(done, service)
     results: dict[Path, Path] = {}
     if config.resume:
         found = {path: done.find(file[0].path, path) for path, file in files.items()}
         results = {path: result for path, result in found.items() if result is not None}
     failures: list[str] = []
     todo = {path: file for path, file in files.items() if path not in results}
+    taken = {*files, *results.values()}
     try:
-        for path, result in _written(service, done, todo, {*files, *results.values()}):
+        for path, key, result in _written(service, done, todo, taken):
             if isinstance(result, Path):
                 results[path] = result
+                record.add(path, key, result)
             else:
                 failures.append(sentence(files[path][0].path, path, result))
                 if len(files) > 1:
                     logger.warning("%s", failures[-1])
     except ServerFailure as failure:
+        record.close()
         if not results:
             raise
         before = f" {summary(failures, len(files))}" if failures else ""
         raise FilesError(
             f"{failure} {len(results)} of {len(files)} files are done; resume leaves "
-            f"them out.{before}",
+            f"{record.left_out} out.{before}",
             _in_order_of(files, results),
         ) from failure
-    if todo:
-        _warn_of_another_model(service)
+    record.close()
     if failures:
         raise FilesError(summary(failures, len(files)), _in_order_of(files, results))
     return _in_order_of(files, results)
-
-
-def _warn_of_another_model(service: Service) -> None:
-    """Warns if the servers have changed their model since the start."""
-    with contextlib.suppress(ServerFailure):
-        # Without patience: the masks are done.
-        if ask_about(ServerPool(service.pool.servers, 0)) != service.about:
-            logger.warning(
-                "The servers serve another model now than at the start, or different "
-                "ones: masks may be of both. Run again without resume for masks of one."
-            )
 
 
 def _written(
@@ -119,8 +111,8 @@ def _written(
     done: DoneFiles,
     files: Mapping[Path, list[ImageEntry]],
     taken: set[Path],
-) -> Iterator[tuple[Path, Path | Exception]]:
-    """Yields each file with where it is written, or with why it is not."""
+) -> Iterator[tuple[Path, str, Path | Exception]]:
+    """Yields each file, its key, and where it is written, or why it is not."""
     given_up: set[Path] = set()
 
     def send(entry: ImageEntry) -> SentImage:
@@ -147,14 +139,13 @@ def _written(
             own = counted(itertools.islice(sent, len(file)))
             try:
                 result, key = write_masks(service, path, taken, own, len(file))
-                done.mark(path, key, result)
-                yield path, result
+                yield path, key, result
             except ServerFailure:
                 raise
             except (ValueError, OSError) as error:
                 logger.debug("Where it was found:", exc_info=True)
                 given_up.add(file[0].path)
-                yield path, error
+                yield path, "", error
             # What is left of it.
             collections.deque(own, maxlen=0)
 

@@ -1,8 +1,10 @@
 import io
 import json
+import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.parse
 
 import numpy as np
@@ -10,7 +12,14 @@ import PIL.Image
 import pytest
 import tifffile
 
-from pipelines.client import segment, segment_image, segmenting, sending, service
+from pipelines.client import (
+    segment,
+    segment_image,
+    segmenting,
+    sending,
+    service,
+    verified_server,
+)
 from pipelines.client.service import Service
 from pipelines.config import SegmentConfig
 from pipelines.images import ArrayImage
@@ -270,10 +279,75 @@ def test_resume_is_of_the_model_that_is_served(
         return other
 
     monkeypatch.setattr(service, "ask_about", ask_about)
+    monkeypatch.setattr(verified_server, "about_of", lambda server: other)
     run(rest_url, images, out, resume=True)
     assert path.stat().st_mtime_ns != before and asked
-    # At the end it was the first one again.
+    # At the end it was the first one again, so of neither it is known to be done.
     assert "serve another model now than at the start" in caplog.text
+    before = path.stat().st_mtime_ns
+    run(rest_url, images, out, resume=True)
+    assert path.stat().st_mtime_ns != before
+
+
+def test_servers_of_two_models_are_refused_before_an_image_is_sent(
+    images, tmp_path, rest_url, stub
+):
+    state = {"model_version_status": [{"version": "1", "state": "AVAILABLE"}]}
+    received = []
+    with stub(b"{}", state=state, received=received) as silent:
+        with pytest.raises(ValueError, match="serve different models, of which no"):
+            run(f"{rest_url},{silent}", images, tmp_path / "masks")
+    assert received == []
+
+
+def test_an_image_that_the_server_fails_on_fails_alone(
+    images, image, tmp_path, stub, b64
+):
+    (images / "b.png").write_bytes(png(image))
+    mask = b64(png(np.zeros((2, 3), np.uint8)))
+    answer = json.dumps({"predictions": [mask]}).encode()
+    out = tmp_path / "masks"
+    with stub(answer, status=[500, 200]) as url:
+        with pytest.raises(FilesError, match="1 of 2 files failed") as caught:
+            run(url, images, out)
+    assert len(caught.value.done) == 1
+
+
+def test_ctrl_c_waits_for_no_request(images, tmp_path, stub):
+    code = (
+        "import pipelines; from pipelines.config import SegmentConfig; "
+        "pipelines.segment(SegmentConfig(url={!r}, images={!r}, out={!r}))"
+    )
+    received = []
+    with stub(b"{}", seconds=20.0, received=received) as url:
+        words = code.format(url, str(images), str(tmp_path / "masks"))
+        process = subprocess.Popen(
+            [sys.executable, "-c", words], stderr=subprocess.PIPE
+        )
+        while not received and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=15)
+    assert b"KeyboardInterrupt" in errors
+
+
+def test_place_on_the_earth_is_kept(rest_url, image, tmp_path, mask_of):
+    rasterio = pytest.importorskip("rasterio")
+    transform = rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)
+    profile = {"driver": "GTiff", "height": 40, "width": 44, "count": 1}
+    with rasterio.open(
+        tmp_path / "a.tif",
+        "w",
+        dtype="uint8",
+        crs="EPSG:32632",
+        transform=transform,
+        **profile,
+    ) as file:
+        file.write(image, 1)
+    (path,) = run(rest_url, tmp_path / "a.tif", tmp_path / "masks")
+    with rasterio.open(path) as file:
+        assert (file.crs.to_epsg(), file.transform) == (32632, transform)
+        np.testing.assert_array_equal(file.read(1), mask_of(image))
 
 
 def test_an_image_that_goes_away_while_it_is_sent_fails_alone(
