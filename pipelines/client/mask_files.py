@@ -1,6 +1,7 @@
 """Masks of images that were sent, as files."""
 
 import contextlib
+import dataclasses
 import pathlib
 from collections.abc import Collection, Iterator
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from pipelines.client.sending import SentImage, naming
 from pipelines.client.service import Service
-from pipelines.images import ImageEntry, open_image
+from pipelines.images import ImageEntry, WindowedImage, open_image
 from pipelines.images.appearing import appearing
 from pipelines.images.finding import TIFF_SUFFIXES
 from pipelines.images.layout import ImageLayout, ImageToWrite, Window
@@ -54,13 +55,20 @@ def write_masks(
         for other in sent:
             yield from _image_to_write(service, _checked(other))
 
-    if not is_tiff:
-        with contextlib.closing(open_image(first.entry)) as image:
-            if not png_holds(ImageLayout.of(image, 1, np.dtype(np.uint8))):
-                target = tiff_instead(target, first.entry.path, taken)
+    with naming(first.entry), contextlib.closing(open_image(first.entry)) as image:
+        layout = _mask_layout(image)
+    if not is_tiff and not png_holds(layout):
+        target = tiff_instead(target, first.entry.path, taken)
+    suffix = target.suffix.lower()
+    placed = suffix in TIFF_SUFFIXES and layout.georeference is not None
     with appearing(target) as partial:
-        write_windowed(partial, target.suffix.lower(), images(), num_images=num_images)
+        write_windowed(partial, suffix, images(), num_images=num_images, placed=placed)
     return target, first.key
+
+
+def _mask_layout(image: WindowedImage) -> ImageLayout:
+    layout = ImageLayout.of(image, 1, np.dtype(np.uint8))
+    return dataclasses.replace(layout, georeference=image.georeference)
 
 
 def _checked(sent: SentImage) -> SentImage:
@@ -72,7 +80,7 @@ def _checked(sent: SentImage) -> SentImage:
 def _image_to_write(service: Service, sent: SentImage) -> Iterator[ImageToWrite]:
     """Yields one image; its file is open until the next is asked for."""
     with naming(sent.entry), contextlib.closing(open_image(sent.entry)) as image:
-        layout = ImageLayout.of(image, 1, np.dtype(np.uint8))
+        layout = _mask_layout(image)
         if sent.mask is not None:
             yield ImageToWrite(layout, [(0, 0, _decoded(sent.mask))])
         else:
