@@ -116,8 +116,9 @@ class SegmentConfig:
 
     url: str = setting(
         ...,
-        "http://HOST:8501/v1/models/NAME or grpc://HOST:8500/NAME of a running server, "
-        "or several of one model: A,B",
+        "http(s)://HOST:8501/v1/models/NAME or grpc(s)://HOST:8500/NAME of a running "
+        "server, or several of one model: A,B; /labels/NAME or /versions/N after it "
+        "names a version; KERAS_UNET_TOKEN in the environment is sent over TLS",
     )
     images: str | None = setting(None, IMAGES, PATTERN)
     out: str | None = setting(
@@ -128,7 +129,9 @@ class SegmentConfig:
     )
     timeout: float = setting(300.0, "seconds to wait for an answer")
     retries: int = setting(
-        4, "more tries where a server is away, too busy, or breaks off"
+        4,
+        "more tries at least where a server is away, too busy, or breaks off; some "
+        "minutes of them once it has answered; 0 for none",
     )
     resume: bool = setting(False, "leave out images that an earlier run has done")
 
