@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
+from pipelines.config import SegmentConfig
 from pipelines.dev_server.model_config import read_config_file
 from pipelines.serving.serving_commands import (
     CONFIG_FILE_SETTINGS,
@@ -74,7 +75,7 @@ def test_configuration_files_are_those_of_the_package():
 def test_every_way_in_asks_for_the_token(front):
     locations = re.findall(r"location ([^{]+){(.*?)\n  }", front, re.S)
     passing = [body for _, body in locations if "_pass " in body]
-    assert len(passing) == 3
+    assert len(passing) == 5
     assert all("if ($allowed = 0) { return 401; }" in body for body in passing)
     assert len(re.findall("listen [0-9]+ ssl;", front)) == front.count("server {") == 2
 
@@ -103,30 +104,55 @@ def flag(compose, name):
 
 
 def test_probes_find_a_free_thread_while_the_front_is_busy(compose, front):
-    (most,) = re.findall(r"limit_conn rest (\d+);", front)
-    assert int(most) < flag(compose, "rest_api_num_threads")
+    rest, grpc = map(int, re.findall(r"limit_conn predictions (\d+);", front))
+    assert rest < flag(compose, "rest_api_num_threads")
+    assert grpc < flag(compose, "grpc_max_threads")
     # The status that clients try again after.
     assert "limit_conn_status 503;" in front
 
 
-def test_the_front_waits_as_long_as_a_request_may_take(compose, front):
+def test_only_predictions_are_limited(front):
+    locations = re.findall(r"location ([^{]+?) {\n(.*?)\n  }", front, re.S)
+    limited = {path for path, body in locations if "limit_conn" in body}
+    assert limited == {
+        "~* ^/v1/models/.*:predict$",
+        "= /tensorflow.serving.PredictionService/Predict",
+    }
+
+
+def test_no_request_outlives_the_front(compose, front):
     milliseconds = flag(compose, "rest_api_timeout_in_ms")
-    for name in ("proxy_read_timeout", "grpc_read_timeout"):
-        (seconds,) = re.findall(rf"{name} (\d+)s;", front)
-        assert 1000 * int(seconds) >= milliseconds
+    longest = {"proxy_read_timeout": 300, "grpc_read_timeout": 300}
+    for name, seconds in longest.items():
+        assert f"{name} {seconds}s;" in front
+        assert SegmentConfig.timeout <= seconds <= milliseconds / 1000
+    grace = compose["services"]["front"]["stop_grace_period"]
+    assert int(grace.removesuffix("s")) > max(longest.values())
 
 
 def test_the_front_leads_to_the_ports_that_there_are(compose, front):
-    upstreams = re.findall(r"server \$\{SERVING_HOST\}:(\d+);", front)
+    # Looked up again when the server restarts, for which nginx needs a shared zone.
+    upstreams = re.findall(r"server \$\{SERVING_HOST\}:(\d+) resolve;", front)
     assert sorted(upstreams) == sorted(compose["services"]["serving"]["expose"])
+    assert front.count("  zone ") == len(upstreams)
     listening = re.findall(r"listen (\d+) ssl;", front)
     published = [p.split(":")[1] for p in compose["services"]["front"]["ports"]]
     assert sorted(listening) == sorted(published)
 
 
+def test_both_are_closed_in(compose):
+    for service in compose["services"].values():
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "unprivileged" in compose["services"]["front"]["image"]
+
+
 def test_the_front_is_filled_in_and_nothing_else(compose, front):
     environment = compose["services"]["front"]["environment"]
     names = set(re.findall(r"\$\{(\w+)\}", front))
-    assert names == set(environment) - {"NGINX_ENVSUBST_FILTER"}
+    # The image's script makes one of them of the other.
+    given = {name.replace("ENTRYPOINT_LOCAL", "LOCAL") for name in environment}
+    assert names == given - {"NGINX_ENVSUBST_FILTER"}
     pattern = environment["NGINX_ENVSUBST_FILTER"].replace("$$", "$")
     assert all(re.fullmatch(pattern, name) for name in names)

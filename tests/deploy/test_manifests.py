@@ -70,19 +70,64 @@ def test_start_waits_for_load_and_warm_up(container):
     assert probe["periodSeconds"] * probe["failureThreshold"] >= 600
 
 
+def front_template():
+    return (DEPLOY / "nginx" / "front.conf.template").read_text()
+
+
 def test_end_waits_for_requests_under_way(pod, container):
-    # The server itself waits for nothing.
-    seconds = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
-    longest = int(flags(container)["rest_api_timeout_in_ms"]) / 1000
-    assert seconds >= longest + 10
-    assert pod["terminationGracePeriodSeconds"] > seconds
+    # The server itself waits for nothing; the front for no longer than this.
+    (longest,) = set(re.findall(r"_read_timeout (\d+)s;", front_template()))
+    pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pause >= int(longest) + 10
+    assert pod["terminationGracePeriodSeconds"] > pause
+    front = RESOURCES["Deployment", "cells-front"]["spec"]["template"]["spec"]
+    assert front["terminationGracePeriodSeconds"] > int(longest) + 10
 
 
-def test_models_are_read_only_and_nothing_runs_as_root(pod, container):
-    mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
-    assert mounts["models"]["readOnly"]
-    assert container["securityContext"]["readOnlyRootFilesystem"]
-    assert container["securityContext"]["runAsNonRoot"]
+def test_the_signal_to_end_reaches_the_server(pod, container):
+    # The first process of a container ignores it, and so does a script's child.
+    assert container["command"] == ["tensorflow_model_server"]
+    assert pod["shareProcessNamespace"]
+    ports = {port["name"]: str(port["containerPort"]) for port in container["ports"]}
+    found = flags(container)
+    assert (found["port"], found["rest_api_port"]) == (ports["grpc"], ports["rest"])
+
+
+@pytest.mark.parametrize("name", ["cells", "cells-front"])
+def test_a_server_that_hangs_is_restarted_without_the_pause(name):
+    pod = RESOURCES["Deployment", name]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["livenessProbe"]["terminationGracePeriodSeconds"] <= 10
+    if name == "cells":
+        assert container["startupProbe"]["terminationGracePeriodSeconds"] <= 10
+
+
+@pytest.mark.parametrize("name", ["cells", "cells-front"])
+def test_nothing_runs_as_root_or_writes_where_it_need_not(name):
+    pod = RESOURCES["Deployment", name]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    context = container["securityContext"]
+    assert context["readOnlyRootFilesystem"] and context["runAsNonRoot"]
+    assert context["runAsUser"] > 0 and not context["allowPrivilegeEscalation"]
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    writable = {
+        mount["mountPath"]
+        for mount in container["volumeMounts"]
+        if not mount.get("readOnly")
+    }
+    assert writable <= {"/tmp", "/config", "/etc/nginx/conf.d"}
+    assert RESOURCES["PodDisruptionBudget", name]["spec"]["minAvailable"] == 1
+
+
+def test_images_on_their_way_fit_the_volume_of_the_front():
+    front = RESOURCES["Deployment", "cells-front"]["spec"]["template"]["spec"]
+    (volume,) = (v for v in front["volumes"] if v["name"] == "tmp")
+    most = int(re.findall(r"limit_conn predictions (\d+);", front_template())[0])
+    gibibytes = int(volume["emptyDir"]["sizeLimit"].removesuffix("Gi"))
+    for name in ("client_max_body_size", "proxy_max_temp_file_size"):
+        assert f"{name} 512m;" in front_template()
+    assert gibibytes * 1024 >= most * 2 * 512
 
 
 def test_configuration_is_one_that_the_server_reads(tmp_path):
@@ -126,28 +171,35 @@ def test_selectors_find_their_pods():
             assert {port["targetPort"] for port in resource["spec"]["ports"]} <= ports
 
 
-def test_the_front_leads_to_the_services_ports():
-    front = (DEPLOY / "nginx" / "front.conf.template").read_text()
-    upstreams = set(re.findall(r"server \$\{SERVING_HOST\}:(\d+);", front))
+def test_the_front_leads_to_the_services_ports(container):
+    front = front_template()
+    upstreams = set(re.findall(r"server \$\{SERVING_HOST\}:(\d+) resolve;", front))
     service = RESOURCES["Service", "cells"]["spec"]
     assert upstreams == {str(port["port"]) for port in service["ports"]}
+    # Its name leads to the pods themselves, whose ports are not translated.
+    assert service["clusterIP"] == "None"
+    assert upstreams == {str(port["containerPort"]) for port in container["ports"]}
     listening = set(re.findall(r"listen (\d+) ssl;", front))
-    (container,) = RESOURCES["Deployment", "cells-front"]["spec"]["template"]["spec"][
+    (nginx,) = RESOURCES["Deployment", "cells-front"]["spec"]["template"]["spec"][
         "containers"
     ]
-    assert listening == {str(port["containerPort"]) for port in container["ports"]}
+    assert listening == {str(port["containerPort"]) for port in nginx["ports"]}
+    names = {variable["name"]: variable for variable in nginx["env"]}
+    assert names["SERVING_HOST"]["value"].startswith("cells.$(NAMESPACE).svc.")
+    # Filled in from top to bottom.
+    assert list(names).index("NAMESPACE") < list(names).index("SERVING_HOST")
+    pattern = names["NGINX_ENVSUBST_FILTER"]["value"]
+    assert all(re.fullmatch(pattern, n) for n in re.findall(r"\$\{(\w+)\}", front))
 
 
 def test_probes_find_a_free_thread_while_all_fronts_are_busy(container):
-    front = (DEPLOY / "nginx" / "front.conf.template").read_text()
-    (most,) = re.findall(r"limit_conn rest (\d+);", front)
-    fronts = RESOURCES["Deployment", "cells-front"]["spec"]["replicas"]
-    (threads,) = (
-        word.split("=")[1]
-        for word in container["args"]
-        if word.startswith("--rest_api_num_threads=")
+    rest, grpc = map(
+        int, re.findall(r"limit_conn predictions (\d+);", front_template())
     )
-    assert int(most) * fronts < int(threads)
+    # Old ones answer their requests while new ones are there.
+    fronts = 2 * RESOURCES["Deployment", "cells-front"]["spec"]["replicas"]
+    assert rest * fronts < int(flags(container)["rest_api_num_threads"])
+    assert grpc * fronts < int(flags(container)["grpc_max_threads"])
 
 
 def test_compose_and_kubernetes_serve_the_same(tmp_path):
