@@ -20,7 +20,9 @@ TINY = "--depth 1 --base-filters 2 --tile-size 32 --batch-size 1 --steps 2"
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE.read_text(), re.M | re.S)
+    # Those of a numbered step are indented.
+    block = rf"^ *```{language}\n(.*?)^ *```"
+    return re.findall(block, GUIDE.read_text(), re.M | re.S)
 
 
 @pytest.fixture(scope="module")
