@@ -34,9 +34,9 @@ from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.grpc_server import CHANNEL_OPTIONS
 from pipelines.config import ServeConfig
-from pipelines.dev_server.tensor_messages import to_message
 from pipelines.serving.serving import running_launch
 from pipelines.serving.serving_engines import Launch
+from pipelines.tensor_messages import to_message
 
 REST_STATUSES = {200, 400, 404, 409, 501}
 GRPC_CODES = {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION"}

@@ -137,8 +137,7 @@ class GrpcServer:
         """Runs a signature."""
         from tensorflow_serving.apis import predict_pb2
 
-        from pipelines.dev_server.errors import ServingError
-        from pipelines.dev_server.tensor_messages import from_message, to_message
+        from pipelines.tensor_messages import from_message, to_message
 
         request = predict_pb2.PredictRequest()
         self._fill(request.model_spec, signature)
@@ -147,10 +146,9 @@ class GrpcServer:
         answer = self._call(self._predictions.Predict, request, seconds=seconds)
         try:
             return {
-                name: from_message(name, message)
-                for name, message in answer.outputs.items()
+                name: from_message(message) for name, message in answer.outputs.items()
             }
-        except ServingError as error:
+        except ValueError as error:
             raise ServerFailure(
                 f"{self.address.text}: its answer is no tensor ({error}). Correct the "
                 "address.",

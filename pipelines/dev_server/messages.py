@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from tensorflow_serving.apis import predict_pb2
 
 from pipelines.dev_server.errors import Code, ServingError
 from pipelines.dev_server.saved_model import DEFAULT_SIGNATURE, LoadedModel, Signature
-from pipelines.dev_server.tensor_messages import from_message, to_message
+from pipelines.tensor_messages import from_message, to_message
 
 
 def run_request(
@@ -36,7 +37,7 @@ def run_request(
                 "request and no default value provided. Inputs expected to be in the "
                 f"set {{{','.join(signature.inputs)}}}."
             )
-        arrays[name] = from_message(name, request.inputs[name])
+        arrays[name] = _array(name, request.inputs[name])
     wanted = _wanted_outputs(signature, list(request.output_filter))
     outputs = model.run(signature, arrays, wanted, timeout)
     response = predict_pb2.PredictResponse()
@@ -44,6 +45,13 @@ def run_request(
     for name, array in outputs.items():
         response.outputs[name].CopyFrom(to_message(array))
     return response
+
+
+def _array(name: str, message: Any) -> np.ndarray:
+    try:
+        return from_message(message)
+    except ValueError as error:
+        raise ServingError(f"tensor parsing error: {name}") from error
 
 
 def _signature(model: LoadedModel, name: str) -> Signature:

@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 # relative to pipelines.
 ROWS = [
     ("config", "export_layout", "images", "scores", "tensorflow_start"),
-    ("flags", "mirroring", "scaling", "decision", "augment"),
+    ("flags", "mirroring", "scaling", "decision", "augment", "tensor_messages"),
     ("dataset",),
     ("tiles", "overlap_tile"),
     ("inference", "serving_graph", "validation", "run_folder"),
@@ -27,7 +27,7 @@ SERVING = ("serving", "client", "dev_server")
 SERVING_MAY = (
     *(*SERVING, "config", "export_layout", "images", "tensorflow_start"),
     # Of images that the client cuts itself.
-    *("mirroring", "scaling", "decision"),
+    *("mirroring", "scaling", "decision", "tensor_messages"),
 )
 VERBS_ONLY = ("cli", "demonstration")
 # Of keras_unet: what each module may import.

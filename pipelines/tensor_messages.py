@@ -1,4 +1,4 @@
-"""Arrays as TensorProto messages and back."""
+"""Arrays as TensorProto messages and back, for both ends of a gRPC call."""
 
 import math
 from typing import Any
@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
-
-from pipelines.dev_server.errors import ServingError
 
 # What a packed field of numbers is on the wire: its tag, its length, the bytes.
 _PACKED_TAGS = {"float32": b"\x2a", "float64": b"\x32"}
@@ -30,7 +28,7 @@ _WIRE_DTYPES = {
 MOST_FILLED_UP = 2**28
 
 
-def from_message(name: str, message: Any) -> np.ndarray:
+def from_message(message: Any) -> np.ndarray:
     """Returns the array of a TensorProto; strings as an object array of bytes.
 
     It is read as TensorFlow does: numbers that are too large for a small dtype wrap,
@@ -38,17 +36,16 @@ def from_message(name: str, message: Any) -> np.ndarray:
     zeros, and bytes of `tensor_content` go before other values.
 
     Args:
-        name: of the input, for the error.
         message: the TensorProto.
 
     Raises:
-        ServingError: its parts do not fit each other, or it leaves out more than
+        ValueError: its parts do not fit each other, or it leaves out more than
             `MOST_FILLED_UP` bytes.
     """
     try:
         return _array(message)
-    except (ValueError, TypeError, KeyError, MemoryError) as error:
-        raise ServingError(f"tensor parsing error: {name}") from error
+    except (TypeError, KeyError, MemoryError) as error:
+        raise ValueError(f"no tensor: {error}") from error
 
 
 def _array(message: Any) -> np.ndarray:
