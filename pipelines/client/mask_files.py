@@ -62,7 +62,12 @@ def write_masks(
     suffix = target.suffix.lower()
     placed = suffix in TIFF_SUFFIXES and layout.georeference is not None
     with appearing(target) as partial:
-        write_windowed(partial, suffix, images(), num_images=num_images, placed=placed)
+        write_windowed(
+            *(partial, suffix, images()),
+            num_images=num_images,
+            placed=placed,
+            ome=target.stem.lower().endswith(".ome"),
+        )
     return target, first.key
 
 

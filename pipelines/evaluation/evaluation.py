@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pipelines import run_folder, scaling, scores
 from pipelines.config import EvaluateConfig
@@ -39,14 +39,14 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         ValueError: data or run cannot be read or do not fit each other, or `json` or
             `report` cannot be written.
     """
-    for name in (config.json, config.report):
-        if name is not None:
-            check_replaceable(pathlib.Path(name))
+    _check_outputs(config)
     run = run_folder.load(config.model)
     # In the place of the model, which then takes no memory.
     run = dataclasses.replace(run, model=inference_net(run.model))
     net = (FlipAverage if config.flips else Net)(run.model)
     dataset = _load_data(config, run, net)
+    pairs = dataset.pairs
+    _check_outputs(config, [e.path for pair in pairs for e in (pair.image, pair.mask)])
     warnings = [
         *seen_images(dataset, run.record),
         *scaling.doubts_of_types(
@@ -115,6 +115,14 @@ def _smallest_object(config: EvaluateConfig, run: Run) -> int:
     """Returns the pixels of the smallest object; the run's is that of foreground."""
     known = run.record.smallest_object if config.inside == "foreground" else 1
     return config.smallest_object or known
+
+
+def _check_outputs(
+    config: EvaluateConfig, inputs: Collection[pathlib.Path] = ()
+) -> None:
+    for name in (config.json, config.report):
+        if name is not None:
+            check_replaceable(pathlib.Path(name), inputs)
 
 
 def _load_data(config: EvaluateConfig, run: Run, net: Net) -> Dataset:

@@ -83,6 +83,13 @@ def test_the_json_file_has_exactly_the_promised_keys(config, tmp_path):
     assert found == json.loads(evaluation.to_json())
 
 
+def test_a_result_does_not_replace_what_is_scored(config, discs):
+    mask = discs / "masks" / "cell_0.png"
+    with pytest.raises(ValueError, match=r"cell_0\.png is an input"):
+        evaluate(config(report=str(mask)))
+    assert mask.read_bytes().startswith(b"\x89PNG")
+
+
 def test_scores_are_those_of_the_masks_that_predict_writes(
     config, run, discs, tmp_path
 ):
