@@ -45,7 +45,7 @@ def parse_addresses(text: str) -> list[Address]:
     """Returns the addresses in a text A,B,...
 
     Raises:
-        ValueError: one of them is none.
+        ValueError: one of them is not an address.
     """
     return [_address(part.strip().rstrip("/")) for part in text.split(",")]
 

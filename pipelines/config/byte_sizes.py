@@ -25,7 +25,7 @@ def parse_bytes(text: str, name: str) -> int:
         name: of the setting, for the message.
 
     Raises:
-        ValueError: the text is none.
+        ValueError: the text is not a size.
     """
     found = _SIZE.fullmatch(text) if isinstance(text, str) else None
     if not found or found[2].upper() not in _UNITS:

@@ -156,7 +156,7 @@ def _classes(
                     "class-ids",
                     mask.file,
                     f"class ids must be 0 to {MAX_CLASSES - 1}, got {top}.",
-                    "If these are object ids, say mask_kind instances; if "
+                    "If these are object ids, set mask_kind instances; if "
                     f"{top} marks pixels to leave out, say ignore_value {top}.",
                 )
             )

@@ -133,7 +133,7 @@ def one_id(masks: Sequence[MaskValues]) -> Finding:
         mask.file,
         f"all objects of the set have the one id {value}, so those of an image count "
         "as one object.",
-        "If an image shows several, give each its own id, or say mask_kind binary.",
+        "If an image shows several, give each its own id, or set mask_kind binary.",
     )
 
 
@@ -170,7 +170,7 @@ def other_colours(mask: MaskValues, others: dict[int, int]) -> Finding:
     ignore = ""
     if all(colour % 0x10101 == 0 and colour < MOST_IDS * 0x10101 for colour in others):
         # Of a palette the numbers are read: 1 as the colour 010101.
-        ignore = "; if the numbers of its pixels are the ids, say mask_kind classes"
+        ignore = "; if the numbers of its pixels are the ids, set mask_kind classes"
     elif len(others) == 1:
         ignore = f"; or say ignore_value {next(iter(others))} to leave its pixels out"
     return findings.error(

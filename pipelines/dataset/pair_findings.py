@@ -43,7 +43,7 @@ def other_place(pair: Pair, image: Place, mask: Place) -> list[Finding]:
     told = []
     if image.georeference and mask.georeference:
         if image.georeference.crs != mask.georeference.crs:
-            told.append("another reference system, by its words,")
+            told.append("another coordinate reference system")
         elif not _same_place(image.georeference.transform, mask.georeference.transform):
             told.append("another place on the Earth")
     elif image.pixel_size and mask.pixel_size:
@@ -55,8 +55,8 @@ def other_place(pair: Pair, image: Place, mask: Place) -> list[Finding]:
         findings.warning(
             "place",
             pair.mask.name,
-            f"the mask says {what} than its image {pair.image.name}.",
-            "Look whether they show the same; correct the mask, or what it says.",
+            f"the mask has {what} than its image {pair.image.name}.",
+            "Check that both show the same area; correct the mask or its metadata.",
         )
         for what in told
     ]

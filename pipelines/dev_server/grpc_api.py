@@ -29,7 +29,7 @@ from pipelines.dev_server.models import ModelManager
 from pipelines.dev_server.saved_model import LoadedModel
 
 _LOGGER = logging.getLogger(__name__)
-# As `keras-unet serve` sets it there (--grpc_max_threads).
+# As `keras-unet serve` sets it for TensorFlow Serving (--grpc_max_threads).
 MOST_REQUESTS = 64
 # Requests beyond those wait for no thread: they are told that there is none.
 _SPARE_THREADS = 8
@@ -131,7 +131,7 @@ class PredictionService(
         self, request: Any, context: Any
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """Tells the signatures."""
-        # The model is named first, then found last, as there.
+        # The model is named first, then found last, as TensorFlow Serving does.
         _model_spec(request)
         if not request.metadata_field:
             raise ServingError(

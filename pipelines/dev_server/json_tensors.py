@@ -12,7 +12,8 @@ from pipelines.dev_server.errors import Code, ServingError
 from pipelines.dev_server.json_document import quoted
 
 _INT32 = (-(2**31), 2**31 - 1)
-# What a whole number must lie in. The small types take any int32 and wrap, as there.
+# What a whole number must lie in. As in TensorFlow Serving the small types take any
+# int32 and wrap.
 _WHOLE_RANGES = {
     "int8": _INT32,
     "int16": _INT32,
@@ -165,9 +166,11 @@ def _flat_array(flat: list, dtype: str) -> np.ndarray:
         array = np.empty(len(flat), object)
         array[:] = flat
     elif dtype == "float":
-        with np.errstate(over="ignore"):  # 1e39 becomes Infinity, as there
+        with np.errstate(
+            over="ignore"
+        ):  # 1e39 becomes Infinity, as TensorFlow Serving does
             array = np.array(flat, np.float64).astype(np.float32)
-        # Denormals become zeros, as there.
+        # Denormals become zeros, as TensorFlow Serving does.
         denormal = np.abs(array) < np.finfo(np.float32).tiny
         array = np.where(denormal, np.copysign(np.float32(0), array), array)
     elif dtype == "double":

@@ -49,8 +49,8 @@ def read_config_file(path: Path) -> list[ModelConfig]:
     """Reads a configuration file.
 
     Raises:
-        ValueError: the file is missing, is none, or names nothing that can be served;
-            says what.
+        ValueError: the file is missing, is not a configuration, or names nothing that
+            can be served; says what.
     """
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2

@@ -54,7 +54,7 @@ _GET = re.compile(
     re.IGNORECASE,
 )
 _LARGEST_UNPACKED = 100 * 2**20
-# As `keras-unet serve` sets it there (--rest_api_timeout_in_ms).
+# As `keras-unet serve` sets it for TensorFlow Serving (--rest_api_timeout_in_ms).
 TIMEOUT_SECONDS = 600.0
 
 
@@ -171,7 +171,7 @@ def _version(match: re.Match[str]) -> int | None:
 
 
 def _unpacked(body: bytes) -> bytes:
-    """The content of a gzip body; nothing if it is damaged or too long, as there."""
+    """The content of a gzip body; nothing if it is damaged or too long."""
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         content = unpacker.decompress(body, _LARGEST_UNPACKED)

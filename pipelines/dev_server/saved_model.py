@@ -209,7 +209,7 @@ def _check_inputs(signature: Signature, arrays: Mapping[str, np.ndarray]) -> Non
         # The only request that is refused here and not by TensorFlow Serving: images
         # of too low a rank can end the process inside of a convolution (an export that
         # begins with tf.ensure_shape answers 400 there too, in these words). Any other
-        # rank is left to the graph, as there.
+        # rank is left to the graph, as TensorFlow Serving does.
         if info.shape and array.ndim < len(info.shape) >= _RANK_OF_IMAGES:
             sides = ",".join("?" if side is None else str(side) for side in info.shape)
             raise ServingError(

@@ -26,7 +26,7 @@ def warm_up(model: LoadedModel, folder: Path) -> None:
         folder: the version folder.
 
     Raises:
-        ServingError: the file is none, has too many records, or a request fails.
+        ServingError: the file is no TFRecord, has too many records, or a request fails.
     """
     file = folder / WARM_UP
     if not file.is_file():

@@ -17,7 +17,7 @@ from pipelines.images.handles import SourceFile
 from pipelines.images.windowed import WindowedImage
 
 Fill = Callable[[np.ndarray], None]
-# Raised where pixels of files come out otherwise than before: what is kept is then old.
+# Raised when files are decoded to other pixels than before: older entries are invalid.
 DECODING = 2
 # How often a used array is marked as used: marking takes system calls.
 _MARK_SECONDS = 10.0

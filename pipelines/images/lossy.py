@@ -17,8 +17,8 @@ _RIFF, _CHUNK = 12, 8
 def lossy_compression(path: pathlib.Path) -> str | None:
     """Returns the compression that changes values, as "JPEG"; None if none does.
 
-    WebP is both: the file tells. So are JPEG 2000 and JPEG XL in a TIFF, which are not
-    looked into. Of a TIFF the first page stands for all.
+    WebP may be lossy or not, so the file is inspected; JPEG 2000 and JPEG XL in a TIFF
+    may be too, and are not inspected. Of a TIFF the first page stands for all.
 
     Args:
         path: of a file that can be read.

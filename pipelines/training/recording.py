@@ -163,8 +163,8 @@ class Recorder:
         """Says what is left of a training that was stopped or failed.
 
         Args:
-            can_go_on: it would come to another end if it went on.
-            was_stopped: from without; what it has done so far was right.
+            can_go_on: going on could succeed.
+            was_stopped: by Ctrl-C or SIGTERM, not by a failure.
         """
         folder = self.path / run_folder.CHECKPOINT
         if checkpoint.exists(folder) or self.record.best:

@@ -81,7 +81,7 @@ class ObjectThresholds:
             counts.add(truth, found, scored)
 
     def own(self, of_masks: float) -> float | None:
-        """Returns the best threshold; None where it is that of masks."""
+        """Returns the best threshold; None if it equals that of masks."""
         best = self.best(of_masks)
         return None if best == of_masks else best
 

@@ -42,7 +42,7 @@ def test_numbers_of_a_palette_may_be_ids():
     # 1 and 2 as colours.
     seen = {0x010101: 2, 0x020202: 9}
     found = str(mask_refusals.other_colours(MaskValues("a", seen), seen))
-    assert "if the numbers of its pixels are the ids, say mask_kind classes" in found
+    assert "if the numbers of its pixels are the ids, set mask_kind classes" in found
 
 
 def test_instances_that_look_like_something_else_are_a_warning():
