@@ -47,7 +47,8 @@ class Predictor:
             else one channel for each class.
 
         Raises:
-            ValueError: another shape, other channels, or pixels that are not finite.
+            ValueError: another shape, other channels, pixels that are not finite, or
+                with scaling "dtype" of a type that the run has not learned from.
         """
         image = np.asarray(image)
         if image.ndim not in (2, 3) or image.size == 0:
@@ -62,6 +63,10 @@ class Predictor:
                 "image has pixels that are NaN, infinite or beyond float32. Give them "
                 "finite values."
             )
+        for doubt in scaling.doubts_of_types(
+            self.record.scaling, self.record.pixel_types, [str(pixels.dtype)]
+        ):
+            raise ValueError(doubt)
         source = ArrayImage(pixels, "image")
         mean, std = scaling.statistics_of(source, self.record.scaling)
         return self._net.probability(np.asarray(scaling.scale(pixels, mean, std)))

@@ -78,21 +78,18 @@ def choose_threshold(
     if wanted != "auto":
         return Threshold(float(wanted), "given")
     held_out = _not_scored(validation_set(record), scored)
-    objects = ObjectThresholds(held_out, smallest_object)
-    has_objects = held_out.coding.kind == "instances"
-    value = validate(
-        net,
-        held_out,
-        progress="Choosing the threshold",
-        on_image=objects.add if has_objects else None,
-    ).threshold
+    value = validate(net, held_out, progress="Choosing the threshold").threshold
     logger.info(
         "Threshold %g chosen on the validation images of the run (%d), which are not "
         "scored.",
         value,
         len(held_out.pairs),
     )
-    own = objects.own(value) if has_objects and value is not None else None
+    own = None
+    if held_out.coding.kind == "instances" and value is not None:
+        objects = ObjectThresholds(held_out, smallest_object, of_masks=value)
+        validate(net, held_out, threshold=value, on_image=objects.add)
+        own = objects.own(value)
     return Threshold(value, "validation images", own)
 
 

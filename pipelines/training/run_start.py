@@ -33,6 +33,11 @@ FREE = (
 )
 
 
+# Raised when tiles, weights or losses of the same settings come out otherwise than
+# before, so that a run cannot go on exactly.
+FORMAT = 2
+
+
 @dataclasses.dataclass(frozen=True)
 class RunState:
     """What `--resume` must find unchanged.
@@ -43,6 +48,7 @@ class RunState:
         versions: of Python and packages.
         finished: the run has come to its end.
         choices: the settings that were left open, with reasons.
+        format: `FORMAT` of the version that began it.
     """
 
     settings: dict[str, Any]
@@ -50,6 +56,7 @@ class RunState:
     versions: dict[str, str]
     finished: bool = False
     choices: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    format: int = 1
 
 
 def check_place(config: FitConfig) -> RunState | None:
@@ -92,6 +99,12 @@ def as_begun(config: FitConfig, state: RunState) -> FitConfig:
     Raises:
         ValueError: a setting differs from that of the run; the first is named.
     """
+    if not state.finished and state.format != FORMAT:
+        raise ValueError(
+            f"{config.run_dir} was begun by a version that made other tiles and "
+            "weights of the same settings, so it cannot go on as it began. Resume it "
+            "with the version it was begun with, or fit into another run_dir."
+        )
     left_open, decided = config.left_open(), {}
     for name, value in dataclasses.asdict(config).items():
         if name in FREE:
@@ -111,16 +124,17 @@ def as_begun(config: FitConfig, state: RunState) -> FitConfig:
                 f"{name} is {value!r}, but {config.run_dir} was begun with {before!r}. "
                 "Resume a run with the settings it has, or fit into another run_dir."
             )
+    config = dataclasses.replace(config, **decided)
     if not state.finished:
-        _warn_of_machine(config, decided)
-    return dataclasses.replace(config, **decided)
+        _warn_of_machine(config, {choice["name"] for choice in state.choices})
+    return config
 
 
-def _warn_of_machine(config: FitConfig, decided: dict[str, Any]) -> None:
-    """Says what would be decided otherwise on this machine."""
+def _warn_of_machine(config: FitConfig, chosen: set[str]) -> None:
+    """Says what was chosen for the run and would be otherwise on this machine."""
     for choice in choices.by_machine(config):
-        before = decided.get(choice.name, choice.value)
-        if before != choice.value:
+        before = getattr(config, choice.name)
+        if choice.name in chosen and before != choice.value:
             logger.warning(
                 "%s goes on with %s %s, as it was begun; on this machine it would be "
                 "%s (%s), so a step may take much longer or shorter.",
@@ -172,6 +186,7 @@ def begin(plan: RunPlan) -> pathlib.Path:
         fingerprints(plan),
         run_folder.versions(),
         choices=[dataclasses.asdict(choice) for choice in plan.choices],
+        format=FORMAT,
     )
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

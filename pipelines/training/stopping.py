@@ -22,6 +22,7 @@ class StopSignal:
     def __init__(self) -> None:
         self._before: dict[int, Any] = {}
         self._received: int | None = None
+        self._waits = True
 
     @property
     def received(self) -> bool:
@@ -30,7 +31,10 @@ class StopSignal:
 
     @contextlib.contextmanager
     def held_back(self) -> Iterator[None]:
-        """Holds signals back within the block; of no effect off the main thread."""
+        """Holds signals back within the block; of no effect off the main thread.
+
+        One that was not delivered in the block is delivered at its end.
+        """
         if threading.current_thread() is threading.main_thread():
             handlers = {number: signal.getsignal(number) for number in _SIGNALS}
             self._before = {n: one for n, one in handlers.items() if callable(one)}
@@ -41,6 +45,17 @@ class StopSignal:
         finally:
             for number, handler in self._before.items():
                 signal.signal(number, handler)
+            self.deliver()
+
+    @contextlib.contextmanager
+    def let_through(self) -> Iterator[None]:
+        """Holds nothing back within the block, which takes longer than a step."""
+        self.deliver()
+        self._waits = False
+        try:
+            yield
+        finally:
+            self._waits = True
 
     def deliver(self) -> None:
         """Lets the signal that waits do what it was sent for."""
@@ -49,7 +64,8 @@ class StopSignal:
             self._before[number](number, None)
 
     def _receive(self, number: int, frame: Any) -> None:
-        if self._received is not None:
+        if self._received is not None or not self._waits:
+            self._received = None
             self._before[number](number, frame)
             return
         self._received = number

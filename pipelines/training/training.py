@@ -136,16 +136,15 @@ def _train(plan: RunPlan, model: keras.Model, found: Checkpoint | None) -> FitRe
     budget = Budget(rate, config.steps, config.minutes)
     average = WeightAverage(config.averaging)
     guard = ValidationGuard(plan.class_names, signed_loss=config.loss is not None)
-    recorder = Recorder(plan)
+    recorder, stop = Recorder(plan), StopSignal()
     validator = Validator(
         budget,
         config.validations,
-        lambda: _validated(recorder, average, guard),
+        lambda: _validated(recorder, average, guard, stop),
         recorder.save_best,
         path,
         plan.steps_of_a_validation,
     )
-    stop = StopSignal()
     checkpointer = Checkpointer(
         path / run_folder.CHECKPOINT,
         config.checkpoint_minutes,
@@ -204,9 +203,11 @@ def _in_words(error: BaseException) -> Exception | None:
 
 
 def _validated(
-    recorder: Recorder, average: WeightAverage, guard: ValidationGuard
+    recorder: Recorder, average: WeightAverage, guard: ValidationGuard, stop: StopSignal
 ) -> Validation:
-    result = recorder.validate(average.weights())
+    # Of many images it takes longer than whoever asked to stop may wait.
+    with stop.let_through():
+        result = recorder.validate(average.weights())
     guard.look_at(result)
     return result
 

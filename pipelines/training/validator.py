@@ -151,7 +151,9 @@ class Validator(keras.callbacks.Callback):
         then = so_far + expected
         fits = self._spent + expected <= LARGEST_SHARE * then
         fits = fits and then < self.budget.total_seconds
-        if not fits and not self._said_that_fewer:
+        # A guess after a few steps, the first of which are slow, is not told.
+        is_sure = bool(self.history) or self.budget.used > 0.5
+        if not fits and is_sure and not self._said_that_fewer:
             self._said_that_fewer = True
             logger.warning(
                 "A validation takes up to %.0f seconds, so some of the %d wait or are "

@@ -80,6 +80,23 @@ def test_an_export_of_a_net_on_scaled_types_divides_by_that_type(tmp_path):
     assert (about["scaling"], about["pixel_type"]) == ("dtype", "uint16")
 
 
+def test_fit_starts_from_a_net_of_ones_own(fit_config, tmp_path):
+    own = pipelines.save_run(build(input_shape=(None, None, 1)), tmp_path / "own")
+    settings = {"base_filters": 2, "depth": 1, "steps": 1, "validations": 1}
+    # Without a change of the weights: what it starts from is what it ends with.
+    pipelines.fit(
+        fit_config(
+            tmp_path / "run", init_from=str(own), learning_rate=1e-12, **settings
+        )
+    )
+    ours, theirs = (
+        run_folder.load(str(path)).model.get_layer("logits").get_weights()
+        for path in (own, tmp_path / "run")
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -32,6 +32,14 @@ def test_probabilities_are_those_of_the_net_on_the_scaled_image(
     assert_array_equal(predictor.mask(image), found.argmax(axis=-1))
 
 
+def test_a_type_that_would_be_scaled_to_another_range_is_refused(
+    random_net, save_run, tmp_path
+):
+    run = save_run(tmp_path / "run", random_net(), scaling="dtype", pixel_type="uint8")
+    with pytest.raises(ValueError, match="Pixels are int64, but .* from uint8"):
+        pipelines.Predictor(run).mask(np.ones((4, 5), np.int64))
+
+
 @pytest.mark.parametrize(
     ("image", "said"),
     [

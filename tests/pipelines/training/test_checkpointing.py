@@ -135,7 +135,9 @@ def test_a_training_stopped_at_many_moments_comes_to_the_same(
     assert before == {file: file.stat().st_mtime_ns for file in path.rglob("*")}
 
 
-def test_a_signal_to_stop_waits_for_the_checkpoint_of_the_step(settings, monkeypatch):
+def test_a_training_that_a_signal_stopped_comes_to_the_same(
+    settings, straight, monkeypatch
+):
     end = Budget.on_train_batch_end
 
     def interrupted(self, batch, logs=None):
@@ -143,17 +145,19 @@ def test_a_signal_to_stop_waits_for_the_checkpoint_of_the_step(settings, monkeyp
         if self.step == 3:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Budget, "on_train_batch_end", interrupted)
-    config = settings("run", checkpoint_minutes=60.0, validations=1)
+    config = settings("run", checkpoint_minutes=60.0)
     # In a process of the background it may be ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Budget, "on_train_batch_end", interrupted)
             fit(config)
     finally:
         signal.signal(signal.SIGINT, before)
-    folder = pathlib.Path(config.run_dir) / "checkpoint"
-    assert checkpoint.read_latest(folder).step == 3
+    path = pathlib.Path(config.run_dir)
+    assert checkpoint.read_latest(path / "checkpoint").step == 3
+    fit(settings("run", resume=True, checkpoint_minutes=60.0))
+    assert_same(outcome(path), straight)
 
 
 @pytest.mark.slow

@@ -133,6 +133,25 @@ def test_what_another_machine_would_decide_is_told_and_not_taken(
     assert "goes on with precision float16, as it was begun" in caplog.text
 
 
+def test_a_run_of_a_version_with_other_tiles_is_refused(resumed, begun):
+    path = begun[0] / "checkpoint" / "run.json"
+    record = json.loads(path.read_text())
+    # 0.1.0 wrote none.
+    del record["format"]
+    path.write_text(json.dumps(record))
+    with pytest.raises(ValueError, match="by a version that made other tiles"):
+        run_start.as_begun(resumed, run_start.check_place(resumed))
+
+
+def test_only_what_was_left_open_is_told(fit_config, tmp_path, caplog):
+    config = fit_config(tmp_path / "run", base_filters=5, precision="float32")
+    run_start.begin(plan_run(config))
+    resumed = dataclasses.replace(config, base_filters=None, resume=True)
+    state = run_start.check_place(resumed)
+    assert run_start.as_begun(resumed, state).base_filters == 5
+    assert "on this machine" not in caplog.text
+
+
 def test_a_setting_that_is_left_out_now_is_refused(fit_config, tmp_path):
     config = fit_config(tmp_path / "run", loss="keras.losses:BinaryFocalCrossentropy")
     run_start.begin(plan_run(config))

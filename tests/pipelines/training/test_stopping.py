@@ -50,6 +50,23 @@ def test_what_a_signal_did_before_is_what_it_does_in_the_end():
         signal.signal(signal.SIGTERM, before)
 
 
+def test_a_signal_that_nobody_delivered_is_delivered_at_the_end():
+    stop = StopSignal()
+    with pytest.raises(KeyboardInterrupt), stop.held_back():
+        signal.raise_signal(signal.SIGINT)
+    assert not stop.received
+
+
+def test_what_takes_long_is_stopped_at_once():
+    stop = StopSignal()
+    with stop.held_back():
+        with pytest.raises(KeyboardInterrupt), stop.let_through():
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt), stop.let_through():
+            pytest.fail("the signal that waits comes first")
+
+
 def test_off_the_main_thread_nothing_is_held_back():
     found = []
 
