@@ -18,7 +18,7 @@ def of_masks(tmp_path):
             image = np.array([[number, 1], [2, 3]], "uint8")
             for folder, pixels in (("images", image), ("masks", mask)):
                 path = tmp_path / folder / f"{number:02}.png"
-                writing.write_pages(path, [pixels])
+                writing.write_image(path, pixels)
         return load(tmp_path, mask_kind)
 
     return of_masks

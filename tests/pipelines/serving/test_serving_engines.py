@@ -154,8 +154,8 @@ def test_a_link_to_a_folder_is_served_under_its_own_name(folder, tmp_path, progr
 def test_a_newest_number_without_a_model_is_refused(folder, tmp_path):
     (folder / "3").mkdir()
     file = tmp_path / "models.config"
-    entry = f'config {{ name: "cells" base_path: "{folder}" }}'
-    file.write_text(f"model_config_list {{ {entry} }}")
+    entry = f'name: "cells" base_path: "{folder}" model_platform: "tensorflow"'
+    file.write_text(f"model_config_list {{ config {{ {entry} }} }}")
     for source in (folder, file):
         with pytest.raises(ValueError, match="my unet/3 holds no saved_model.pb"):
             plan_launch(config(source))
