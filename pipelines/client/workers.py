@@ -50,13 +50,18 @@ class Workers(Executor):
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
-            future, function = call
-            if future.set_running_or_notify_cancel():
-                try:
-                    result = function()
-                except BaseException as error:
-                    future.set_exception(error)
-                else:
-                    future.set_result(result)
+            _run(*call)
             # Images are not kept until the next call comes.
-            del call, future, function
+            del call
+
+
+def _run(future: Future, function: Callable[[], Any]) -> None:
+    """Makes one call, of which nothing is kept but in its future."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = function()
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)

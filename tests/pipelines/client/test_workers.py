@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -14,6 +15,16 @@ def test_calls_return_or_raise_in_their_futures():
     with pytest.raises(ZeroDivisionError):
         futures[1].result(10)
     assert futures[2].result(10) == (1, 3)
+    workers.shutdown()
+
+
+def test_an_idle_thread_keeps_no_result():
+    class Mask:
+        pass
+
+    workers, gone = Workers(1), threading.Event()
+    weakref.finalize(workers.submit(Mask).result(10), gone.set)
+    assert gone.wait(10)
     workers.shutdown()
 
 
