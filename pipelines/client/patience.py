@@ -39,8 +39,10 @@ class Patience:
     Args:
         retries: how many waits there are at least, after failures that may pass; 0 for
             no wait at all.
-        limits: tells how many seconds are waited in all, by what went wrong last.
+        limits: tells for how many seconds after the first failure there are tries, by
+            what went wrong last.
         stopping: ends the waits when it is set.
+        clock: seconds that pass.
     """
 
     def __init__(
@@ -48,24 +50,32 @@ class Patience:
         retries: int,
         limits: Callable[[], Mapping[Kind, float]],
         stopping: threading.Event,
+        clock: Callable[[], float],
     ) -> None:
         self._retries = retries
         self._limits = limits
         self._stopping = stopping
+        self._clock = clock
+        self._began: float | None = None
         self._next = FIRST_WAIT_SECONDS
         self._waits = 0
-        self._waited = 0.0
+
+    def lasts(self, failure: ServerFailure) -> bool:
+        """Tells whether there is another try after a failure."""
+        if self._began is None:
+            self._began = self._clock()
+        limit = self._limits().get(failure.kind, 0.0)
+        in_time = self._clock() - self._began < limit
+        in_number = failure.kind in WORTH_A_RETRY and self._waits < self._retries
+        return self._retries > 0 and (in_time or in_number)
 
     def wait(self, failure: ServerFailure) -> bool:
         """Waits before the next try; tells whether there is one."""
-        in_time = self._waited < self._limits().get(failure.kind, 0.0)
-        in_number = failure.kind in WORTH_A_RETRY and self._waits < self._retries
-        if not self._retries or not (in_time or in_number):
+        if not self.lasts(failure):
             return False
         seconds = self._next * random.uniform(0.5, 1.0)
         self._next = min(2 * self._next, LONGEST_WAIT_SECONDS)
         self._waits += 1
-        self._waited += seconds
         return not self._stopping.wait(seconds)
 
     def worth_most(self, failures: Sequence[ServerFailure]) -> ServerFailure:
@@ -91,7 +101,8 @@ def patiently(ask: Callable[[], Result], patience: Patience) -> Result:
         try:
             return ask()
         except ServerFailure as failure:
-            if not told and failure.kind in (Kind.BUSY, Kind.MISSING):
+            is_slow = failure.kind in (Kind.BUSY, Kind.MISSING)
+            if is_slow and not told and patience.lasts(failure):
                 _logger.info("%s Trying again for some minutes.", failure)
                 told = True
             if not patience.wait(failure):

@@ -173,7 +173,7 @@ class ServerPool:
             server.close()
 
     def _patience(self) -> Patience:
-        return Patience(self._retries, self._limits, self._stopping)
+        return Patience(self._retries, self._limits, self._stopping, self._clock)
 
     def _limits(self) -> Mapping[Kind, float]:
         return LIMITS if self._has_answered else BUSY_LIMIT
