@@ -8,11 +8,7 @@ import numpy as np
 
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
-from pipelines.client.server import Server, only
-
-SIGNATURE = "about"
-# It computes nothing, but waits for a thread like other predictions.
-SECONDS = 30.0
+from pipelines.client.server import ABOUT, Server, only
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,16 +40,21 @@ class About:
     text: str
 
 
-def ask_about(pool: ServerPool) -> About | None:
+def ask_about(pool: ServerPool, seconds: float | None = None) -> About | None:
     """Returns what the model says on all servers; None for one without the signature.
+
+    Args:
+        pool: the servers.
+        seconds: that each answer may take, if that is less than usual. Nothing is
+            computed for it, but it waits for a thread as predictions do.
 
     Raises:
         ServerFailure: no server answers, or they do not serve the same model.
     """
-    return pool.agreed(about_of, _difference)
+    return pool.agreed(lambda server: about_of(server, seconds), _difference)
 
 
-def about_of(server: Server) -> About | None:
+def about_of(server: Server, seconds: float | None = None) -> About | None:
     """Returns what the model of one server says; as `ask_about`.
 
     Raises:
@@ -61,7 +62,7 @@ def about_of(server: Server) -> About | None:
     """
     inputs = {"query": string_array([b""])}
     try:
-        return _parsed(server.predict(SIGNATURE, inputs, SECONDS), server)
+        return _parsed(server.predict(ABOUT, inputs, seconds), server)
     except ServerFailure as failure:
         if failure.lacks_signature:
             return None
@@ -79,13 +80,13 @@ def _difference(answers: list[tuple[Server, About | None]]) -> str:
 
 
 def _parsed(outputs: Mapping[str, np.ndarray], server: Server) -> About:
-    values = only(outputs, SIGNATURE)
+    values = only(outputs, ABOUT)
     try:
         text = values[0]  # type: ignore[index]
         return _about(text.decode() if isinstance(text, bytes) else str(text))
     except (TypeError, KeyError, ValueError, IndexError) as error:
         raise ServerFailure(
-            f"{server.address.text}: the signature {SIGNATURE} says what this "
+            f"{server.address.text}: the signature {ABOUT} says what this "
             f"version does not understand ({error!r}). Export the model again with it.",
             Kind.REFUSED,
         ) from error

@@ -12,14 +12,19 @@ class Kind(enum.Enum):
     MISSING = "this server has no such version or label: not yet, or no longer"
     LATE = "no answer came in time"
     UNABLE = "this server failed on it, another one may not"
+    UNFIT = "this server serves another model, or does not let the client in"
     REFUSED = "the server refuses it, and would again"
 
 
-# Another try at the same server may do. A request that was late is not sent again to
-# it: the server may still be at work on it.
+# Another try at the same server may do.
 WORTH_A_RETRY = {Kind.UNREACHABLE, Kind.BUSY, Kind.BROKEN}
+# The server has got it, and has not come to its end.
+STUCK = {Kind.LATE, Kind.UNABLE}
+# A request that was late is not sent again to the same server, which may still be at
+# work on it; nor is one that it failed on, or should not get.
+NOT_AGAIN = {*STUCK, Kind.UNFIT}
 # What a request that is at fault itself can do to a server.
-SUSPICIOUS = {Kind.BROKEN, Kind.LATE, Kind.UNABLE}
+SUSPICIOUS = {*STUCK, Kind.BROKEN}
 
 
 class ServerFailure(ValueError):
@@ -47,3 +52,11 @@ class ServerFailure(ValueError):
         self.status = status
         self.of_request = of_request
         self.lacks_signature = lacks_signature
+
+    def of_asking_first(self) -> "ServerFailure":
+        """Returns the failure of a request that was not sent after this one.
+
+        It says nothing of that request: it has not arrived.
+        """
+        kind = Kind.UNREACHABLE if self.kind in SUSPICIOUS else self.kind
+        return ServerFailure(str(self), kind, self.status)

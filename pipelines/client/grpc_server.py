@@ -21,7 +21,7 @@ from pipelines.client.refusals import (
     refusal,
     silence,
 )
-from pipelines.client.server import CONTROL_SECONDS, LOOPBACK, VersionState
+from pipelines.client.server import ABOUT, CONTROL_SECONDS, LOOPBACK, VersionState
 from pipelines.client.token import authorization
 
 CHANNEL_OPTIONS = [
@@ -52,7 +52,7 @@ _FAULTS = {
     "UNAUTHENTICATED": Fault.LOGIN,
     "PERMISSION_DENIED": Fault.LOGIN,
 }
-# What gRPC says of a connection that was there.
+# What gRPC says of a connection that was there; of one that it tried to make, too.
 _BROKE_OFF = ("socket closed", "connection reset", "broken pipe", "stream removed")
 _NO_TLS = ("certificate_verify_failed", "wrong_version_number")
 
@@ -143,7 +143,12 @@ class GrpcServer:
         self._fill(request.model_spec, signature)
         for name, array in inputs.items():
             request.inputs[name].CopyFrom(to_message(array, as_content=True))
-        answer = self._call(self._predictions.Predict, request, seconds=seconds)
+        answer = self._call(
+            self._predictions.Predict,
+            request,
+            seconds=seconds,
+            is_prediction=signature != ABOUT,
+        )
         try:
             return {
                 name: from_message(message) for name, message in answer.outputs.items()
@@ -205,6 +210,8 @@ class GrpcServer:
             kind, fault = KINDS.get(number, Kind.REFUSED), FAULTS.get(number)
         elif any(sign in lower for sign in _NO_TLS):
             return distrust(text, words, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
+        elif "failed to connect" in lower:
+            return lost(text, words, Kind.UNREACHABLE, code)
         elif any(sign in lower for sign in _BROKE_OFF):
             return lost(text, words, Kind.BROKEN, code)
         elif "larger than max" in lower:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from pipelines.client.failures import Kind, ServerFailure
-from pipelines.client.server import Server
+from pipelines.client.server import Server, check_available
 from pipelines.client.workers import Workers
 
 # How long a server that failed is left alone while others answer; twice as long after
@@ -74,3 +74,9 @@ def at_once(
         return [future.result() for future in futures]
     finally:
         workers.shutdown(wait=False)
+
+
+def any_available(members: Sequence[Member]) -> bool:
+    """Tells whether a member says that it has an available version."""
+    answers = at_once(check_available, members)
+    return any(not isinstance(answer, ServerFailure) for _, answer in answers)

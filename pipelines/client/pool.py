@@ -1,5 +1,6 @@
 """Several servers of one model as one: each request goes to the least busy of them."""
 
+import contextlib
 import copy
 import dataclasses
 import threading
@@ -9,16 +10,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from pipelines.client.failures import SUSPICIOUS, Kind, ServerFailure
-from pipelines.client.members import Condition, Member, at_once
+from pipelines.client.failures import NOT_AGAIN, STUCK, SUSPICIOUS, Kind, ServerFailure
+from pipelines.client.members import Condition, Member, any_available, at_once
 from pipelines.client.patience import BUSY_LIMIT, LIMITS, Patience, patiently
-from pipelines.client.server import Server, check_available
+from pipelines.client.server import Server, check_available, check_back
 
 # Requests at a time that keep a server busy while answers travel.
 REQUESTS_EACH = 2
 # A request that kills servers, or that they cannot end, is not carried to all of them.
 MOST_SUSPICIONS = 2
-NOT_AGAIN = (Kind.LATE, Kind.UNABLE)
 
 Answer = TypeVar("Answer")
 Answers = list[tuple[Server, Answer]]
@@ -50,7 +50,8 @@ class ServerPool:
         self._clock = clock
         self._stopping = stopping or threading.Event()
         self._lock = threading.Lock()
-        # Before, a server that is away or lacks the model may be a wrong address.
+        # Before, a server that is away or lacks the model may be a wrong address. Its
+        # status does not tell: it is the same for every label.
         self._has_answered = False
 
     @property
@@ -84,6 +85,7 @@ class ServerPool:
 
         def once() -> Answer:
             answers = self._ask_each(ask)
+            self._has_answered = True
             _, first = answers[0]
             if any(answer != first for _, answer in answers):
                 # While a new version reaches one after the other.
@@ -142,6 +144,8 @@ class ServerPool:
         while True:
             member = self._take(failed)
             try:
+                if any(failure.kind is Kind.BROKEN for failure in suspicions):
+                    check_back(member.server)
                 answer = member.server.predict(signature, inputs)
             except ServerFailure as failure:
                 if failure.kind is Kind.REFUSED:
@@ -152,6 +156,7 @@ class ServerPool:
                     suspicions.append(failure)
             else:
                 self._wake(member)
+                self._has_answered = True
                 return answer
             finally:
                 with self._lock:
@@ -159,9 +164,11 @@ class ServerPool:
             if len(suspicions) >= MOST_SUSPICIONS:
                 break
             if len(failed) == len(self._members):
-                # Those that were late, or failed inside, are not asked again.
                 worst = patience.worth_most(list(failed.values()))
-                if not patience.wait(worst):
+                suspects = [m for m, f in failed.items() if f.kind in STUCK]
+                # Nobody waits for the others once one that is well has failed on it.
+                is_told = worst.kind not in NOT_AGAIN and any_available(suspects)
+                if is_told or not patience.wait(worst):
                     break
                 failed = {m: f for m, f in failed.items() if f.kind in NOT_AGAIN}
         raise self._verdict(suspicions, list(failed.values()), patience)
@@ -186,16 +193,13 @@ class ServerPool:
     ) -> ServerFailure:
         """Returns the failure to raise, and tells whether the request is at fault."""
         # A connection may break once for other reasons.
-        has_broken_once = [f.kind for f in suspicions] == [Kind.BROKEN]
-        if not suspicions or has_broken_once:
+        if [f.kind for f in suspicions] in ([], [Kind.BROKEN]):
             return patience.worth_most(failures)
         failure = suspicions[-1]
-        if not failure.of_request:
-            try:
+        with contextlib.suppress(ServerFailure):
+            if not failure.of_request:
                 # After a while, if it has killed them.
                 self.check()
-            except ServerFailure:
-                return failure
             failure.of_request = True
         return failure
 
@@ -244,7 +248,6 @@ class ServerPool:
     def _wake(self, member: Member) -> None:
         with self._lock:
             member.condition.recover()
-            self._has_answered = True
 
 
 def _versions(answers: Answers) -> str:

@@ -26,7 +26,7 @@ from pipelines.client.refusals import (
     silence,
 )
 from pipelines.client.rest_rows import request_body, to_array
-from pipelines.client.server import CONTROL_SECONDS, LOOPBACK, VersionState
+from pipelines.client.server import ABOUT, CONTROL_SECONDS, LOOPBACK, VersionState
 from pipelines.client.token import authorization
 
 # A machine that is away does not even refuse. For urllib3 it is also the time that
@@ -118,6 +118,7 @@ class RestServer:
             "POST",
             f"{self.address.text}:predict",
             seconds or self._timeout,
+            is_prediction=signature != ABOUT,
             data=body,
             headers=headers,
         )
@@ -163,9 +164,14 @@ class RestServer:
         return self._threads.session
 
     def _ask(
-        self, method: str, url: str, seconds: float | None = None, **request: Any
+        self,
+        method: str,
+        url: str,
+        seconds: float | None = None,
+        *,
+        is_prediction: bool = False,
+        **request: Any,
     ) -> dict[str, Any]:
-        is_prediction = method == "POST"
         seconds = min(seconds or CONTROL_SECONDS, self._timeout)
         try:
             answer = self._session().request(

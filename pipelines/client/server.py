@@ -8,9 +8,12 @@ import numpy as np
 
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.patience import LIMITS
 
 # Of status and metadata, which compute nothing.
 CONTROL_SECONDS = 10.0
+# The signature that takes no image.
+ABOUT = "about"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +93,19 @@ def check_available(server: Server) -> None:
         "load, or export the model again, which adds a version.",
         Kind.MISSING if has_ended else Kind.BUSY,
     )
+
+
+def check_back(server: Server) -> None:
+    """Raises ServerFailure while a server that broke off seems to start again.
+
+    What forwards its port may take connections all the time, only to end them.
+    """
+    try:
+        check_available(server)
+    except ServerFailure as failure:
+        # One that is slow to say how it is, or that does not say it, is there.
+        if failure.kind in LIMITS:
+            raise failure.of_asking_first() from failure
 
 
 def only(outputs: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:

@@ -1,7 +1,9 @@
 """A server that is asked what it serves before it is used."""
 
+import copy
 import logging
 from collections.abc import Mapping
+from typing import NoReturn
 
 import numpy as np
 
@@ -39,6 +41,7 @@ class VerifiedServer:
         self._server = server
         self._about = about
         self._is_verified = False
+        self._is_left_out = False
 
     @property
     def address(self) -> Address:
@@ -50,7 +53,12 @@ class VerifiedServer:
         return self._server.states()
 
     def answering_version(self) -> int:
-        """Returns the version that answers at the address."""
+        """Returns the version that answers at the address.
+
+        Raises:
+            ServerFailure: it is left out, or as the server's.
+        """
+        self._verify()
         return self._server.answering_version()
 
     def predict(
@@ -62,24 +70,46 @@ class VerifiedServer:
         """Runs a signature, as the server does.
 
         Raises:
-            ServerFailure: it serves another model, or as the server's.
+            ServerFailure: it is left out, or as the server's.
         """
-        if not self._is_verified:
-            if about_of(self._server) != self._about:
-                failure = ServerFailure(
-                    f"{self.address.text} serves another model than that of the first "
-                    "answer; masks are of one. Export one model to all servers.",
-                    Kind.MISSING,
-                )
-                _logger.warning("%s It is left out.", failure)
-                raise failure
-            self._is_verified = True
+        self._verify()
         return self._server.predict(signature, inputs, seconds)
 
     def pinned(self, version: int) -> Server:
-        """Returns the client of one version, of which nothing is known yet."""
-        return self._server.pinned(version)
+        """Returns the client of one version, of which nothing is known yet.
+
+        That of a server that is left out is left out.
+        """
+        server = self._server.pinned(version)
+        if not self._is_left_out:
+            return server
+        left_out = copy.copy(self)
+        left_out._server = server
+        return left_out
 
     def close(self) -> None:
         """Ends the connections."""
         self._server.close()
+
+    def _verify(self) -> None:
+        """Raises ServerFailure, UNFIT if it is left out, unless it has the model."""
+        if self._is_verified:
+            return
+        try:
+            about = about_of(self._server)
+        except ServerFailure as failure:
+            if failure.kind is not Kind.REFUSED:
+                raise failure.of_asking_first() from failure
+            self._leave_out(str(failure))
+        if about != self._about:
+            self._leave_out(
+                f"{self.address.text} serves another model than that of the first "
+                "answer; masks are of one. Export one model to all servers."
+            )
+        self._is_verified, self._is_left_out = True, False
+
+    def _leave_out(self, reason: str) -> NoReturn:
+        if not self._is_left_out:
+            _logger.warning("%s It is left out.", reason)
+        self._is_left_out = True
+        raise ServerFailure(reason, Kind.UNFIT)

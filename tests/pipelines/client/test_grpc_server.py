@@ -88,6 +88,13 @@ def test_server_that_is_not_there_is_unreachable(connect):
         ("UNAVAILABLE", "Received http2 header with status: 504", Kind.LATE, "Look"),
         ("UNKNOWN", "Received http2 header with status: 413", Kind.REFUSED, "smaller"),
         ("UNAVAILABLE", "recvmsg:Connection reset by peer", Kind.BROKEN, "Start it"),
+        (
+            "UNAVAILABLE",
+            "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1:"
+            " Socket closed",
+            Kind.UNREACHABLE,
+            "Start it",
+        ),
         ("UNAVAILABLE", "CERTIFICATE_VERIFY_FAILED", Kind.REFUSED, "DEFAULT_SSL"),
         ("RESOURCE_EXHAUSTED", "OOM when allocating", Kind.UNABLE, "more memory"),
         ("RESOURCE_EXHAUSTED", "too many requests", Kind.BUSY, "Look"),

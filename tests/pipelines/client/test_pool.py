@@ -1,11 +1,15 @@
+import http.server
+import json
 import threading
 
 import numpy as np
 import pytest
 
+from pipelines.client.addresses import parse_addresses
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.members import COOL_DOWN_SECONDS
 from pipelines.client.pool import ServerPool
+from pipelines.client.rest import RestServer
 from pipelines.client.server import VersionState
 
 
@@ -23,7 +27,8 @@ def pool_of(waits):
 def test_next_server_takes_over_what_one_does_not_answer(kind, fake_server, pool_of):
     one, two = fake_server([failure(kind)] * 9, "one"), fake_server(name="two")
     assert pool_of(one, two).predict("s", {})[""] == 1
-    assert (one.asked, two.asked) == (1, 1)
+    # After a connection that broke it has to be well first.
+    assert (one.asked, two.asked) == (1, 2 if kind is Kind.BROKEN else 1)
 
 
 def test_server_that_failed_cools_down_while_another_lives(fake_server, pool_of, waits):
@@ -41,9 +46,10 @@ def test_a_server_that_restarts_is_waited_for(fake_server, pool_of, waits):
     kinds = [Kind.BROKEN, *[Kind.UNREACHABLE] * 20, Kind.BUSY]
     one = fake_server([{}, *map(failure, kinds)])
     pool = pool_of(one)
-    pool.check()
+    pool.predict("s", {})
     assert pool.predict("s", {})[""] == 1
-    assert waits.now > 60
+    # At least half of 0.2 + 0.4 + 0.8 + 1.6 + 3.2 + 17 * 5.
+    assert waits.now > 45
     # At the first address it may be a wrong one.
     waits.waits.clear()
     with pytest.raises(ServerFailure, match="did not arrive"):
@@ -54,11 +60,25 @@ def test_a_server_that_restarts_is_waited_for(fake_server, pool_of, waits):
 def test_a_version_that_is_exchanged_is_waited_for(fake_server, pool_of):
     one = fake_server([{}, *[failure(Kind.MISSING)] * 10])
     pool = pool_of(one)
-    pool.check()
+    pool.predict("s", {})
     assert pool.predict("s", {})[""] == 1
     wrong = fake_server([failure(Kind.MISSING)])
     with pytest.raises(ServerFailure, match="no such version"):
         pool_of(wrong).predict("s", {})
+
+
+def test_a_status_does_not_tell_that_the_label_is_right(fake_server, pool_of, waits):
+    one = fake_server([{}, *[failure(Kind.MISSING)] * 9])
+    pool = pool_of(one)
+    pool.check()
+    with pytest.raises(ServerFailure, match="no such version"):
+        pool.agreed(lambda server: server.predict("about", {}), lambda _: "")
+    assert waits.waits == []
+    # Once it has answered, it may move.
+    pool = pool_of(fake_server([{}, *[failure(Kind.MISSING)] * 9]))
+    for _ in range(2):
+        pool.agreed(lambda server: server.predict("about", {}), lambda _: "")
+    assert len(waits.waits) == 9
 
 
 def test_busy_servers_are_waited_for(fake_server, pool_of):
@@ -97,7 +117,9 @@ def test_a_request_that_an_available_server_cannot_answer_is_at_fault(
 
 
 def test_a_request_that_kills_servers_is_not_carried_to_a_third(fake_server, pool_of):
-    one, two = (fake_server([failure(Kind.BROKEN)], name) for name in ("one", "two"))
+    one = fake_server([failure(Kind.BROKEN)], "one")
+    # It is well before.
+    two = fake_server([{}, failure(Kind.BROKEN)], "two")
     third = fake_server(name="three")
     predicted = []
     third.predict = lambda signature, inputs: predicted.append(signature)
@@ -105,19 +127,84 @@ def test_a_request_that_kills_servers_is_not_carried_to_a_third(fake_server, poo
     with pytest.raises(ServerFailure, match="ended before the answer") as raised:
         pool_of(one, two, third).predict("s", {})
     assert raised.value.of_request
-    assert (one.asked, two.asked, predicted) == (1, 1, [])
+    assert (one.asked, two.asked, predicted) == (1, 2, [])
 
 
 def test_a_request_that_kills_its_only_server_twice_fails_alone(fake_server, pool_of):
     away = [failure(Kind.UNREACHABLE)] * 8
-    one = fake_server([{}, failure(Kind.BROKEN), *away, failure(Kind.BROKEN), *away])
+    broken = failure(Kind.BROKEN)
+    one = fake_server([{}, broken, *away, {}, broken, *away])
     pool = pool_of(one)
-    pool.check()
+    pool.predict("s", {})
     with pytest.raises(ServerFailure, match="ended before the answer") as raised:
         pool.predict("s", {})
     # It came back in the end.
     assert raised.value.of_request
     assert pool.predict("s", {})[""] == 1
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send({"model_version_status": [{"version": "1", "state": "AVAILABLE"}]})
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send({"predictions": [7]})
+
+    def send(self, document):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(document).encode())
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Forwarder(http.server.ThreadingHTTPServer):
+    """Takes connections, and ends so many of them at once: its server starts again."""
+
+    to_end = 0
+
+    def verify_request(self, request, client_address):
+        self.to_end -= 1
+        return self.to_end < 0
+
+
+def test_what_forwards_the_port_of_a_restarting_server_is_waited_for(pool_of, waits):
+    with Forwarder(("127.0.0.1", 0), Handler) as forwarder:
+        thread = threading.Thread(target=forwarder.serve_forever, args=(0.01,))
+        thread.start()
+        port = forwarder.server_address[1]
+        (address,) = parse_addresses(f"http://127.0.0.1:{port}/v1/models/toy")
+        pool = pool_of(RestServer(address, 10.0))
+        inputs = {"x": np.zeros((1, 1))}
+        pool.predict("s", inputs)
+        forwarder.to_end = 9
+        assert pool.predict("s", inputs)[""] == [7]
+        assert len(waits.waits) == 9
+        forwarder.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("kind", [Kind.LATE, Kind.UNABLE])
+def test_no_server_is_waited_for_once_a_well_one_has_failed(
+    kind, fake_server, pool_of, waits
+):
+    away = fake_server([failure(Kind.UNREACHABLE)] * 99, "away")
+    bad = fake_server([{}, failure(kind)], "bad")
+    pool = pool_of(away, bad)
+    pool.predict("s", {})
+    with pytest.raises(ServerFailure) as raised:
+        pool.predict("s", {})
+    assert raised.value.kind is kind and raised.value.of_request
+    assert waits.waits == []
+    # One that hangs says nothing of the request.
+    hung = fake_server([{}, failure(kind), *[failure(Kind.LATE)] * 9], "hung")
+    back = fake_server([failure(Kind.UNREACHABLE)] * 2, "back")
+    pool = pool_of(hung, back)
+    for _ in range(2):
+        pool.predict("s", {})
+    assert len(waits.waits) == 2
 
 
 def test_without_retries_a_connection_that_breaks_is_no_fault(fake_server, pool_of):

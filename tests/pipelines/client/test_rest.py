@@ -123,6 +123,12 @@ def test_status_and_metadata_are_waited_for_less_long_than_masks(monkeypatch):
             server(url).answering_version()
 
 
+def test_the_question_what_is_served_sends_no_image():
+    with answering(b"", waits=True) as url:
+        with pytest.raises(ServerFailure, match=r"within 0\.2 seconds\. Look"):
+            server(url, 0.2).predict("about", {"x": strings(b"")})
+
+
 def test_a_certificate_that_is_not_trusted_is_told(tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as listener:
 

@@ -29,6 +29,49 @@ def test_one_that_serves_another_model_is_left_out(fake_server, about_of, caplog
         alone.predict("s", {})
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [says("[]"), ServerFailure("answered 401.", Kind.REFUSED, 401), says('{"a": 1}')],
+)
+def test_one_that_refuses_to_say_is_left_out_and_told_once(
+    fake_server, about_of, caplog, waits, bad
+):
+    text = about_of().text
+    same = fake_server([says(text), *[{"": 5}] * 9], "same")
+    other = fake_server([bad] * 99, "other")
+    pool = verified(ServerPool([other, same], 4, waits, waits), about_of())
+    for _ in range(4):
+        assert pool.predict("s", {})[""] == 5
+        # Its cool-down ends.
+        waits.now += 1000.0
+    assert other.asked > 1
+    assert caplog.text.count("It is left out.") == 1
+    # An image that fails at the other one does not wait for it.
+    waits.waits.clear()
+    same.answers[:] = [ServerFailure("failed.", Kind.UNABLE)]
+    with pytest.raises(ServerFailure, match="failed") as raised:
+        pool.predict("s", {})
+    assert raised.value.of_request and waits.waits == []
+    # Nor has it a say in the version for regions, or in their model.
+    other.version = 8
+    same.answers[:] = [says(text)]
+    pinned = pool.pinned()
+    assert pinned.servers[1].version == 1
+    with pytest.raises(ServerFailure):
+        pinned.servers[0].answering_version()
+    assert caplog.text.count("It is left out.") == 1
+
+
+def test_a_failure_of_the_first_question_is_no_suspicion(fake_server, about_of, waits):
+    late = ServerFailure("late", Kind.LATE)
+    text = about_of().text
+    one = fake_server([late, late, says(text), {"": 5}], "one")
+    two = fake_server([late, late, late, says(text), {"": 5}], "two")
+    pool = verified(ServerPool([one, two], 4, waits, waits), about_of())
+    assert pool.predict("s", {})[""] == 5
+    assert one.asked == 4
+
+
 def test_one_that_is_away_at_first_joins_when_it_is_back(fake_server, about_of, waits):
     text = about_of().text
     away = ServerFailure("away", Kind.UNREACHABLE)
