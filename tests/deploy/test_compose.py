@@ -130,6 +130,19 @@ def test_no_request_outlives_the_front(compose, front):
     assert int(grace.removesuffix("s")) > max(longest.values())
 
 
+@pytest.mark.parametrize("transport", ["proxy", "grpc"])
+def test_a_pod_that_is_gone_is_passed_over_and_a_silent_one_is_not(front, transport):
+    def setting(name):
+        (value,) = re.findall(rf"^  {transport}_{name} ([^;]+);", front, re.M)
+        return value
+
+    assert {"error", "timeout", "non_idempotent"} <= {*setting("next_upstream").split()}
+    assert setting("next_upstream_tries") == "2"
+    names = ("connect_timeout", "next_upstream_timeout", "read_timeout")
+    connect, resend, read = (int(setting(name).removesuffix("s")) for name in names)
+    assert connect < resend < read
+
+
 def test_the_front_leads_to_the_ports_that_there_are(compose, front):
     # Looked up again when the server restarts, for which nginx needs a shared zone.
     upstreams = re.findall(r"server \$\{SERVING_HOST\}:(\d+) resolve;", front)
