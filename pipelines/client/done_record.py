@@ -6,11 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.client.about import ask_about
-from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.failures import ServerFailure
+from pipelines.client.pool import ServerPool
 from pipelines.client.service import Service
 from pipelines.images.done_files import DoneFiles
 
 SECONDS = 5.0
+# That an answer may take between two files. Masks wait for it, and the next file asks
+# again.
+ANSWER_SECONDS = 30.0
+# After Ctrl-C.
+LAST_SECONDS = 2.0
 
 _logger = logging.getLogger(__name__)
 
@@ -51,25 +57,33 @@ class DoneRecord:
         """Adds a file, as of `DoneFiles.mark`."""
         self._unconfirmed.append((path, key, result))
         if self._service.about is None or self._clock() - self._asked >= SECONDS:
-            self._confirm()
+            # Without patience: it is asked again with a later file.
+            self._confirm(self._service.pool.impatient(), ANSWER_SECONDS)
 
     def close(self) -> None:
-        """Asks the servers a last time; warns if they have changed their model."""
-        failure = self._confirm() if self._unconfirmed else None
-        if failure is not None and failure.kind is Kind.MISSING:
+        """Asks the servers a last time, patiently; warns of what stays unrecorded."""
+        self._end(self._service.pool, None)
+
+    def close_at_once(self) -> None:
+        """Asks the servers a last time if they answer now: after Ctrl-C, or a loss."""
+        self._end(self._service.pool.impatient(), LAST_SECONDS)
+
+    def _end(self, pool: ServerPool, seconds: float | None) -> None:
+        failure = self._confirm(pool, seconds) if self._unconfirmed else None
+        if failure is not None:
             _logger.warning(
-                "%s The last masks may be of another model; a run with resume does "
-                "them again.",
+                "%s So it is not known which model made the last masks (%d); a run "
+                "with resume does them again.",
                 failure,
+                len(self._unconfirmed),
             )
 
-    def _confirm(self) -> ServerFailure | None:
+    def _confirm(self, pool: ServerPool, seconds: float | None) -> ServerFailure | None:
         """Records the files if the model is that of the start; else why not."""
         if self._has_changed:
             return None
         try:
-            # Without patience: it is asked again with a later file.
-            self._has_changed = not self._is_unchanged()
+            self._has_changed = not self._is_unchanged(pool, seconds)
         except ServerFailure as failure:
             return failure
         finally:
@@ -92,7 +106,7 @@ class DoneRecord:
         self._unconfirmed.clear()
         return None
 
-    def _is_unchanged(self) -> bool:
+    def _is_unchanged(self, pool: ServerPool, seconds: float | None) -> bool:
         about = self._service.about
         # A model that says nothing is told by its address alone.
-        return about is None or ask_about(self._service.pool.impatient()) == about
+        return about is None or ask_about(pool, seconds) == about

@@ -90,8 +90,13 @@ def _segment_files(
                 failures.append(sentence(files[path][0].path, path, result))
                 if len(files) > 1:
                     logger.warning("%s", failures[-1])
-    except ServerFailure as failure:
         record.close()
+    except KeyboardInterrupt:
+        record.close_at_once()
+        raise
+    except ServerFailure as failure:
+        # They have been waited for.
+        record.close_at_once()
         if not results:
             raise
         before = f" {summary(failures, len(files))}" if failures else ""
@@ -100,7 +105,6 @@ def _segment_files(
             f"{record.left_out} out.{before}",
             _in_order_of(files, results),
         ) from failure
-    record.close()
     if failures:
         raise FilesError(summary(failures, len(files)), _in_order_of(files, results))
     return _in_order_of(files, results)

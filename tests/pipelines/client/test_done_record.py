@@ -14,12 +14,12 @@ def record_of(fake_server, about_of, waits, tmp_path):
 
     said = about_of()
 
-    def record_of(*texts, about=said):
+    def record_of(*texts, about=said, retries=0):
         answers = [
             {"about": string_array([t.encode()])} if isinstance(t, str) else t
             for t in texts
         ]
-        pool = ServerPool([fake_server(answers)], 0)
+        pool = ServerPool([fake_server(answers)], retries, waits, waits)
         done = DoneFiles(["settings"])
         record = DoneRecord(done, Service(pool, None, about), waits)
 
@@ -73,7 +73,34 @@ def test_what_servers_serve_that_differ_is_told(record_of, caplog):
     add("a")
     record.close()
     assert marked() == []
-    assert "they differ. The last masks may be of another model" in caplog.text
+    assert "they differ. So it is not known which model made the last" in caplog.text
+
+
+def test_a_busy_moment_at_the_end_loses_no_file(record_of, about_of, waits):
+    busy = ServerFailure("busy.", Kind.BUSY)
+    record, add, marked = record_of(busy, busy, about_of().text, retries=1)
+    waits.now = SECONDS
+    # It is asked again with a later file.
+    add("a")
+    assert marked() == [] and waits.waits == []
+    add("b")
+    record.close()
+    assert marked() == ["a", "b"] and len(waits.waits) == 1
+
+
+def test_after_ctrl_c_only_servers_that_answer_at_once_are_asked(
+    record_of, about_of, waits, caplog
+):
+    record, add, marked = record_of(about_of().text, retries=4)
+    add("a")
+    record.close_at_once()
+    assert marked() == ["a"]
+    busy = ServerFailure("busy.", Kind.BUSY)
+    record, add, marked = record_of(busy, retries=4)
+    add("b")
+    record.close_at_once()
+    assert marked() == ["a"] and waits.waits == []
+    assert "busy. So it is not known" in caplog.text
 
 
 def test_a_silent_model_is_told_by_its_address(record_of):

@@ -274,7 +274,7 @@ def test_resume_is_of_the_model_that_is_served(
     assert path.stat().st_mtime_ns == before
     other = about_of(text="another model")
 
-    def ask_about(pool):
+    def ask_about(pool, seconds=None):
         asked.append(pool)
         return other
 
