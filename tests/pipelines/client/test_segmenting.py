@@ -331,6 +331,30 @@ def test_ctrl_c_waits_for_no_request(images, tmp_path, stub):
     assert b"KeyboardInterrupt" in errors
 
 
+def test_what_was_done_before_ctrl_c_is_left_out_by_resume(
+    images, image, rest_url, tmp_path, monkeypatch
+):
+    (images / "b.png").write_bytes(png(image))
+    out = tmp_path / "masks"
+    write_masks = segmenting.write_masks
+
+    def interrupted(service, path, *given):
+        if path.stem == "b":
+            raise KeyboardInterrupt
+        return write_masks(service, path, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segmenting, "write_masks", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(rest_url, images, out)
+    before = (out / "a.png").stat().st_mtime_ns
+    assert [path.name for path in run(rest_url, images, out, resume=True)] == [
+        "a.png",
+        "b.png",
+    ]
+    assert (out / "a.png").stat().st_mtime_ns == before
+
+
 def test_place_on_the_earth_is_kept(rest_url, image, tmp_path, mask_of):
     rasterio = pytest.importorskip("rasterio")
     transform = rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)
