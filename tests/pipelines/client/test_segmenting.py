@@ -314,7 +314,9 @@ def test_an_image_that_the_server_fails_on_fails_alone(
 
 
 def test_ctrl_c_waits_for_no_request(images, tmp_path, stub):
+    # In a process of the background the signal may be ignored.
     code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "import pipelines; from pipelines.config import SegmentConfig; "
         "pipelines.segment(SegmentConfig(url={!r}, images={!r}, out={!r}))"
     )
