@@ -99,10 +99,9 @@ class DoneFiles:
             )
 
 
-def is_recorded(path: pathlib.Path) -> bool:
-    """Tells whether a file or folder is the result of an earlier run."""
-    record = _read_record(path.parent / RECORD)
-    return any(result == path.name for _, result, _ in record.values())
+def recorded_results(folder: pathlib.Path) -> set[str]:
+    """Returns the names of the results of earlier runs in a folder."""
+    return {result for _, result, _ in _read_record(folder / RECORD).values()}
 
 
 def _read_record(path: pathlib.Path) -> dict[str, tuple[str, str, str]]:

@@ -33,7 +33,7 @@ from pipelines.prediction.kept_windows import KeptWindows
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
 from pipelines.prediction.prediction_files import OutputFile, plan_files
-from pipelines.prediction.replacing import check_no_training_files, check_replaceable
+from pipelines.prediction.replacing import ReplacementCheck
 
 logger = logging.getLogger(__name__)
 
@@ -81,8 +81,9 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     )
     fits = values.channels == 1 and values.dtype in (np.uint8, np.uint16)
     files = plan_files(entries, config.out, config.format, fits and not config.pyramid)
-    paths = [file.path for file in files]
-    check_no_training_files(run.path, run.record.settings, paths)
+    replacement = ReplacementCheck((f.input for f in files), run.path, run.record)
+    for file in files:
+        replacement.check(file.path)
     check_writable(files[0].path.parent)
     model_keys = [
         file_state(run.path / name) for name in (run_folder.MODEL, run_folder.RECORD)
@@ -92,7 +93,7 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     if config.resume:
         found = {f: done.find(f.input, f.path, f.note) for f in files}
         results = {file: path for file, path in found.items() if path is not None}
-    failures = _write_all(config, run, values, done, files, results)
+    failures = _write_all(config, run, values, done, replacement, files, results)
     if failures:
         raise FilesError(
             summary(failures, len(files)), [results[f] for f in files if f in results]
@@ -105,6 +106,7 @@ def _write_all(
     run: run_folder.Run,
     values: OutputValues,
     done: DoneFiles,
+    replacement: ReplacementCheck,
     files: list[OutputFile],
     results: dict[OutputFile, pathlib.Path],
 ) -> list[str]:
@@ -130,7 +132,7 @@ def _write_all(
                     _doubt(run, image.dtype.name, doubted)
                 fitting = file.fitting(layout, taken)
                 if fitting is not file:
-                    _check_instead(run, fitting, files)
+                    replacement.check(fitting.path)
                 taken.add(fitting.path)
                 num_bytes = num_pixels * layout.channels * layout.dtype.itemsize
                 _write(
@@ -151,14 +153,6 @@ def _write_all(
     warn_of_unsized(unsized)
     warn_of_no_data(predictor.no_data)
     return failures
-
-
-def _check_instead(
-    run: run_folder.Run, file: OutputFile, files: list[OutputFile]
-) -> None:
-    """Checks a TIFF that is written where a PNG cannot hold the result."""
-    check_no_training_files(run.path, run.record.settings, [file.path])
-    check_replaceable(file.path, {one.input for one in files})
 
 
 def _doubt(run: run_folder.Run, dtype: str, doubted: set[str]) -> None:

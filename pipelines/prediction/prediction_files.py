@@ -17,7 +17,6 @@ from pipelines.images.writing import (
     output_paths,
     tiff_instead,
 )
-from pipelines.prediction.replacing import check_replaceable
 
 _SUFFIXES = {"png": ".png", "tiff": ".tif", "zarr": ".zarr"}
 
@@ -102,8 +101,8 @@ def plan_files(
         png_fits: whether a PNG can hold the channels and the type.
 
     Raises:
-        ValueError: two inputs would be written to one file, an input or what is no
-            result would be overwritten, or the kind of file does not fit.
+        ValueError: two inputs would be written to one file, an input would be
+            overwritten, or the kind of file does not fit.
     """
 
     def suffix_of(entry: ImageEntry) -> str:
@@ -120,7 +119,6 @@ def plan_files(
     paths = output_paths(
         entries, out, suffix_of=suffix_of, file_suffixes=WRITTEN_SUFFIXES
     )
-    sources = {entry.path for entry in entries}
     explicit = paths[0].parent != pathlib.Path(out)
     files = []
     for path, group in itertools.groupby(zip(paths, entries, strict=True), _path_of):
@@ -132,7 +130,6 @@ def plan_files(
                 "Name a .tif or .zarr, or a folder."
             )
         _check_kind(files[-1], image_format, explicit)
-        check_replaceable(path, sources)
     return files
 
 

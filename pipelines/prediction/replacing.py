@@ -1,81 +1,118 @@
 """What is already there under the name of a result, and must not be written over."""
 
 import contextlib
+import functools
+import os
 import pathlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator
 
 from pipelines.images import ImageEntry, find_images
-from pipelines.images.done_files import is_recorded
+from pipelines.images.done_files import recorded_results
+from pipelines.images.finding import printable
 from pipelines.images.writing import identity
 from pipelines.images.zarr_axes import is_marked
+from pipelines.run_folder import RunRecord
 
-# Settings of a run that name files.
-_NAMING = ("images", "masks", "validation_images", "validation_masks")
+# Settings of a run that name images, and masks.
+_IMAGES = ("images", "validation_images")
+_MASKS = ("masks", "validation_masks")
 
 
-def check_replaceable(path: pathlib.Path, sources: Collection[pathlib.Path]) -> None:
-    """Checks that what is there under a name is a result, if it may be anything else.
+class ReplacementCheck:
+    """Checks that results are written over nothing but results.
 
-    Args:
-        path: that is to be written.
-        sources: the images.
-
-    Raises:
-        ValueError: it is a folder, or lies in a folder of the images, and is no result
-            of an earlier run.
+    The training set and the records of folders are read once, and only if something is
+    already there under the name of a result.
     """
-    if path.is_dir():
-        if not is_marked(path) and not is_recorded(path):
-            raise ValueError(
-                f"{path} is a folder that no prediction has written: it is not "
-                "replaced. Name another, or remove it."
-            )
-    elif path.exists() and not is_recorded(path):
+
+    def __init__(
+        self, sources: Iterable[pathlib.Path], run: pathlib.Path, record: RunRecord
+    ) -> None:
+        """Keeps what is not to be written over.
+
+        Args:
+            sources: the images.
+            run: the folder of the run: relative names of its settings are looked for
+                from the working folder, and from the two that the run's lies in.
+            record: of the run.
+        """
+        folders = {source.parent for source in sources}
+        self._image_folders = {folder.resolve() for folder in folders}
+        self._run, self._record = run, record
+        self._results: dict[pathlib.Path, set[str]] = {}
+
+    def check(self, path: pathlib.Path) -> None:
+        """Checks a file or folder that is to be written.
+
+        Raises:
+            ValueError: what is there is a folder, or lies in a folder of the images,
+                and is no result of an earlier run; or the run has learned from it.
+        """
+        existing = identity(path)
+        if existing is None:
+            return
+        if path.is_dir():
+            if not is_marked(path) and not self._is_result(path):
+                raise ValueError(
+                    f"{path} is a folder that no prediction has written: it is not "
+                    "replaced. Name another, or remove it."
+                )
         # Elsewhere files of these names can hardly be others than results.
-        if path.parent.resolve() in {source.parent.resolve() for source in sources}:
-            raise ValueError(
-                f"{path} lies beside the images, and no prediction has written it: it "
-                "is not replaced. Name another folder, or remove it."
-            )
-
-
-def check_no_training_files(
-    run: pathlib.Path, settings: Mapping[str, Any], paths: Sequence[pathlib.Path]
-) -> None:
-    """Checks that nothing which a run has learned from is written over.
-
-    Args:
-        run: its folder: relative names of its settings are looked for from the working
-            folder, and from the two that the run's lies in.
-        settings: of the run.
-        paths: that are to be written.
-
-    Raises:
-        ValueError: a file is such an image or mask.
-    """
-    existing = {identity(path): path for path in paths}
-    existing.pop(None, None)
-    if not existing:
-        return
-    for entry in _learned_from(run, settings):
-        path = existing.get(identity(entry.path))
-        if path is not None:
+        elif path.parent.resolve() in self._image_folders:
+            if not self._is_result(path):
+                raise ValueError(
+                    f"{path} lies beside the images, and no prediction has written it: "
+                    "it is not replaced. Name another folder, or remove it."
+                )
+        if existing in self._learned_from:
             raise ValueError(
                 f"{path} is an image or mask that the run has learned from; writing "
                 "there would destroy it. Name another folder."
             )
 
+    def _is_result(self, path: pathlib.Path) -> bool:
+        folder = path.parent
+        if folder not in self._results:
+            self._results[folder] = recorded_results(folder)
+        return path.name in self._results[folder]
 
-def _learned_from(
-    run: pathlib.Path, settings: Mapping[str, Any]
-) -> Iterator[ImageEntry]:
-    patterns = [settings[name] for name in _NAMING if settings.get(name)]
-    for pattern in patterns:
-        # Of runs/NAME the folder of `runs`, and that of the project. A pattern of all
-        # folders would read through whatever else is there.
-        near = [] if "**" in pattern else run.resolve().parents[:2]
-        for folder in (pathlib.Path(), *near):
-            # They may be gone since. An absolute name is itself in any folder.
+    @functools.cached_property
+    def _learned_from(self) -> set[tuple[int, int] | None]:
+        """The identities of the images and masks that the run has learned from."""
+        images = self._found(_IMAGES)
+        known = self._image_names()
+        if known:
+            # Others, such as results, may have come to match the pattern since.
+            images = (one for one in images if printable(one.path.name) in known)
+        entries = [*images, *self._found(_MASKS)]
+        return {identity(path) for path in {entry.path for entry in entries}}
+
+    def _image_names(self) -> set[str]:
+        """Returns the names of the files of images as the run keeps them."""
+        parts = (self._record.data.get(part, {}) for part in ("training", "validation"))
+        names = (name for part in parts for name in part.get("images", ()))
+        # Those of stacks end in the number of the page.
+        return {pathlib.PurePath(re.sub(r" page \d+$", "", one)).name for one in names}
+
+    def _found(self, settings: Iterable[str]) -> Iterator[ImageEntry]:
+        """Finds what settings of the run name, each pattern once."""
+        values = [self._record.settings.get(name) for name in settings]
+        patterns = {
+            os.path.abspath(folder / value)
+            for value in values
+            if value
+            for folder in self._roots(value)
+        }
+        for pattern in patterns:
+            # They may be gone since.
             with contextlib.suppress(ValueError, OSError):
-                yield from find_images(str(folder / pattern), damaged=True)
+                yield from find_images(pattern, damaged=True)
+
+    def _roots(self, pattern: str) -> list[pathlib.Path]:
+        """Returns the folders that a pattern may be relative to."""
+        if "**" in pattern:
+            # From the others it would read through whatever else is there.
+            return [pathlib.Path()]
+        # Of runs/NAME the folder of `runs`, and that of the project.
+        return [pathlib.Path(), *self._run.resolve().parents[:2]]

@@ -72,13 +72,6 @@ def test_a_png_that_was_named_holds_what_a_png_can(tmp_path):
         plan_files(entries("a.jpg"), str(tmp_path / "x.png"), "auto", False)
 
 
-def test_what_is_no_result_is_not_replaced(tmp_path):
-    target = tmp_path / "a.zarr"
-    target.mkdir()
-    with pytest.raises(ValueError, match=r"a\.zarr is a folder that no prediction"):
-        plan_files(entries("a.jpg"), str(target), "auto", True)
-
-
 def test_too_large_for_a_png_is_a_tiff_unless_chosen():
     small = ImageLayout(8000, 8000, 1, np.dtype(np.uint8))
     large = dataclasses.replace(small, width=8001)

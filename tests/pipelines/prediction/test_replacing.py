@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
+import tifffile
 import zarr
 
 from pipelines.images.done_files import DoneFiles
 from pipelines.images.layout import ImageLayout, ImageToWrite
 from pipelines.images.zarr_writing import write_zarr
-from pipelines.prediction.replacing import check_no_training_files, check_replaceable
+from pipelines.prediction import replacing
+from pipelines.prediction.replacing import ReplacementCheck
+from pipelines.run_folder import RunRecord
 
 
 def recorded(path):
@@ -15,28 +18,47 @@ def recorded(path):
     done.mark(path, done.key(source), path)
 
 
+def record(settings=None, data=None):
+    return RunRecord(
+        settings=settings or {},
+        network={},
+        classes=[],
+        mask_coding={},
+        scaling="dtype",
+        threshold=None,
+        precision={},
+        data=data or {},
+        best={},
+        versions={},
+    )
+
+
+def check(path, sources=(), run=None, **known):
+    ReplacementCheck(sources, run or path.parent, record(**known)).check(path)
+
+
 def test_a_zarr_is_replaced_if_it_is_a_result(tmp_path):
     mine, another = tmp_path / "mine.zarr", tmp_path / "another.zarr"
     layout = ImageLayout(2, 3, 1, np.dtype(np.uint8))
     write_zarr(mine, [ImageToWrite(layout, [(0, 0, np.zeros((2, 3, 1), np.uint8))])])
-    check_replaceable(mine, [])
+    check(mine)
     zarr.save_array(str(another), np.zeros((2, 3)))
     with pytest.raises(ValueError, match="another.zarr is a folder that no prediction"):
-        check_replaceable(another, [])
+        check(another)
     # As of versions that wrote no mark.
     recorded(another)
-    check_replaceable(another, [])
+    check(another)
 
 
 def test_a_file_beside_the_images_is_replaced_if_it_is_a_result(tmp_path):
     source, path = tmp_path / "a.tif", tmp_path / "a.png"
-    check_replaceable(path, [source])
+    check(path, [source])
     path.write_bytes(b"an image")
-    check_replaceable(path, [tmp_path / "images" / "a.tif"])
+    check(path, [tmp_path / "images" / "a.tif"])
     with pytest.raises(ValueError, match="a.png lies beside the images, and no pred"):
-        check_replaceable(path, [source])
+        check(path, [source])
     recorded(path)
-    check_replaceable(path, [source])
+    check(path, [source])
 
 
 @pytest.mark.parametrize("folder", ["images", "masks", "held"])
@@ -55,11 +77,58 @@ def test_what_a_run_has_learned_from_is_not_written_over(tmp_path, monkeypatch, 
         "validation_images": None,
     }
     other = path.with_name("b.png")
-    check_no_training_files(run, settings, [other])
+    check(other, run=run, settings=settings)
     with pytest.raises(ValueError, match=f"{folder}/a.png is an image or mask that"):
-        check_no_training_files(run, settings, [path])
-    # Under another name.
-    other.hardlink_to(path)
-    with pytest.raises(ValueError, match="b.png is an image or mask that the run has"):
-        check_no_training_files(run, settings, [other])
-    check_no_training_files(run, {"masks": "gone"}, [path])
+        check(path, run=run, settings=settings)
+    check(path, run=run, settings={"masks": "gone"})
+    if folder != "images":
+        # Under another name.
+        other.hardlink_to(path)
+        with pytest.raises(ValueError, match="b.png is an image or mask that the run"):
+            check(other, run=run, settings=settings)
+
+
+def test_results_that_came_to_lie_beside_the_training_images_are_replaced(tmp_path):
+    for name in ("a", "b", "result"):
+        stack = np.zeros((2, 8, 8), np.uint8)
+        tifffile.imwrite(tmp_path / f"{name}.tif", stack, photometric="minisblack")
+    data = {
+        "training": {"images": ["data/a.tif page 0", "data/a.tif page 1"]},
+        "validation": {"images": ["data/b.tif page 0"]},
+    }
+    settings = {"images": str(tmp_path / "*.tif")}
+    check(tmp_path / "result.tif", settings=settings, data=data)
+    for name in ("a", "b"):
+        with pytest.raises(ValueError, match=f"{name}.tif is an image or mask that"):
+            check(tmp_path / f"{name}.tif", settings=settings, data=data)
+    # Nothing is known of single masks.
+    masks = {"masks": settings["images"]}
+    with pytest.raises(ValueError, match="result.tif is an image or mask that"):
+        check(tmp_path / "result.tif", settings=masks, data=data)
+
+
+def test_records_and_training_sets_are_read_once(tmp_path, monkeypatch):
+    read = []
+
+    def listed(function):
+        def call(argument, **settings):
+            read.append(str(argument))
+            return function(argument, **settings)
+
+        return call
+
+    for name in ("find_images", "recorded_results"):
+        monkeypatch.setattr(replacing, name, listed(getattr(replacing, name)))
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "a.jpg").touch()
+    settings = {"images": str(images), "validation_images": str(images)}
+    checked = ReplacementCheck([tmp_path / "x.jpg"], tmp_path / "run", record(settings))
+    for name in ("a.png", "b.png"):
+        checked.check(tmp_path / name)
+        assert read == []
+        (tmp_path / name).touch()
+        recorded(tmp_path / name)
+    for name in ("a.png", "b.png"):
+        checked.check(tmp_path / name)
+    assert read == [str(tmp_path), str(images)]
