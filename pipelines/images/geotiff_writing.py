@@ -64,7 +64,7 @@ def write_geotiff(
             interleave="pixel",
             photometric="minisblack",
         ) as dataset:
-            _write_tiles(dataset, image)
+            _write_blocks(dataset, image)
             method = "average" if layout.averaged else "nearest"
             factors = [2**number for number in range(1, len(levels))]
             if factors:
@@ -115,11 +115,13 @@ def _check_whole(path: pathlib.Path, level: int) -> None:
         dataset.read(window=last)
 
 
-def _write_tiles(dataset: rasterio.io.DatasetWriter, image: ImageToWrite) -> None:
+def _write_blocks(dataset: rasterio.io.DatasetWriter, image: ImageToWrite) -> None:
+    """Writes whole strips or tiles: half of one would be compressed, and read again."""
     top = 0
-    for band in row_bands(image, TILE_SIDE):
-        for left in range(0, image.layout.width, TILE_SIDE):
-            tile = band[:, left : left + TILE_SIDE]
-            window = rasterio.windows.Window(left, top, tile.shape[1], tile.shape[0])
-            dataset.write(tile.transpose(2, 0, 1), window=window)
+    height, width = dataset.block_shapes[0]
+    for band in row_bands(image, height):
+        for left in range(0, image.layout.width, width):
+            block = band[:, left : left + width]
+            window = rasterio.windows.Window(left, top, block.shape[1], block.shape[0])
+            dataset.write(block.transpose(2, 0, 1), window=window)
         top += len(band)

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import tifffile
 
 from pipelines.images.layout import ImageLayout, ImageToWrite
 from pipelines.images.windowed import Georeference
@@ -12,6 +13,7 @@ rasterio = pytest.importorskip("rasterio")
 
 from rasterio.env import get_gdal_config  # noqa: E402
 
+from pipelines.images import geotiff_writing  # noqa: E402
 from pipelines.images.geotiff_writing import write_geotiff  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
@@ -60,6 +62,21 @@ def test_the_cache_of_gdal_is_bounded_and_given_back(tmp_path, random):
     with rasterio.open(tmp_path / "a.tif") as dataset:
         # ImageJ opens no tiles.
         assert dataset.block_shapes == [(40, 30)]
+
+
+def test_every_strip_is_written_once(tmp_path, random, monkeypatch):
+    # Less than the rows of a tile, of which parts would have to wait.
+    monkeypatch.setattr(geotiff_writing, "CACHE_BYTES", 2**20)
+    image = random.integers(0, 200, (600, 4000, 1), dtype=np.uint8)
+    image[:300, ::3] = 0
+    write_geotiff(tmp_path / "a.tif", to_write(image))
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        page = file.pages[0]
+        assert page.rowsperstrip == 65
+        np.testing.assert_array_equal(page.asarray(), image[..., 0])
+        # What is written again is longer, and goes to the end.
+        used = sum(page.databytecounts)
+    assert (tmp_path / "a.tif").stat().st_size - used < 3000
 
 
 def test_a_turned_transform_is_kept(tmp_path, random):
