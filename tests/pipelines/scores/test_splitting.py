@@ -57,6 +57,7 @@ def test_a_cut_ring_is_in_one_piece_where_the_rest_is_near():
 
 def test_counts_are_those_of_labels_made_anew_for_every_pixel(random, monkeypatch):
     monkeypatch.setattr(splitting, "RADIUS", 100)
+    monkeypatch.setattr(splitting, "_AT_ONCE", 3)
     truth, target = ndimage.gaussian_filter(random.normal(size=(2, 40, 40)), (0, 1, 1))
     truth, target = truth > 0, target > 0
     warped = scores.warp(truth, target)
