@@ -9,7 +9,7 @@ from pipelines import scores
 from pipelines.dataset import Dataset
 from pipelines.dataset.inspection import ImageFacts
 from pipelines.scores.evaluation_result import Evaluation
-from pipelines.validation import Segmented, true_objects
+from pipelines.validation import Segmented, true_labels, true_objects
 
 PIXELS = "pixels"
 
@@ -81,7 +81,8 @@ class SetScores:
             self._instances.add(truth, found, scored)
         image = one.y_true, one.probability[..., -1], one.scored
         if self._challenge is not None:
-            cells, _ = true_objects(self._dataset, one, 1, self._inside)
+            # Which divides what ignored pixels cut.
+            cells = true_labels(self._dataset, one, self._inside)
             self._challenge.add(*image, true_cells=cells)
         if self._warping is not None:
             self._warping.add(*image)

@@ -49,6 +49,8 @@ def without_cuts(
         (labels, valid): int64, 0 where nothing is scored, and bool, each (height,
         width). Objects that touch no ignored pixel keep their numbers.
     """
+    if valid.all():
+        return labels.astype(np.int64), valid
     labels = np.where(valid, labels, 0).astype(np.int64)
     cut = np.unique(labels[ndimage.binary_dilation(~valid) & (labels > 0)])
     if not cut.size:

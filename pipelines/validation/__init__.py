@@ -1,6 +1,10 @@
 """Scores of a net on held-out images, by overlap-tile prediction."""
 
-from pipelines.validation.object_thresholds import ObjectThresholds, true_objects
+from pipelines.validation.object_thresholds import (
+    ObjectThresholds,
+    true_labels,
+    true_objects,
+)
 from pipelines.validation.segmented import Parts, Picture, Segmented
 from pipelines.validation.validation import Validation, pictures_of, validate
 
@@ -11,6 +15,7 @@ __all__ = [
     "Segmented",
     "Validation",
     "pictures_of",
+    "true_labels",
     "true_objects",
     "validate",
 ]

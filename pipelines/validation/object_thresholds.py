@@ -13,6 +13,32 @@ TRIED = tuple(round(0.05 * step, 2) for step in range(2, 17))
 IOU = 0.5
 
 
+def true_labels(
+    dataset: Dataset,
+    one: Segmented,
+    inside: int = 1,
+    cache: ArrayCache | None = None,
+) -> np.ndarray:
+    """Returns the numbers of the true objects of an image, or of a part of it.
+
+    Those of masks of instances are their ids, all others are the connected components
+    of a class.
+
+    Args:
+        dataset: that the image is of.
+        one: the image.
+        inside: the class of objects, where they are components.
+        cache: of decoded masks; None decodes into memory, for each part anew.
+
+    Returns:
+        Integers (height, width), 0 for the background.
+    """
+    if dataset.coding.kind != "instances":
+        return scores.objects(one.y_true == inside, one.scored)
+    with dataset.open_labels(one.index, cache) as source:
+        return source.window(one.top, one.left, *one.y_true.shape)[..., 0]
+
+
 def true_objects(
     dataset: Dataset,
     one: Segmented,
@@ -20,28 +46,23 @@ def true_objects(
     inside: int = 1,
     cache: ArrayCache | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the numbers of the true objects of an image, or of a part of it.
+    """Returns the numbers of the true objects; those that are cut are in parts.
 
-    Those of masks of instances are their ids, all others are the connected components
-    of a class. What ignored pixels cut is in parts; see `scores.without_cuts`.
+    See `true_labels` and `scores.without_cuts`.
 
     Args:
         dataset: that the image is of.
         one: the image.
         smallest: pixels; what is left of an object beside ignored pixels is ignored
             if it has fewer.
-        inside: the class of objects, where they are components.
-        cache: of decoded masks; None decodes into memory, for each part anew.
+        inside: as of `true_labels`.
+        cache: as of `true_labels`.
 
     Returns:
         Integers (height, width), 0 for the background and for ignored pixels; and
         bool, True where a pixel is scored.
     """
-    if dataset.coding.kind != "instances":
-        labels = scores.objects(one.y_true == inside, one.scored)
-    else:
-        with dataset.open_labels(one.index, cache) as source:
-            labels = source.window(one.top, one.left, *one.y_true.shape)[..., 0]
+    labels = true_labels(dataset, one, inside, cache)
     return scores.without_cuts(labels, one.scored, smallest=smallest)
 
 

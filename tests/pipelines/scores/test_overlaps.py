@@ -90,3 +90,6 @@ def test_true_objects_beside_ignored_pixels_are_in_parts_as_predicted_ones():
     found, scored = scores.without_cuts(labels, valid, smallest=3)
     np.testing.assert_array_equal(found, np.where(np.array(expected) == 8, 0, expected))
     np.testing.assert_array_equal(scored, valid & (np.array(expected) != 8))
+    found, scored = scores.without_cuts(labels, np.ones_like(valid))
+    np.testing.assert_array_equal(found, labels)
+    assert scored.all()
