@@ -93,7 +93,8 @@ def write_image(path: pathlib.Path | str, image: np.ndarray) -> None:
 
     Args:
         path: the file; its folder is made if it is missing.
-        image: (height, width) or (height, width, channels).
+        image: (height, width) or (height, width, channels); bool is 0 and 1 of uint8
+            in a TIFF.
 
     Raises:
         ValueError: another suffix, or PNG cannot hold the array.
@@ -102,9 +103,10 @@ def write_image(path: pathlib.Path | str, image: np.ndarray) -> None:
     if suffix == ".png":
         write_bytes_atomically(path, encode_png(image))
     elif suffix in TIFF_SUFFIXES:
-        pixels = np.atleast_3d(image)
+        # TIFF has bool as bits, which strips would have to be packed into.
+        pixels = np.atleast_3d(image.view(np.uint8) if image.dtype == bool else image)
         height, width, channels = pixels.shape
-        dtype = image.dtype.newbyteorder("=")
+        dtype = pixels.dtype.newbyteorder("=")
         layout = ImageLayout(height, width, channels, dtype)
         with appearing(pathlib.Path(path)) as partial:
             write_tiff(partial, [ImageToWrite(layout, [(0, 0, pixels)])])

@@ -3,6 +3,7 @@ import pathlib
 
 import numpy as np
 import pytest
+import tifffile
 
 from pipelines.images import ImageEntry, find_images, read_image, writing
 
@@ -24,6 +25,14 @@ def test_what_is_written_is_read_back(tmp_path, random, dtype, shape, suffix):
     read = read_image(ImageEntry(path))
     assert read.dtype == dtype
     np.testing.assert_array_equal(read, image.reshape(6, 9, -1))
+
+
+def test_booleans_are_zeros_and_ones_of_a_tiff(tmp_path, random):
+    image = random.random((20, 30)) > 0.5
+    writing.write_image(tmp_path / "a.tif", image[:, ::-1])
+    found = tifffile.imread(tmp_path / "a.tif")
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, image[:, ::-1])
 
 
 def test_seven_channels_of_probabilities_are_one_tiff_image(tmp_path, random):
