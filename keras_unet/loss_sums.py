@@ -24,7 +24,8 @@ class SumOfLosses(MaskLoss):
         weights: one number of at least 0 a loss; by default 1 each.
         name: name of the loss.
         reduction: as in Keras. With "mean_with_sample_weight" and a weight map, the
-            mean over the pixels of a sample is divided by that of their weights.
+            mean over the pixels of a sample is divided by that of their weights; of
+            parts with `ignore_class` by that of the other pixels of the batch.
 
     Raises:
         ValueError: there is no loss, a part is not a Loss object, or weights don't fit.
@@ -114,7 +115,9 @@ def _sample_values(
         mean = tf.reduce_mean(values * pixel_weight, axis=[1, 2])
         if not divide:
             return mean
-        return tf.math.divide_no_nan(mean, tf.reduce_mean(pixel_weight, axis=[1, 2]))
+        # A mean over the other pixels of the batch stays one.
+        axes = [1, 2] if kept is None else [0, 1, 2]
+        return tf.math.divide_no_nan(mean, tf.reduce_mean(pixel_weight, axis=axes))
     return tf.reduce_mean(values, axis=list(range(1, values.shape.rank)))
 
 

@@ -78,6 +78,21 @@ def test_ignored_pixels_of_a_part_of_keras_do_not_count():
     np.testing.assert_allclose(total(y_true, logits), mean, rtol=1e-5)
 
 
+@pytest.mark.skipif(keras.__version__ < "3", reason="Keras 2 has no such reduction")
+def test_ignored_pixels_do_not_count_in_the_mean_with_weights():
+    y_true, logits = random_batch(3)
+    # Three quarters of the first sample.
+    y_true[0, 1:] = 255
+    weight = np.random.default_rng(1).random((2, 4, 6)).astype("float32")
+    part = keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True, ignore_class=255, reduction="mean_with_sample_weight"
+    )
+    total = SumOfLosses([part], reduction="mean_with_sample_weight")
+    for weights in ((), (weight,)):
+        found, expected = (one(y_true, logits, *weights) for one in (total, part))
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     "part", [keras.losses.MeanSquaredError, keras.losses.CategoricalCrossentropy]
 )
