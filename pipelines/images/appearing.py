@@ -2,7 +2,9 @@
 
 import collections
 import contextlib
+import errno
 import hashlib
+import itertools
 import os
 import pathlib
 import platform
@@ -61,10 +63,14 @@ def flush_to_disk(file: BinaryIO) -> None:
 
 def _flush_all(path: pathlib.Path) -> None:
     """Flushes a file, or a folder with all it holds, such as the chunks of a Zarr."""
-    for part in [path, *path.rglob("*")] if path.is_dir() else [path]:
+    for part in itertools.chain([path], path.rglob("*") if path.is_dir() else ()):
         descriptor = os.open(part, os.O_RDONLY)
         try:
             os.fsync(descriptor)
+        except OSError as error:
+            # Not every file system flushes folders.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not part.is_dir():
+                raise
         finally:
             os.close(descriptor)
 

@@ -1,4 +1,7 @@
+import contextlib
+import errno
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -40,6 +43,28 @@ def test_a_folder_replaces_a_folder(tmp_path):
             (partial / str(number)).touch()
     assert names(path) == ["1"]
     assert names(tmp_path) == ["mask.zarr"]
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EIO])
+def test_a_file_system_that_flushes_no_folders_is_no_failure(
+    tmp_path, monkeypatch, code
+):
+    flush, flushed = os.fsync, []
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(code, os.strerror(code))
+        flushed.append(descriptor)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    goes_on = code == errno.EINVAL
+    expected = contextlib.nullcontext() if goes_on else pytest.raises(OSError)
+    with expected, appearing(tmp_path / "mask.zarr") as partial:
+        (partial / "0").mkdir(parents=True)
+        (partial / "0" / "chunk").touch()
+    assert len(flushed) == goes_on
+    assert names(tmp_path) == ["mask.zarr"] * goes_on
 
 
 @pytest.mark.parametrize("name", ["m" * 250 + ".tif", "\u00b5" * 120 + ".tif"])
