@@ -21,7 +21,11 @@ from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.read_ahead import ahead
 from pipelines.overlap_tile.tile_passes import probability_windows
 from pipelines.prediction.image_statistics import NoData, statistics_of
-from pipelines.prediction.instance_windows import foreseen_bytes, instance_windows
+from pipelines.prediction.instance_windows import (
+    band_bytes,
+    instance_windows,
+    object_bytes,
+)
 from pipelines.prediction.kept_windows import KeptWindows
 from pipelines.prediction.memory_plan import MemoryModel, largest_plan
 from pipelines.prediction.output_values import OutputValues
@@ -121,8 +125,10 @@ class ImagePredictor:
     ) -> Iterator[Window]:
         begun = None if kept is None else kept.begun(page, self._encoded_layout(layout))
         held = min(image.num_bytes, MOST_DECODED_BYTES)
+        growing = 0
         if self.values.numbered:
-            held += foreseen_bytes(layout)
+            held += band_bytes(layout)
+            growing = object_bytes(layout)
         plan, tile_pass = largest_plan(
             self.net,
             self.memory,
@@ -130,6 +136,7 @@ class ImagePredictor:
             self.budget,
             flips=self.flips,
             held=held,
+            growing=growing,
             whole=whole,
             begun=begun,
         )

@@ -12,8 +12,9 @@ from pipelines.images.components import Parts
 from pipelines.images.layout import ImageLayout, ImageToWrite, Window, row_bands
 from pipelines.scores.overlaps import numbers_of_large
 
-# Rows that are labelled at once.
+# Rows that are labelled at once, fewer of images wider than 65,536 pixels.
 BAND_ROWS = 64
+_BAND_PIXELS = 2**22
 DTYPE = np.dtype(np.uint32)
 # Of a row of pixels of a band while it is labelled, and of a part of an object: its
 # area, its number, and what is made from them.
@@ -22,11 +23,19 @@ _BAND_PIXEL_BYTES, _PART_BYTES = 32, 32
 _PIXELS_OF_A_PART = 1000
 
 
-def foreseen_bytes(layout: ImageLayout) -> int:
-    """Foresees the memory that numbering takes, for objects of a common size."""
-    band = min(BAND_ROWS, layout.height) * layout.width * _BAND_PIXEL_BYTES
-    parts = layout.height * layout.width // _PIXELS_OF_A_PART
-    return band + parts * _PART_BYTES
+def band_bytes(layout: ImageLayout) -> int:
+    """Returns the memory that labelling a band of rows takes."""
+    rows = min(_band_rows(layout), layout.height)
+    return rows * layout.width * _BAND_PIXEL_BYTES
+
+
+def object_bytes(layout: ImageLayout) -> int:
+    """Estimates the memory that numbers take, for objects of a common size."""
+    return layout.height * layout.width // _PIXELS_OF_A_PART * _PART_BYTES
+
+
+def _band_rows(layout: ImageLayout) -> int:
+    return max(1, min(BAND_ROWS, _BAND_PIXELS // layout.width))
 
 
 def instance_windows(
@@ -55,9 +64,9 @@ def instance_windows(
     with tempfile.TemporaryFile(dir=folder) as file:
         final = _write_parts(mask, file, smallest)
         file.seek(0)
-        width = mask.layout.width
-        for top in range(0, mask.layout.height, BAND_ROWS):
-            rows = min(BAND_ROWS, mask.layout.height - top)
+        width, most = mask.layout.width, _band_rows(mask.layout)
+        for top in range(0, mask.layout.height, most):
+            rows = min(most, mask.layout.height - top)
             parts = np.frombuffer(file.read(rows * width * DTYPE.itemsize), DTYPE)
             yield top, 0, final[parts].reshape(rows, width, 1)
 
@@ -67,7 +76,7 @@ def _write_parts(mask: ImageToWrite, file: IO[bytes], smallest: int) -> np.ndarr
     parts = Parts()
     areas = [np.zeros(1, DTYPE)]
     above = classes_above = np.zeros(mask.layout.width, DTYPE)
-    for band in row_bands(mask, BAND_ROWS):
+    for band in row_bands(mask, _band_rows(mask.layout)):
         classes = band[..., 0]
         found = measure.label(classes, connectivity=1)
         numbers = np.where(found, found + parts.count, 0).astype(DTYPE)

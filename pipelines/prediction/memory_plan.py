@@ -119,6 +119,7 @@ def largest_plan(
     *,
     flips: bool = False,
     held: int = 0,
+    growing: int = 0,
     whole: bool = False,
     begun: int | None = None,
 ) -> tuple[TilePlan, TilePass]:
@@ -132,8 +133,11 @@ def largest_plan(
         output: what is written; as high and wide as the image.
         budget: bytes that the process may take.
         flips: averages over flips and turns.
-        held: bytes that the image, and numbering its objects, take whatever the tiles
+        held: bytes that the image, and labelling its objects, take whatever the tiles
             are.
+        growing: bytes that the image may come to take. They are an estimate, for which
+            no image is refused: at most half of what the smallest tiles leave is kept
+            free.
         whole: the result is held whole, as pixels and as a file, like a PNG.
         begun: largest core of tiles that are done already: taken again if it fits
             about, for what the process holds is not quite the same each time.
@@ -150,6 +154,8 @@ def largest_plan(
         peak = held + model.peak(tile_pass, plan, output, whole)
         return _Candidate(plan, tile_pass, peak)
 
+    if growing:
+        held += min(growing, max(0, budget - candidate(1).peak) // 2)
     if begun is not None and begun % step == 0 and begun > 0:
         again = candidate(begun // step)
         if again.peak <= budget * RESUME_SLACK:

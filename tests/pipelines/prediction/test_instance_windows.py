@@ -56,8 +56,22 @@ def without_small(mask, smallest):
 
 def test_numbering_is_foreseen_by_the_size_of_the_image():
     layout = ImageLayout(10_000, 20_000, 1, instance_windows.DTYPE)
-    # A band of 64 rows, and 200,000 objects.
-    assert instance_windows.foreseen_bytes(layout) == 32 * (64 * 20_000 + 200_000)
+    assert instance_windows.band_bytes(layout) == 32 * 64 * 20_000
+    # One object in 1,000 pixels.
+    assert instance_windows.object_bytes(layout) == 32 * 200_000
+    # Of the widest images a band is lower.
+    wide = ImageLayout(50, 10**6, 1, instance_windows.DTYPE)
+    assert instance_windows.band_bytes(wide) == 32 * 4 * 10**6
+
+
+def test_bands_of_wide_images_are_lower(random, monkeypatch):
+    monkeypatch.setattr(instance_windows, "_BAND_PIXELS", 3 * 40 + 1)
+    mask = (random.random((10, 40)) > 0.4).astype(np.uint8)
+    bands = instance_windows.instance_windows(to_write(mask, 4, 7))
+    heights = [len(pixels) for _, _, pixels in bands]
+    assert heights == [3, 3, 3, 1]
+    found = numbered(mask, 4, 7)
+    np.testing.assert_array_equal(found, measure.label(mask, connectivity=1))
 
 
 def test_an_object_through_all_bands_is_one():
