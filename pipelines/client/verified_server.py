@@ -32,6 +32,8 @@ def verified(pool: ServerPool, about: About | None) -> ServerPool:
 class VerifiedServer:
     """A server that predicts only once it has said that it serves a certain model.
 
+    It is asked again after its connection was lost.
+
     Args:
         server: that is asked.
         about: as of `verified`.
@@ -73,7 +75,13 @@ class VerifiedServer:
             ServerFailure: it is left out, or as the server's.
         """
         self._verify()
-        return self._server.predict(signature, inputs, seconds)
+        try:
+            return self._server.predict(signature, inputs, seconds)
+        except ServerFailure as failure:
+            if failure.kind in (Kind.UNREACHABLE, Kind.BROKEN):
+                # It may come back with another model.
+                self._is_verified = False
+            raise
 
     def pinned(self, version: int) -> Server:
         """Returns the client of one version, of which nothing is known yet.

@@ -84,6 +84,19 @@ def test_one_that_is_away_at_first_joins_when_it_is_back(fake_server, about_of, 
     assert pool.predict("s", {})[""] == 5
 
 
+def test_one_that_comes_back_with_another_model_is_left_out(
+    fake_server, about_of, waits
+):
+    text = about_of().text
+    away = ServerFailure("away", Kind.UNREACHABLE)
+    swapped = says(text.replace("0.5", "0.25"))
+    server = fake_server([says(text), {"": 5}, away, swapped], "one")
+    pool = verified(ServerPool([server], 1, waits, waits), about_of())
+    assert pool.predict("s", {})[""] == 5
+    with pytest.raises(ServerFailure, match="another model"):
+        pool.predict("s", {})
+
+
 def test_a_model_that_says_nothing_is_a_model_too(fake_server):
     silent = ServerFailure("no signature", Kind.REFUSED, lacks_signature=True)
     server = fake_server([silent, {"": 5}], version=4)
