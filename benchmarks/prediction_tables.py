@@ -83,7 +83,7 @@ def tiling_peers(rows: list[dict[str, Any]]) -> list[str]:
     for (engine, precision), run in by.items():
         mine = by["ours", precision]["seconds"]
         faster = [b / a for a, b in zip(mine, run["seconds"], strict=True)]
-        largest = "any"
+        largest = "bounded by the disk"
         if engine != "ours":
             largest = f"{run['largest_side']:.0f}x{run['largest_side']:.0f}"
         cells = [TILINGS[engine], precision, spread(run["seconds"])]

@@ -33,7 +33,7 @@ import tensorflow as tf
 from pipelines.client.about import string_array
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
-from pipelines.client.server import only
+from pipelines.client.server import Server, only
 from pipelines.config import ServeConfig
 from pipelines.serving.serving import running_launch
 from pipelines.serving.serving_engines import Launch
@@ -130,10 +130,18 @@ def load(
                 print(number, memory[-1], "MiB", dict(outcomes), flush=True)
     return {
         "outcomes": dict(outcomes),
-        "versions": len(os.listdir(base)),
+        "num_versions": answering(servers[0], arguments.swaps + 1),
         "mebibytes": memory,
         "seconds": time.monotonic() - started,
     }
+
+
+def answering(server: Server, last: int, seconds: float = 60.0) -> int:
+    """The version that answers, once it is the last or after so many seconds."""
+    end = time.monotonic() + seconds
+    while (version := server.answering_version()) != last and time.monotonic() < end:
+        time.sleep(0.5)
+    return version
 
 
 def faults(result: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
@@ -141,8 +149,9 @@ def faults(result: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
     found = []
     if result["outcomes"] != {"right": arguments.requests}:
         found.append(f"not all answers are right: {result['outcomes']}")
-    if result["versions"] != arguments.swaps + 1:
-        found.append(f"{result['versions']} versions instead of {arguments.swaps + 1}")
+    wanted = arguments.swaps + 1
+    if result["num_versions"] != wanted:
+        found.append(f"version {result['num_versions']} answers instead of {wanted}")
     memory = result["mebibytes"]
     third = len(memory) // 3
     earlier, later = max(memory[third : 2 * third]), max(memory[2 * third :])

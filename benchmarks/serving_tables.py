@@ -34,10 +34,12 @@ def serving_load(rows: list[dict[str, Any]]) -> list[str]:
     settings, outcomes = row["settings"], row["outcomes"]
     wrong = sum(count for name, count in outcomes.items() if name != "right")
     memory = ", ".join(map(str, row["mebibytes"]))
+    # Older rows have it under another name.
+    num_versions = row.get("num_versions") or row["versions"]
     return [
         f"{settings['requests']} requests, {settings['at_a_time']} at a time over REST "
         "and gRPC, images of 1x1 to 2048x2048",
-        f"mixed, {row['versions'] - 1} new versions meanwhile, on "
+        f"mixed, {num_versions - 1} new versions meanwhile, on "
         f"{settings['server']} ({origin(row)}):",
         f"{outcomes.get('right', 0)} right masks, {wrong} wrong ones or errors. Memory "
         "of the server after each tenth,",

@@ -49,9 +49,11 @@ class ClassScores:
     """Scores by class, each float64 (num_classes,), NaN where undefined.
 
     Attributes:
-        iou: intersection over union, Jaccard index.
-        dice: 2 |intersection| / (|truth| + |prediction|), F1.
-        precision: share of the predicted pixels that are true.
+        iou: |intersection| / |union| (Jaccard 1912, New Phytologist 11:37).
+        dice: 2 |intersection| / (|truth| + |prediction|), which is F1 (Dice 1945,
+            Ecology 26:297).
+        precision: share of the predicted pixels that are true (van Rijsbergen 1979,
+            Information Retrieval, chapter 7, as recall).
         recall: share of the true pixels that are predicted.
     """
 

@@ -4,10 +4,15 @@ import json
 import pathlib
 import re
 import shlex
+import signal
+import subprocess
+import sys
+import time
 import urllib.parse
 
 import numpy as np
 import pytest
+import requests
 import tifffile
 
 from pipelines import cli
@@ -55,16 +60,31 @@ def test_the_commands_run_and_then_the_python(folder, monkeypatch, capsys):
         exec(compile(code, GUIDE.name, "exec"), {})
 
 
+def write_config(folder):
+    """Writes the guide's file, of which only the folder is another."""
+    (text,) = (block for block in blocks("text") if "model_config_list" in block)
+    path = folder / "models.config"
+    base_path = folder / "saved_models/asked/cells"
+    path.write_text(text.replace("/models/cells", str(base_path)))
+    return path
+
+
+def wait_for_stable(url, version):
+    end = time.monotonic() + 60
+    answering = None
+    while answering != version and time.monotonic() < end:
+        time.sleep(0.1)
+        about = requests.get(f"{url}/labels/stable/metadata", timeout=30).json()
+        answering = about["model_spec"]["version"]
+    assert answering == version
+
+
 def test_the_requests_run_against_a_server_of_two_versions(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     for _ in range(2):
         words = ["export", "--model", "runs/cells", "--to", "saved_models/asked/cells"]
         assert cli.main(words) == 0
-    # Of the guide's file only the folder is another.
-    (text,) = (block for block in blocks("text") if "model_config_list" in block)
-    base_path = folder / "saved_models/asked/cells"
-    config = folder / "models.config"
-    config.write_text(text.replace("/models/cells", str(base_path)))
+    config = write_config(folder)
     settings = ServeConfig(
         saved_model=str(config), engine="development", rest_port=0, grpc_port=0
     )
@@ -80,9 +100,43 @@ def test_the_requests_run_against_a_server_of_two_versions(folder, monkeypatch, 
         lines = lines.replace("saved_models/cells", "saved_models/asked/cells")
         for line in lines.splitlines():
             assert cli.main(shlex.split(line)[1:]) == 0, capsys.readouterr().err
+        for version in ("2", "1"):
+            # The guide's steps 3 and 4: `stable` moves, and moves back.
+            moved = f'key: "stable" value: {version}'
+            config.write_text(
+                re.sub('key: "stable" value: .', moved, config.read_text())
+            )
+            wait_for_stable(f"http://{rest}/v1/models/cells", version)
     for name in ("stable", "canary"):
         assert len(list((folder / name).glob("*.png"))) == 6
     assert tifffile.imread("segmented/huge.tif").shape == (90, 40)
+
+
+def test_the_servers_start_and_end_by_ctrl_c(folder):
+    # Those of the machine may be taken by others.
+    ports = ["--engine", "development", "--rest-port", "0", "--grpc-port", "0"]
+    # In a process of the background the signal may be ignored.
+    code = (
+        "import signal, sys; from pipelines.cli import main; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    write_config(folder)
+    for line in "".join(blocks("sh started")).splitlines():
+        words = shlex.split(line, comments=True)[1:]
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *words, *ports],
+            cwd=folder,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            told = []
+            for said in process.stderr:
+                told.append(said)
+                if said.startswith("Ready"):
+                    process.send_signal(signal.SIGINT)
+        assert process.returncode == 0, "".join(told)
 
 
 def test_commands_that_are_not_run_name_settings_that_there_are():

@@ -131,6 +131,11 @@ REFUSED = [
         + "Conversion of JSON Value: 1 to type: half",
     ),
     (
+        {"signature_name": "echo_uint16", "instances": [1]},
+        _PLACE.replace("INVALID_ARGUMENT", "UNIMPLEMENTED")
+        + "Conversion of JSON Value: 1 to type: uint16",
+    ),
+    (
         {"signature_name": "half_out", "instances": [1]},
         "Failed to write JSON value for tensor type: half",
     ),

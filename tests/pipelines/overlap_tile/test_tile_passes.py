@@ -48,6 +48,10 @@ def whole(net, image):
 
 
 def same_decisions(found, expected, threshold=0.5):
+    if expected.shape[-1] > 2:
+        second, first = np.moveaxis(np.sort(expected, axis=-1)[..., -2:], -1, 0)
+        near = first - second <= 2 * TOLERANCE
+        return (found.argmax(axis=-1) == expected.argmax(axis=-1))[~near].all()
     near = np.abs(expected - threshold) <= TOLERANCE
     return ((found > threshold) == (expected > threshold))[~near].all()
 

@@ -6,6 +6,7 @@ from hypothesis import strategies
 from hypothesis.extra import numpy as arrays
 from skimage import measure
 
+from pipelines import scores
 from pipelines.images.layout import ImageLayout, ImageToWrite
 from pipelines.prediction import instance_windows
 
@@ -45,6 +46,11 @@ def test_numbers_are_those_of_the_whole_mask(mask, height, width, band_rows, sma
     # Objects of two classes stay two, also where they touch.
     np.testing.assert_array_equal(found, measure.label(mask, connectivity=1))
     np.testing.assert_array_equal(large, without_small(mask, smallest))
+    # Of one class they are the objects that scores compare.
+    one = (mask > 0).astype(np.uint8)
+    expected = scores.objects(one > 0, smallest=smallest)
+    found = numbered(one, height, width, smallest=smallest)
+    np.testing.assert_array_equal(found, expected)
 
 
 def without_small(mask, smallest):
