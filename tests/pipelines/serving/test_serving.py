@@ -117,7 +117,9 @@ def test_serve_runs_the_program_until_it_is_ended(
     thread.join()
     assert processes[0].returncode == -signal.SIGTERM
     assert signal.getsignal(number) is handler
-    assert "--model_name=toy" in json.loads(record.read_text())
+    received = json.loads(record.read_text())
+    assert received == list(processes[0].args)[1:]
+    assert {"--model_name=toy", "--grpc_max_threads=64"} <= set(received)
     assert "Starting TensorFlow Serving: " in caplog.text
     assert "/v1/models/toy" in caplog.text
 
