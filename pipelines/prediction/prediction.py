@@ -22,6 +22,7 @@ from pipelines.images.windowed_writing import write_windowed
 from pipelines.images.writing import check_writable
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
+from pipelines.prediction.allocator import return_freed_memory
 from pipelines.prediction.failures import (
     prediction_sentence,
     warn_of_no_data,
@@ -68,6 +69,7 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
             names each with its reason; a ValueError that lists what is done.
     """
     entries = find_images(config.images, damaged=True)
+    return_freed_memory()
     run = run_folder.load(config.model)
     # In the place of the model, which then takes no memory.
     run = dataclasses.replace(run, model=inference_net(run.model, config.precision))
