@@ -5,18 +5,17 @@ import os
 import pathlib
 import shutil
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import keras
 import numpy as np
 
 import keras_unet
 from pipelines import run_folder
-from pipelines.dataset.mask_values import MaskCoding
+from pipelines.config.stream import Scaling
+from pipelines.dataset.mask_values import MaskCoding, class_names
 from pipelines.inference import policy
 from pipelines.run_folder import RunRecord
-
-Scaling = Literal["per_image", "dtype"]
 
 
 def save_run(
@@ -108,9 +107,7 @@ def _coding(num_classes: int) -> MaskCoding:
 
 def _class_names(classes: Sequence[str] | None, num_classes: int) -> list[str]:
     if classes is None:
-        if num_classes == 2:
-            return ["background", "foreground"]
-        return [f"class {index}" for index in range(num_classes)]
+        return class_names(num_classes)
     if isinstance(classes, str) or len(classes) != num_classes:
         raise ValueError(
             f"classes must be the {num_classes} names of the net's classes, the "

@@ -5,7 +5,6 @@ import os
 import numpy as np
 
 from pipelines import decision, run_folder, scaling
-from pipelines.images import ArrayImage
 from pipelines.images.reading import check_channels
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
@@ -63,13 +62,13 @@ class Predictor:
                 "image has pixels that are NaN, infinite or beyond float32. Give them "
                 "finite values."
             )
-        for doubt in scaling.doubts_of_types(
-            self.record.scaling, self.record.pixel_types, [str(pixels.dtype)]
-        ):
-            raise ValueError(doubt)
-        source = ArrayImage(pixels, "image")
-        mean, std = scaling.statistics_of(source, self.record.scaling)
-        return self._net.probability(np.asarray(scaling.scale(pixels, mean, std)))
+        how = self.record.scaling
+        doubts = scaling.doubts_of_types(
+            how, self.record.pixel_types, [str(pixels.dtype)]
+        )
+        if doubts:
+            raise ValueError(doubts[0])
+        return self._net.probability(scaling.scale_array(pixels, how))
 
     def mask(self, image: np.ndarray) -> np.ndarray:
         """Returns the mask of an image, as `predict` writes it.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 import numpy as np
 import tensorflow as tf
 
-from pipelines.images import WindowedImage, blocks
+from pipelines.images import ArrayImage, WindowedImage, blocks
 from pipelines.images.moments import Moments
 
 LEAST_STD = np.finfo(np.float32).tiny
@@ -138,6 +138,17 @@ def scale(image: tf.Tensor, mean: tf.Tensor, std: tf.Tensor) -> tf.Tensor:
         std: (channels,), of the whole image.
     """
     return (tf.cast(image, tf.float32) - mean) / std
+
+
+def scale_array(image: np.ndarray, scaling: str) -> np.ndarray:
+    """Scales a whole image in memory as one of a file, by the same statistics.
+
+    Args:
+        image: (height, width, channels), values as in a file.
+        scaling: "per_image" or "dtype".
+    """
+    mean, std = statistics_of(ArrayImage(image, "image"), scaling)
+    return np.asarray(scale(image, mean, std))
 
 
 def scale_image(image: tf.Tensor) -> tf.Tensor:

@@ -105,8 +105,7 @@ def _pixels_uint16(
 
 def _region(signature: str, net: ServedNet, seed: int) -> Iterator[ExampleRequest]:
     image = ArrayImage(example_image(net, seed), "the example")
-    how = "per_image" if net.pixel_type is None else "dtype"
-    mean, std = scaling.statistics_of(image, how)
+    mean, std = scaling.statistics_of(image, net.scaling)
     around = margins(net.depth, net.variant)
     side = _region_side(net)
     corner = -around.before, around.alignment - around.before

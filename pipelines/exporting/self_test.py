@@ -19,7 +19,6 @@ from pipelines.exporting.example_requests import (
 from pipelines.exporting.golden import write_golden
 from pipelines.exporting.saved_version import SavedVersion
 from pipelines.exporting.warm_up import write_warm_up
-from pipelines.images import ArrayImage
 from pipelines.overlap_tile import Net
 from pipelines.serving_graph.served_net import ServedNet
 
@@ -113,6 +112,5 @@ def _surest_seed(net: ServedNet, reference: Net) -> int:
 
 def _probability(net: ServedNet, reference: Net, image: np.ndarray) -> np.ndarray:
     """Returns the probabilities of an image by the code of `predict`."""
-    how = "per_image" if net.pixel_type is None else "dtype"
-    mean, std = scaling.statistics_of(ArrayImage(image, "the example"), how)
-    return reference.probability(np.asarray(scaling.scale(image, mean, std)))
+    scaled = scaling.scale_array(image, net.scaling)
+    return reference.probability(scaled)

@@ -1,12 +1,13 @@
 """One sentence for what an export cannot write."""
 
-import contextlib
+import functools
 import pathlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+from pipelines.write_errors import told_as
 
 
-@contextlib.contextmanager
-def written_to(target: pathlib.Path) -> Iterator[None]:
+def written_to(target: pathlib.Path) -> AbstractContextManager[None]:
     """Says what to do when the disk is full, or refuses.
 
     Args:
@@ -15,15 +16,7 @@ def written_to(target: pathlib.Path) -> Iterator[None]:
     Raises:
         ValueError: the system or TensorFlow could not write.
     """
-    # Not above: publishing, which needs this module, does not need TensorFlow.
-    from tensorflow import errors
-
-    try:
-        yield
-    except OSError as error:
-        raise cannot_be_written(target, str(error.strerror or error)) from error
-    except errors.OpError as error:
-        raise cannot_be_written(target, error.message) from error
+    return told_as(functools.partial(cannot_be_written, target))
 
 
 def cannot_be_written(target: pathlib.Path, reason: str) -> ValueError:

@@ -13,7 +13,7 @@ def return_freed_memory() -> bool:
 
     Left alone it raises the size from which on it does so to that of the blocks it has
     seen: bands of a wide image then stay in its heaps, one for each thread, in pieces
-    that fit nothing else (a quarter more memory at 20,000 pixels of width).
+    that fit nothing else (a third more memory at 20,000 pixels of width).
 
     Returns:
         Whether the C library is one that can be told.

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines import scaling
 from pipelines.dataset.image_pass import LEAST_NO_DATA, count_of
-from pipelines.images import WindowedImage
+from pipelines.images import WindowedImage, blocks
 from pipelines.images.derived import DerivedImage
 from pipelines.overlap_tile.tile_passes import not_finite, too_large
 
@@ -45,7 +45,8 @@ def statistics_of(
     watched = _Watched(image)
     mean, std = scaling.statistics_of(watched, how)
     if not (np.isfinite(mean).all() and np.isfinite(std).all()):
-        raise (too_large if watched.is_finite else not_finite)(image.name)
+        is_finite = all(np.isfinite(pixels).all() for _, _, pixels in blocks(image))
+        raise (too_large if is_finite else not_finite)(image.name)
     share = watched.num_no_data / (image.height * image.width)
     if image.nodata is None or share < LEAST_NO_DATA:
         return mean, std, None
@@ -53,21 +54,18 @@ def statistics_of(
 
 
 class _Watched(DerivedImage):
-    """An image that counts, while its pixels are read, those that spoil its statistics.
+    """An image that counts, while its pixels are read, those that are NoData.
 
     Attributes:
-        num_no_data: pixels that the file calls NoData.
-        is_finite: no pixel is NaN or infinite.
+        num_no_data: pixels that the file calls so.
     """
 
     def __init__(self, source: WindowedImage) -> None:
         super().__init__(source)
-        self.num_no_data, self.is_finite = 0, True
+        self.num_no_data = 0
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         pixels = self._source.window(top, left, height, width)
-        if pixels.dtype.kind == "f":
-            self.is_finite = self.is_finite and bool(np.isfinite(pixels).all())
         if self.nodata is not None:
             values = pixels[..., :-1] if self.has_alpha else pixels
             self.num_no_data += count_of(values, self.nodata)

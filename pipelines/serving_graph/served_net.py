@@ -35,3 +35,8 @@ class ServedNet:
     pixel_limit: int
     pixel_type: str | None = None
     largest_core: int = LARGEST_CORE
+
+    @property
+    def scaling(self) -> str:
+        """How images are scaled: "per_image" or "dtype"."""
+        return "per_image" if self.pixel_type is None else "dtype"

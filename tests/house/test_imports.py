@@ -12,7 +12,15 @@ ROOT = pathlib.Path(__file__).parents[2]
 # relative to pipelines.
 ROWS = [
     ("config", "export_layout", "images", "scores", "tensorflow_start"),
-    ("flags", "mirroring", "scaling", "decision", "augment", "tensor_messages"),
+    (
+        "flags",
+        "mirroring",
+        "scaling",
+        "decision",
+        "augment",
+        "tensor_messages",
+        "write_errors",
+    ),
     ("dataset",),
     ("tiles", "overlap_tile"),
     ("inference", "serving_graph", "validation", "run_folder"),

@@ -36,6 +36,15 @@ def test_a_scaled_image_has_mean_0_and_deviation_1(random, dtype):
     np.testing.assert_allclose(scaled.std(axis=(0, 1)), 1, rtol=1e-5)
 
 
+def test_an_array_is_scaled_by_its_own_statistics_or_by_its_type(random):
+    image = random.integers(0, 256, (9, 7, 2)).astype(np.uint8)
+    by_type = scaling.scale_array(image, "dtype")
+    np.testing.assert_allclose(by_type, image / 255, rtol=1e-6)
+    by_itself = scaling.scale_array(image, "per_image")
+    expected = (image - image.mean(axis=(0, 1))) / image.std(axis=(0, 1))
+    np.testing.assert_allclose(by_itself, expected, atol=1e-6)
+
+
 def test_types_that_were_not_learned_from_are_doubted_with_scaling_dtype_alone():
     (doubt,) = scaling.doubts_of_types("dtype", ["uint8"], ["uint8", "float32"])
     assert doubt.startswith("Pixels are float32, but the run has learned from uint8")
