@@ -54,6 +54,7 @@ bench: $(VENV)/$(STAMP) $(PEERS)/$(STAMP) $(ADDONS)/$(STAMP)
 	$(VENV)/bin/python benchmarks/run_memory.py
 	$(VENV)/bin/python benchmarks/prediction_memory.py
 	$(VENV)/bin/python benchmarks/prediction_speed.py
+	$(VENV)/bin/python benchmarks/prediction_folder.py
 	$(VENV)/bin/python benchmarks/prediction_large.py
 	$(VENV)/bin/python benchmarks/tiling_peers.py
 	$(VENV)/bin/python benchmarks/serving_latency.py

@@ -45,6 +45,29 @@ def prediction_speed(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def prediction_folder(rows: list[dict[str, Any]]) -> list[str]:
+    row = rows[-1]
+    settings, seconds = row["settings"], row["seconds"]
+    pixels = settings["files"] * settings["side"] ** 2 / 10**6
+    lines = [
+        f"`predict` on {settings['files']} PNGs of "
+        f"{settings['side']}x{settings['side']}, padded net, base",
+        f"{settings['base_filters']}, against the bare net on as many tiles of that "
+        f"size in memory ({origin(row)}):",
+        "",
+        "| | megapixels/s | share of the bare speed |",
+        "| --- | --- | --- |",
+    ]
+    for name, way in (
+        ("two files at once, as `predict` does", "two_at_once"),
+        ("one file after the other", "one_at_once"),
+    ):
+        speeds = spread([pixels / one[way] for one in seconds])
+        ratios = spread([one["bare"] / one[way] for one in seconds])
+        lines.append(f"| {name} | {speeds} | {ratios} |")
+    return lines
+
+
 def prediction_large(rows: list[dict[str, Any]]) -> list[str]:
     newest = {run["side"]: (run, row) for row in rows for run in row["runs"]}
     lines = [

@@ -86,6 +86,10 @@ PAGES: dict[str, tuple[str, Sections]] = {
                 "Prediction against the bare net",
                 prediction_tables.prediction_speed,
             ),
+            "prediction_folder": (
+                "Prediction of many small images",
+                prediction_tables.prediction_folder,
+            ),
             "prediction_memory": (
                 "Memory of a prediction",
                 prediction_tables.prediction_memory,

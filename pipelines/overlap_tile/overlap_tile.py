@@ -6,6 +6,7 @@ the tiles so that every kept pixel equals that of one pass over the whole mirror
 image; nothing is blended.
 """
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,8 @@ TileFunction = Callable[[Any], Any]
 class Net:
     """A model that ends in logits, compiled once for images of every size.
 
-    Its weights are read at each call: a net made before training follows it.
+    Its weights are read at each call: a net made before training follows it. Several
+    threads may call it; it computes one tile at a time, which bounds its memory.
 
     Args:
         model: made by `keras_unet.build_unet` with `activation=None`.
@@ -72,6 +74,7 @@ class Net:
 
         self._tile_logits = tile_logits
         self._tile_probability = tile_probability
+        self._computing = threading.Lock()
 
     def logits(self, image: np.ndarray, largest_core: int = LARGEST_CORE) -> np.ndarray:
         """Returns the logits of a whole scaled image; see `segment`."""
@@ -125,7 +128,8 @@ class Net:
         Returns:
             float32 (rows, columns, output_channels).
         """
-        return self._tile_probability(pixels[np.newaxis], mean, std).numpy()[0]
+        with self._computing:
+            return self._tile_probability(pixels[np.newaxis], mean, std).numpy()[0]
 
 
 def segment(image: np.ndarray, function: TileFunction, **settings: Any) -> np.ndarray:

@@ -80,6 +80,7 @@ class ImagePredictor:
         kept: KeptWindows | None = None,
         *,
         whole: bool = False,
+        files_at_once: int = 1,
     ) -> Generator[ImageToWrite, None, None]:
         """Yields results to be written, each while its image is open.
 
@@ -90,6 +91,7 @@ class ImagePredictor:
                 4 bytes a pixel; None for that of the system.
             kept: keeps the windows of large images; None keeps none.
             whole: the writer holds a result whole, twice: as pixels and as a file.
+            files_at_once: results of about that size that are written at once.
 
         Raises:
             ValueError: an image cannot be read, does not fit the net, or the memory
@@ -102,7 +104,9 @@ class ImagePredictor:
                 self._opened(entry, decoded) as image,
             ):
                 layout = self.layout(image)
-                windows = ahead(self._windows(image, layout, page, kept, whole))
+                windows = ahead(
+                    self._windows(image, layout, page, kept, whole, files_at_once)
+                )
                 with contextlib.closing(windows):
                     counted = _counted(windows, advance)
                     yield ImageToWrite(layout, self._numbered(layout, counted, folder))
@@ -122,6 +126,7 @@ class ImagePredictor:
         page: int,
         kept: KeptWindows | None,
         whole: bool,
+        files_at_once: int,
     ) -> Iterator[Window]:
         begun = None if kept is None else kept.begun(page, self._encoded_layout(layout))
         held = min(image.num_bytes, MOST_DECODED_BYTES)
@@ -139,6 +144,7 @@ class ImagePredictor:
             growing=growing,
             whole=whole,
             begun=begun,
+            files_at_once=files_at_once,
         )
         source = MatchedChannels(image, self.net.channels)
         mean, std, no_data = statistics_of(source, self.scaling)

@@ -88,6 +88,8 @@ class MemoryModel:
         plan: TilePlan,
         output: ImageLayout,
         whole: bool = False,
+        held: int = 0,
+        files_at_once: int = 1,
     ) -> int:
         """Foresees the peak of the process in bytes.
 
@@ -96,6 +98,9 @@ class MemoryModel:
             plan: of the tiles.
             output: what is written.
             whole: it is held whole, as pixels and as a file.
+            held: bytes that the image takes whatever the tiles are.
+            files_at_once: such files that are worked on at once; the net computes one
+                tile at a time.
         """
         maps = LIVE_MAPS * self.base_filters
         net = self.feature_bytes * maps + OTHER_BYTES_PER_PIXEL
@@ -107,8 +112,9 @@ class MemoryModel:
         results = core * (WAITING * pixel_bytes + 8 * self.output_channels)
         # Rows of tiles that become rows of tiles of the file, and a smaller level.
         bands = (int(plan.rows.core) + 3 * TILE_SIDE) * output.row_bytes
-        held = 2 * output.num_bytes if whole else min(bands, 2 * output.num_bytes)
-        return int(self.resident + READER_BYTES + tile + reads + results + held)
+        held += 2 * output.num_bytes if whole else min(bands, 2 * output.num_bytes)
+        file = reads + results + held
+        return int(self.resident + READER_BYTES + tile + files_at_once * file)
 
 
 def largest_plan(
@@ -122,6 +128,7 @@ def largest_plan(
     growing: int = 0,
     whole: bool = False,
     begun: int | None = None,
+    files_at_once: int = 1,
 ) -> tuple[TilePlan, TilePass]:
     """Plans the largest tiles of which the peak stays within a bound.
 
@@ -141,6 +148,7 @@ def largest_plan(
         whole: the result is held whole, as pixels and as a file, like a PNG.
         begun: largest core of tiles that are done already: taken again if it fits
             about, for what the process holds is not quite the same each time.
+        files_at_once: such files that are worked on at once.
 
     Raises:
         TooLittleMemory: not even the smallest tiles fit; says what would do.
@@ -151,7 +159,7 @@ def largest_plan(
         height, width = output.height, output.width
         plan = plan_tiles(height, width, steps * step, net.depth, net.variant)
         tile_pass = TilePass(net, plan, height, width, flips)
-        peak = held + model.peak(tile_pass, plan, output, whole)
+        peak = model.peak(tile_pass, plan, output, whole, held, files_at_once)
         return _Candidate(plan, tile_pass, peak)
 
     if growing:

@@ -1,0 +1,113 @@
+"""One result file: what is known of it before, and its writing."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+
+from pipelines.images.appearing import appearing
+from pipelines.images.done_files import DoneFiles
+from pipelines.images.layout import ImageLayout
+from pipelines.images.windowed_writing import write_windowed
+from pipelines.prediction.image_prediction import ImagePredictor
+from pipelines.prediction.kept_windows import KeptWindows
+from pipelines.prediction.prediction_files import OutputFile
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedFile:
+    """A file that can be written.
+
+    Attributes:
+        file: the one that is written, of a kind that holds the result.
+        key: what the result depends on, before the work.
+        layout: of the first image's result.
+        num_pixels: of all its images.
+        is_placed: its image has a place on earth.
+    """
+
+    file: OutputFile
+    key: str
+    layout: ImageLayout
+    num_pixels: int
+    is_placed: bool
+
+    @property
+    def loses_place(self) -> bool:
+        """Whether its image's georeference is not written."""
+        return self.is_placed and not self.file.keeps_place(self.layout)
+
+    @property
+    def loses_size(self) -> bool:
+        """Whether its image's pixel size is not written."""
+        return not self.file.keeps_size(self.layout)
+
+
+@dataclasses.dataclass(frozen=True)
+class FilePredictor:
+    """Writes result files.
+
+    Attributes:
+        predictor: of their images.
+        done: knows what results depend on.
+        resume: goes on with images that a stopped run has begun.
+        pyramid: adds smaller levels.
+    """
+
+    predictor: ImagePredictor
+    done: DoneFiles
+    resume: bool
+    pyramid: bool
+
+    def write(
+        self,
+        prepared: PreparedFile,
+        advance: Callable[[int], object],
+        *,
+        files_at_once: int = 1,
+    ) -> None:
+        """Writes one file, which appears when it is whole.
+
+        Args:
+            prepared: the file.
+            advance: is called with a number of pixels when they are done.
+            files_at_once: files of about its size that share the memory.
+
+        Raises:
+            ValueError: an image cannot be read, does not fit the net or has changed,
+                or the memory does not do.
+            OSError: the file cannot be written.
+        """
+        file, layout = prepared.file, prepared.layout
+        num_images = len(file.entries)
+        kept = KeptWindows(
+            file.path, prepared.key, resume=self.resume, num_images=num_images
+        )
+        with (
+            kept.removed_unless_of_use(),
+            appearing(file.path) as partial,
+            contextlib.closing(
+                self.predictor.images(
+                    file.entries,
+                    advance,
+                    file.path.parent,
+                    kept,
+                    whole=file.suffix == ".png",
+                    files_at_once=files_at_once,
+                )
+            ) as images,
+        ):
+            write_windowed(
+                partial,
+                file.suffix,
+                images,
+                num_images=num_images,
+                num_bytes=prepared.num_pixels * layout.channels * layout.dtype.itemsize,
+                placed=layout.georeference is not None,
+                pyramid=self.pyramid,
+                ome=file.path.stem.lower().endswith(".ome"),
+            )
+            if self.done.key(file.input, file.note) != prepared.key:
+                raise ValueError(
+                    f"{file.input}: the file has changed while it was read. Start "
+                    "again once nothing writes to it."
+                )

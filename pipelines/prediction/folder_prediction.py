@@ -1,0 +1,189 @@
+"""All result files of a prediction: one after the other, small ones two at once.
+
+Of two small files one is opened, compressed or flushed to the disk while the net
+computes the other. The net itself computes one tile at a time.
+"""
+
+import collections
+import concurrent.futures
+import contextlib
+import dataclasses
+import logging
+import pathlib
+import threading
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+import tqdm
+
+from pipelines import run_folder, scaling
+from pipelines.images import open_image
+from pipelines.prediction.failures import (
+    prediction_sentence,
+    warn_of_no_data,
+    warn_of_unplaced,
+    warn_of_unsized,
+)
+from pipelines.prediction.file_prediction import FilePredictor, PreparedFile
+from pipelines.prediction.pixel_progress import PixelProgress
+from pipelines.prediction.prediction_files import OutputFile
+from pipelines.prediction.replacing import ReplacementCheck
+
+logger = logging.getLogger(__name__)
+
+# A file of more pixels is worked on alone: it has the whole memory, and takes so long
+# that opening it and closing it do not count.
+SMALL_PIXELS = 2**22
+_FILES_AT_ONCE = 2
+_FAILURES = (ValueError, OSError, MemoryError, tf.errors.OpError)
+
+
+class _StoppedError(Exception):
+    """Ends the work of a thread when the whole run ends."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Begun:
+    """A file that is worked on, or whose work could not begin."""
+
+    file: OutputFile
+    prepared: PreparedFile | None
+    work: concurrent.futures.Future
+
+
+@dataclasses.dataclass
+class FolderPrediction:
+    """Writes the files that are still to be done.
+
+    Attributes:
+        files: writes one of them.
+        record: of the run.
+        replacement: what must not be replaced.
+        taken: paths that files are written to; is added to.
+        results: where each file is, when it is done; is added to.
+    """
+
+    files: FilePredictor
+    record: run_folder.RunRecord
+    replacement: ReplacementCheck
+    taken: set[pathlib.Path]
+    results: dict[OutputFile, pathlib.Path]
+    _failures: list[str] = dataclasses.field(default_factory=list, init=False)
+    _written: list[PreparedFile] = dataclasses.field(default_factory=list, init=False)
+    _doubted: set[str] = dataclasses.field(default_factory=set, init=False)
+    _several: bool = dataclasses.field(default=False, init=False)
+
+    def write(self, todo: Sequence[OutputFile]) -> list[str]:
+        """Writes files, and says what was lost; returns what is said of failures."""
+        self._several = len(todo) > 1
+        with tqdm.tqdm(
+            desc="Segmenting", total=0, unit="px", unit_scale=True, disable=None
+        ) as bar:
+            pixels = _largest_first(todo)
+            self._write_all(pixels, PixelProgress(bar, pixels))
+        warn_of_unplaced([p.file for p in self._written if p.loses_place])
+        warn_of_unsized([p.file for p in self._written if p.loses_size])
+        warn_of_no_data(self.files.predictor.no_data)
+        return self._failures
+
+    def _write_all(
+        self, pixels: dict[OutputFile, int], progress: PixelProgress
+    ) -> None:
+        stopped = threading.Event()
+        begun: collections.deque[_Begun] = collections.deque()
+        with concurrent.futures.ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
+
+            def begin(file: OutputFile, files_at_once: int) -> _Begun:
+                advance = _unless(stopped, progress.of(file))
+                try:
+                    prepared = self._prepared(file, pixels[file])
+                except _FAILURES as error:
+                    failed: concurrent.futures.Future = concurrent.futures.Future()
+                    failed.set_exception(error)
+                    return _Begun(file, None, failed)
+                work = threads.submit(
+                    self.files.write, prepared, advance, files_at_once=files_at_once
+                )
+                return _Begun(file, prepared, work)
+
+            try:
+                for file in pixels:
+                    is_small = self._several and pixels[file] <= SMALL_PIXELS
+                    files_at_once = _FILES_AT_ONCE if is_small else 1
+                    while len(begun) >= files_at_once:
+                        self._finish(begun.popleft(), progress)
+                    begun.append(begin(file, files_at_once))
+                    # One that is not small is alone to its end.
+                    while begun and not is_small:
+                        self._finish(begun.popleft(), progress)
+                while begun:
+                    self._finish(begun.popleft(), progress)
+            finally:
+                stopped.set()
+                threads.shutdown(cancel_futures=True)
+
+    def _prepared(self, planned: OutputFile, num_pixels: int) -> PreparedFile:
+        key = self.files.done.key(planned.input, planned.note)
+        with open_image(planned.entries[0]) as image:
+            layout = self.files.predictor.layout(image)
+            is_placed = image.is_georeferenced
+            self._doubt(image.dtype.name)
+        file = planned.fitting(layout, self.taken)
+        if file is not planned:
+            self.replacement.check(file.path)
+        self.taken.add(file.path)
+        return PreparedFile(file, key, layout, num_pixels, is_placed)
+
+    def _finish(self, begun: _Begun, progress: PixelProgress) -> None:
+        """Waits until a file is done or has failed."""
+        try:
+            begun.work.result()
+        except _FAILURES as error:
+            logger.debug("Where it was found:", exc_info=True)
+            self._failures.append(prediction_sentence(begun.file, error))
+            progress.give_up(begun.file)
+            if self._several:
+                logger.warning("%s", self._failures[-1])
+            return
+        prepared = begun.prepared
+        if prepared is not None:
+            self._written.append(prepared)
+            self.results[begun.file] = prepared.file.path
+            self.files.done.mark(begun.file.path, prepared.key, prepared.file.path)
+
+    def _doubt(self, dtype: str) -> None:
+        """Warns once of each type of pixels that the run does not know."""
+        if dtype not in self._doubted:
+            self._doubted.add(dtype)
+            for doubt in scaling.doubts_of_types(
+                self.record.scaling, self.record.pixel_types, [dtype]
+            ):
+                logger.warning("Warning: %s", doubt)
+
+
+def _unless(
+    stopped: threading.Event, advance: Callable[[int], None]
+) -> Callable[[int], None]:
+    def checked(pixels: int) -> None:
+        if stopped.is_set():
+            raise _StoppedError
+        advance(pixels)
+
+    return checked
+
+
+def _largest_first(files: Sequence[OutputFile]) -> dict[OutputFile, int]:
+    """Sorts by the size of the images; returns the pixels of each file's images.
+
+    TensorFlow keeps memory that it once had: after a small tile a large one would take
+    more than alone.
+    """
+    pixels: dict[OutputFile, list[int]] = {file: [0] for file in files}
+    for file in files:
+        # What cannot be opened is named when its turn comes.
+        with contextlib.suppress(ValueError, OSError):
+            for entry in file.entries:
+                with open_image(entry) as image:
+                    pixels[file].append(image.height * image.width)
+    order = sorted(files, key=lambda file: -max(pixels[file]))
+    return {file: sum(pixels[file]) for file in order}

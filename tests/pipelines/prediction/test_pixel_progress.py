@@ -1,0 +1,51 @@
+import io
+import pathlib
+import threading
+
+import tqdm
+
+from pipelines.prediction.pixel_progress import PixelProgress
+from pipelines.prediction.prediction_files import OutputFile
+
+
+def files(*names):
+    return [OutputFile(pathlib.Path(name), (), chosen=False) for name in names]
+
+
+def test_the_bar_counts_the_pixels_of_all_files():
+    first, second = files("a.png", "b.png")
+    with tqdm.tqdm(file=io.StringIO(), total=0) as bar:
+        progress = PixelProgress(bar, {first: 100, second: 50})
+        assert bar.total == 150
+        progress.of(first)(60)
+        progress.of(second)(50)
+        progress.of(first)(40)
+        assert bar.n == 150
+
+
+def test_what_is_not_done_of_a_failed_file_is_not_waited_for():
+    first, second = files("a.png", "b.png")
+    with tqdm.tqdm(file=io.StringIO(), total=0) as bar:
+        progress = PixelProgress(bar, {first: 100, second: 50})
+        progress.of(first)(30)
+        progress.give_up(first)
+        progress.of(second)(50)
+        assert (bar.n, bar.total) == (80, 80)
+
+
+def test_nothing_is_lost_where_two_threads_count():
+    first, second = files("a.png", "b.png")
+    with tqdm.tqdm(file=io.StringIO(), total=0) as bar:
+        progress = PixelProgress(bar, {first: 20_000, second: 20_000})
+
+        def count(file):
+            advance = progress.of(file)
+            for _ in range(20_000):
+                advance(1)
+
+        threads = [threading.Thread(target=count, args=[f]) for f in (first, second)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert bar.n == 40_000
