@@ -111,7 +111,7 @@ def predicted(
     prediction = FolderPrediction(
         files=FilePredictor(predictor, DoneFiles([]), resume=False, pyramid=False),
         record=run.record,
-        replacement=ReplacementCheck((f.input for f in files), run.path, run.record),
+        replacement=ReplacementCheck(run.path, run.record),
         taken={file.path for file in files},
         results={},
     )

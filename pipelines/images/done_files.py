@@ -75,16 +75,24 @@ class DoneFiles:
                 return folder / name
         return None
 
-    def mark(self, path: pathlib.Path, key: str, result: pathlib.Path) -> None:
+    def mark(
+        self,
+        path: pathlib.Path,
+        key: str,
+        result: pathlib.Path,
+        written: pathlib.Path | None = None,
+    ) -> None:
         """Records that a file is done.
 
         Args:
             path: where the result was to be.
             key: as `key` returned it before the work.
-            result: where it is, in the same folder.
+            result: where it is or will be, in the same folder.
+            written: where it still is, if it is to be renamed: nobody who is killed
+                between the two then leaves a result of unknown origin.
         """
         line = {"file": path.name, "key": key, "result": result.name}
-        line["state"] = file_state(result)
+        line["state"] = file_state(written or result)
         try:
             with (path.parent / RECORD).open("a") as record:
                 # Also before it: a full disk may have left half a line.

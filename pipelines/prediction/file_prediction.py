@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import pathlib
 from collections.abc import Callable
 
 from pipelines.images.appearing import appearing
@@ -18,13 +19,15 @@ class PreparedFile:
     """A file that can be written.
 
     Attributes:
-        file: the one that is written, of a kind that holds the result.
+        planned: the path that was planned.
+        file: what is written, of a kind that holds the result.
         key: what the result depends on, before the work.
         layout: of the first image's result.
         num_pixels: of all its images.
         is_placed: its image has a place on earth.
     """
 
+    planned: pathlib.Path
     file: OutputFile
     key: str
     layout: ImageLayout
@@ -48,7 +51,7 @@ class FilePredictor:
 
     Attributes:
         predictor: of their images.
-        done: knows what results depend on.
+        done: knows what results depend on, and records them.
         resume: goes on with images that a stopped run has begun.
         pyramid: adds smaller levels.
     """
@@ -111,3 +114,4 @@ class FilePredictor:
                     f"{file.input}: the file has changed while it was read. Start "
                     "again once nothing writes to it."
                 )
+            self.done.mark(prepared.planned, prepared.key, file.path, partial)

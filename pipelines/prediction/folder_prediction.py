@@ -132,7 +132,7 @@ class FolderPrediction:
         if file is not planned:
             self.replacement.check(file.path)
         self.taken.add(file.path)
-        return PreparedFile(file, key, layout, num_pixels, is_placed)
+        return PreparedFile(planned.path, file, key, layout, num_pixels, is_placed)
 
     def _finish(self, begun: _Begun, progress: PixelProgress) -> None:
         """Waits until a file is done or has failed."""
@@ -149,7 +149,6 @@ class FolderPrediction:
         if prepared is not None:
             self._written.append(prepared)
             self.results[begun.file] = prepared.file.path
-            self.files.done.mark(begun.file.path, prepared.key, prepared.file.path)
 
     def _doubt(self, dtype: str) -> None:
         """Warns once of each type of pixels that the run does not know."""

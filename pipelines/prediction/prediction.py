@@ -62,7 +62,7 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     values = _values(config, run)
     fits = values.channels == 1 and values.dtype in (np.uint8, np.uint16)
     files = plan_files(entries, config.out, config.format, fits and not config.pyramid)
-    replacement = ReplacementCheck((f.input for f in files), run.path, run.record)
+    replacement = ReplacementCheck(run.path, run.record)
     for file in files:
         replacement.check(file.path)
     check_writable(files[0].path.parent)

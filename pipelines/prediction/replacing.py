@@ -26,19 +26,14 @@ class ReplacementCheck:
     already there under the name of a result.
     """
 
-    def __init__(
-        self, sources: Iterable[pathlib.Path], run: pathlib.Path, record: RunRecord
-    ) -> None:
+    def __init__(self, run: pathlib.Path, record: RunRecord) -> None:
         """Keeps what is not to be written over.
 
         Args:
-            sources: the images.
             run: the folder of the run: relative names of its settings are looked for
                 from the working folder, and from the two that the run's lies in.
             record: of the run.
         """
-        folders = {source.parent for source in sources}
-        self._image_folders = {folder.resolve() for folder in folders}
         self._run, self._record = run, record
         self._results: dict[pathlib.Path, set[str]] = {}
 
@@ -46,29 +41,22 @@ class ReplacementCheck:
         """Checks a file or folder that is to be written.
 
         Raises:
-            ValueError: what is there is a folder, or lies in a folder of the images,
-                and is no result of an earlier run; or the run has learned from it.
+            ValueError: what is there is no result of an earlier prediction, such as a
+                mask drawn by hand, which has the same name; or the run has learned
+                from it.
         """
         existing = identity(path)
         if existing is None:
             return
-        if path.is_dir():
-            if not is_marked(path) and not self._is_result(path):
-                raise ValueError(
-                    f"{path} is a folder that no prediction has written: it is not "
-                    "replaced. Name another, or remove it."
-                )
-        # Elsewhere files of these names can hardly be others than results.
-        elif path.parent.resolve() in self._image_folders:
-            if not self._is_result(path):
-                raise ValueError(
-                    f"{path} lies beside the images, and no prediction has written it: "
-                    "it is not replaced. Name another folder, or remove it."
-                )
         if existing in self._learned_from:
             raise ValueError(
                 f"{path} is an image or mask that the run has learned from; writing "
                 "there would destroy it. Name another folder."
+            )
+        if not self._is_result(path) and not (path.is_dir() and is_marked(path)):
+            raise ValueError(
+                f"{path} is already there, and no prediction has written it: it is not "
+                "replaced. Name another folder, or remove it."
             )
 
     def _is_result(self, path: pathlib.Path) -> bool:

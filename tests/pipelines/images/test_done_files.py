@@ -5,7 +5,7 @@ import pytest
 import tifffile
 import zarr
 
-from pipelines.images.done_files import RECORD, DoneFiles
+from pipelines.images.done_files import RECORD, DoneFiles, recorded_results
 
 
 def test_done_is_the_same_input_with_the_same_settings(tmp_path):
@@ -27,6 +27,18 @@ def test_done_is_the_same_input_with_the_same_settings(tmp_path):
     assert DoneFiles(["probability"]).find(source, path) is None
     source.write_bytes(b"another")
     assert DoneFiles(["mask"]).find(source, path) is None
+
+
+def test_a_result_that_is_recorded_before_it_is_renamed_counts_once_it_is(tmp_path):
+    source, path, written = (tmp_path / name for name in ("a.jpg", "a.png", "half"))
+    source.write_bytes(b"image")
+    written.write_bytes(b"mask")
+    done = DoneFiles([])
+    done.mark(path, done.key(source), path, written)
+    assert DoneFiles([]).find(source, path) is None
+    assert recorded_results(tmp_path) == {"a.png"}
+    written.rename(path)
+    assert DoneFiles([]).find(source, path) == path
 
 
 def test_what_was_moved_is_done(tmp_path):

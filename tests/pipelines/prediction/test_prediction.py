@@ -180,6 +180,24 @@ def test_an_input_is_never_overwritten(nets, random, tmp_path, out):
     assert (tmp_path / "a.png").read_bytes() == before
 
 
+def test_masks_drawn_by_hand_are_not_replaced(nets, random, tmp_path):
+    run, _ = nets()
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for name in ("a.png", "b.png"):
+        PIL.Image.fromarray(grey(random)).save(tmp_path / "images" / name)
+    (tmp_path / "masks" / "b.png").write_bytes(b"drawn by hand")
+    with pytest.raises(ValueError, match=r"masks/b\.png is already there, and no pred"):
+        predicted(run, tmp_path / "images", tmp_path / "masks")
+    assert visible(tmp_path / "masks") == ["b.png"]
+    assert (tmp_path / "masks" / "b.png").read_bytes() == b"drawn by hand"
+    (tmp_path / "masks" / "b.png").unlink()
+    # Results are replaced by those of the next prediction.
+    for _ in range(2):
+        predicted(run, tmp_path / "images", tmp_path / "masks")
+    assert visible(tmp_path / "masks") == ["a.png", "b.png"]
+
+
 def test_two_images_of_one_name_are_refused_before_any_work(nets, random, tmp_path):
     run, _ = nets()
     for name in ("a.png", "a.jpg"):

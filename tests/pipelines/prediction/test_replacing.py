@@ -33,8 +33,8 @@ def record(settings=None, data=None):
     )
 
 
-def check(path, sources=(), run=None, **known):
-    ReplacementCheck(sources, run or path.parent, record(**known)).check(path)
+def check(path, run=None, **known):
+    ReplacementCheck(run or path.parent, record(**known)).check(path)
 
 
 def test_a_zarr_is_replaced_if_it_is_a_result(tmp_path):
@@ -43,22 +43,21 @@ def test_a_zarr_is_replaced_if_it_is_a_result(tmp_path):
     write_zarr(mine, [ImageToWrite(layout, [(0, 0, np.zeros((2, 3, 1), np.uint8))])])
     check(mine)
     zarr.save_array(str(another), np.zeros((2, 3)))
-    with pytest.raises(ValueError, match="another.zarr is a folder that no prediction"):
+    with pytest.raises(ValueError, match="another.zarr is already there, and no pred"):
         check(another)
     # As of versions that wrote no mark.
     recorded(another)
     check(another)
 
 
-def test_a_file_beside_the_images_is_replaced_if_it_is_a_result(tmp_path):
-    source, path = tmp_path / "a.tif", tmp_path / "a.png"
-    check(path, [source])
-    path.write_bytes(b"an image")
-    check(path, [tmp_path / "images" / "a.tif"])
-    with pytest.raises(ValueError, match="a.png lies beside the images, and no pred"):
-        check(path, [source])
+def test_a_file_is_replaced_if_it_is_a_result(tmp_path):
+    path = tmp_path / "a.png"
+    check(path)
+    path.write_bytes(b"a mask drawn by hand")
+    with pytest.raises(ValueError, match="a.png is already there, and no prediction"):
+        check(path)
     recorded(path)
-    check(path, [source])
+    check(path)
 
 
 @pytest.mark.parametrize("folder", ["images", "masks", "held"])
@@ -76,6 +75,7 @@ def test_what_a_run_has_learned_from_is_not_written_over(tmp_path, monkeypatch, 
         "validation_masks": "held/*.png",
         "validation_images": None,
     }
+    recorded(path)
     other = path.with_name("b.png")
     check(other, run=run, settings=settings)
     with pytest.raises(ValueError, match=f"{folder}/a.png is an image or mask that"):
@@ -92,6 +92,7 @@ def test_results_that_came_to_lie_beside_the_training_images_are_replaced(tmp_pa
     for name in ("a", "b", "result"):
         stack = np.zeros((2, 8, 8), np.uint8)
         tifffile.imwrite(tmp_path / f"{name}.tif", stack, photometric="minisblack")
+        recorded(tmp_path / f"{name}.tif")
     data = {
         "training": {"images": ["data/a.tif page 0", "data/a.tif page 1"]},
         "validation": {"images": ["data/b.tif page 0"]},
@@ -123,7 +124,7 @@ def test_records_and_training_sets_are_read_once(tmp_path, monkeypatch):
     images.mkdir()
     (images / "a.jpg").touch()
     settings = {"images": str(images), "validation_images": str(images)}
-    checked = ReplacementCheck([tmp_path / "x.jpg"], tmp_path / "run", record(settings))
+    checked = ReplacementCheck(tmp_path / "run", record(settings))
     for name in ("a.png", "b.png"):
         checked.check(tmp_path / name)
         assert read == []
@@ -131,4 +132,4 @@ def test_records_and_training_sets_are_read_once(tmp_path, monkeypatch):
         recorded(tmp_path / name)
     for name in ("a.png", "b.png"):
         checked.check(tmp_path / name)
-    assert read == [str(tmp_path), str(images)]
+    assert read == [str(images), str(tmp_path)]
