@@ -12,6 +12,7 @@ import numpy as np
 
 import keras_unet
 from pipelines import run_folder
+from pipelines.config.network import MAX_CLASSES
 from pipelines.config.stream import Scaling
 from pipelines.dataset.mask_values import MaskCoding, class_names
 from pipelines.inference import policy
@@ -52,12 +53,18 @@ def save_run(
 
     Raises:
         ValueError: the model is not from `build_unet` or was changed since, an
-            argument is out of its range, or the folder exists; nothing is written.
+            argument is out of its range, it has more than 255 classes, or the folder
+            exists; nothing is written.
     """
     path = pathlib.Path(run_dir)
     network = {**keras_unet.arguments_of(model), "activation": None}
     network["input_shape"] = (None, None, network["input_shape"][-1])
     num_classes = max(2, network["num_classes"])
+    if num_classes > MAX_CLASSES:
+        raise ValueError(
+            f"The model {model.name} has {num_classes} classes, expected at most "
+            f"{MAX_CLASSES}: masks are uint8. Join some, or train several nets."
+        )
     names = _class_names(classes, num_classes)
     _check_numbers(threshold, smallest_object)
     data = _data_of(scaling, pixel_type)

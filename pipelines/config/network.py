@@ -7,6 +7,8 @@ from pipelines.config.fields import setting
 from pipelines.config.setting_checks import check_choice, check_range
 
 Variant = Literal["padded", "paper"]
+# Masks are uint8, and 255 is often the value of pixels to be ignored.
+MAX_CLASSES = 255
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,5 +29,5 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
         check_choice(self, "variant", Variant)
-        check_range(self, "num_classes", 1)
+        check_range(self, "num_classes", 1, MAX_CLASSES)
         check_range(self, "dropout", 0, 0.99)

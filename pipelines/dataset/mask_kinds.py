@@ -3,9 +3,10 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from pipelines.config.network import MAX_CLASSES
 from pipelines.dataset import findings, mask_refusals
 from pipelines.dataset.findings import Finding
-from pipelines.dataset.mask_values import MAX_CLASSES, MaskCoding, MaskValues
+from pipelines.dataset.mask_values import MaskCoding, MaskValues
 
 # More objects in one mask than a set of classes shows as 1, 2, 3, ... without a gap.
 MANY_OBJECTS = 20

@@ -10,7 +10,6 @@ FEW_VALUES = 24
 # Of the pixels of a set: less, and a net may never learn a class.
 RARE_SHARE = 0.001
 Kind = Literal["binary", "classes", "instances"]
-MAX_CLASSES = 255
 # Class id, in a mask of class ids, of pixels that are neither trained on nor scored.
 IGNORED = 255
 

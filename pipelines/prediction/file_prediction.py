@@ -54,12 +54,14 @@ class FilePredictor:
         done: knows what results depend on, and records them.
         resume: goes on with images that a stopped run has begun.
         pyramid: adds smaller levels.
+        several: other files are written too, which need the room on a full disk.
     """
 
     predictor: ImagePredictor
     done: DoneFiles
     resume: bool
     pyramid: bool
+    several: bool
 
     def write(
         self,
@@ -83,7 +85,11 @@ class FilePredictor:
         file, layout = prepared.file, prepared.layout
         num_images = len(file.entries)
         kept = KeptWindows(
-            file.path, prepared.key, resume=self.resume, num_images=num_images
+            file.path,
+            prepared.key,
+            resume=self.resume,
+            num_images=num_images,
+            makes_room=self.several,
         )
         with (
             kept.removed_unless_of_use(),

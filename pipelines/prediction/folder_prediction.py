@@ -71,11 +71,9 @@ class FolderPrediction:
     _failures: list[str] = dataclasses.field(default_factory=list, init=False)
     _written: list[PreparedFile] = dataclasses.field(default_factory=list, init=False)
     _doubted: set[str] = dataclasses.field(default_factory=set, init=False)
-    _several: bool = dataclasses.field(default=False, init=False)
 
     def write(self, todo: Sequence[OutputFile]) -> list[str]:
         """Writes files, and says what was lost; returns what is said of failures."""
-        self._several = len(todo) > 1
         with tqdm.tqdm(
             desc="Segmenting", total=0, unit="px", unit_scale=True, disable=None
         ) as bar:
@@ -108,7 +106,7 @@ class FolderPrediction:
 
             try:
                 for file in pixels:
-                    is_small = self._several and pixels[file] <= SMALL_PIXELS
+                    is_small = self.files.several and pixels[file] <= SMALL_PIXELS
                     files_at_once = _FILES_AT_ONCE if is_small else 1
                     while len(begun) >= files_at_once:
                         self._finish(begun.popleft(), progress)
@@ -142,7 +140,7 @@ class FolderPrediction:
             logger.debug("Where it was found:", exc_info=True)
             self._failures.append(prediction_sentence(begun.file, error))
             progress.give_up(begun.file)
-            if self._several:
+            if self.files.several:
                 logger.warning("%s", self._failures[-1])
             return
         prepared = begun.prepared

@@ -40,13 +40,21 @@ class KeptWindows:
         key: what its pixels depend on.
         resume: takes up what is there; otherwise it is begun anew.
         num_images: of the result.
+        makes_room: on a full disk it is removed, as other results need the room.
     """
 
     def __init__(
-        self, result: pathlib.Path, key: str, *, resume: bool, num_images: int = 1
+        self,
+        result: pathlib.Path,
+        key: str,
+        *,
+        resume: bool,
+        num_images: int = 1,
+        makes_room: bool = False,
     ) -> None:
         self._result, self._key, self._resume = result, key, resume
         self._num_images = num_images
+        self._makes_room = makes_room
         self._given_up = False
 
     def begun(self, page: int, layout: ImageLayout) -> int | None:
@@ -126,7 +134,7 @@ class KeptWindows:
         try:
             yield
         except BaseException as error:
-            if _is_final(error):
+            if self._is_of_no_use_after(error):
                 self.remove()
             self.tell()
             raise
@@ -150,20 +158,18 @@ class KeptWindows:
         for page in range(self._num_images):
             self._path(page).unlink(missing_ok=True)
 
+    def _is_of_no_use_after(self, error: BaseException) -> bool:
+        if isinstance(error, OSError):
+            return error.errno in FULL and self._makes_room
+        may_go_on = may_pass(error) or isinstance(error, TooLittleMemory)
+        return isinstance(error, ValueError) and not may_go_on
+
     def _head(self, layout: ImageLayout) -> bytes:
         return hashlib.sha256(f"{self._key} {layout}".encode()).digest()
 
     def _path(self, page: int) -> pathlib.Path:
         name = short_name(self._result.name)
         return self._result.with_name(f".{name}.{page}{SUFFIX}")
-
-
-def _is_final(error: BaseException) -> bool:
-    if isinstance(error, OSError):
-        # On a full disk others need the room.
-        return error.errno in FULL
-    may_go_on = may_pass(error) or isinstance(error, TooLittleMemory)
-    return isinstance(error, ValueError) and not may_go_on
 
 
 def _written(file: io.FileIO, content: bytes) -> None:

@@ -75,7 +75,9 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     if todo:
         predictor = _predictor(config, run, values)
         folder = FolderPrediction(
-            files=FilePredictor(predictor, done, config.resume, config.pyramid),
+            files=FilePredictor(
+                predictor, done, config.resume, config.pyramid, several=len(todo) > 1
+            ),
             record=run.record,
             replacement=replacement,
             taken={file.path for file in files} | set(results.values()),

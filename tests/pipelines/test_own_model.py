@@ -117,6 +117,12 @@ def test_what_no_verb_could_use_is_refused_and_nothing_written(
     assert not (tmp_path / "run").exists()
 
 
+def test_more_classes_than_a_mask_can_tell_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="has 256 classes, expected at most 255"):
+        pipelines.save_run(build(num_classes=256), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_changed_net_is_refused_with_what_was_changed(tmp_path):
     model = build()
     logits = model.get_layer("logits").output

@@ -14,6 +14,8 @@ def test_the_defaults_leave_to_the_variant_what_depends_on_it():
     [
         ("variant", "dense"),
         ("num_classes", 0),
+        # Ids of masks are uint8.
+        ("num_classes", 256),
         ("dropout", 1.0),
         ("dropout", -0.1),
     ],

@@ -5,6 +5,7 @@ import hypothesis
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import strategies
 
 import keras_unet
@@ -70,6 +71,21 @@ def test_the_full_depth_of_four_is_exact_too(random_net, random, variant):
         rtol=1e-5,
         atol=1e-5,
     )
+
+
+@pytest.mark.parametrize("variant", ["padded", "paper"])
+def test_a_large_and_sure_net_is_exact_but_for_the_order_of_its_sums(
+    random_net, random, variant
+):
+    model = random_net(variant, depth=4, base_filters=32)
+    logits = model.get_layer("logits")
+    # Standard deviations of logits are then about 5.
+    logits.set_weights([4 * weights for weights in logits.get_weights()])
+    image = random.normal(0, 1, (70, 90, 1)).astype(np.float32)
+    expected = tf.sigmoid(whole(model, image, 4, variant))
+    found = Net(model).probability(image, largest_core=32)
+    np.testing.assert_allclose(found, expected, atol=5e-5)
+    assert np.mean(np.abs(found - expected) > 1e-5) < 0.01
 
 
 def changed_plan(monkeypatch, change):

@@ -197,7 +197,7 @@ def sentence_of(cause):
         (TooLittleMemory("memory is 1MB"), True),
         (KeyboardInterrupt(), True),
         (OSError(errno.EIO, "Input/output error"), True),
-        (OSError(errno.ENOSPC, "No space left on device"), False),
+        (OSError(errno.ENOSPC, "No space left on device"), True),
         (sentence_of(OSError("broken data stream")), False),
         (sentence_of(ValueError("no TIFF")), False),
         (ValueError("holds NaN"), False),
@@ -212,4 +212,14 @@ def test_windows_are_kept_where_another_try_may_go_well(tmp_path, error, stays):
     assert path.exists() == stays
     with kept.removed_unless_of_use():
         pass
+    assert not path.exists()
+
+
+def test_on_a_full_disk_they_make_room_for_other_results(tmp_path):
+    kept = KeptWindows(tmp_path / "a.tif", "key", resume=False, makes_room=True)
+    path = tmp_path / ".a.tif.0.windows"
+    path.write_bytes(b"hours of work")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="No space"), kept.removed_unless_of_use():
+        raise full
     assert not path.exists()
