@@ -36,18 +36,18 @@ class ExampleRequest:
         return f"{self.signature}/{self.what}"
 
 
-def example_image(
-    net: ServedNet, seed: int, dtype: type = np.uint8, *, several_tiles: bool = True
-) -> np.ndarray:
-    """Returns an image of noise, (height, width, channels) of few pixels.
+def example_image(net: ServedNet, seed: int, dtype: type = np.uint8) -> np.ndarray:
+    """Returns an image of noise of few pixels, which takes several tiles.
 
     Args:
         net: that it is for.
         seed: of the noise.
         dtype: uint8 or uint16.
-        several_tiles: the image is wider than a tile keeps.
+
+    Returns:
+        (height, width, channels), wider than a tile keeps.
     """
-    shape = (3, net.largest_core + 8 if several_tiles else 5, net.channels)
+    shape = (3, net.largest_core + 8, net.channels)
     largest = np.iinfo(dtype).max
     random = np.random.default_rng(seed)
     return random.integers(0, largest, shape, dtype, endpoint=True)
@@ -58,7 +58,9 @@ def example_requests(
 ) -> list[ExampleRequest]:
     """Returns requests for the signatures, at least one for each.
 
-    Names and shapes are the same for every seed.
+    Each signature of images is asked for several tiles (`region` where the pixel limit
+    allows them), and those that most requests go to for one of the full size. Names and
+    shapes are the same for every seed.
 
     Args:
         net: what is served.
@@ -90,29 +92,45 @@ def _arrays(signature: str, net: ServedNet, seed: int) -> Iterator[ExampleReques
 def _pixels(signature: str, net: ServedNet, seed: int) -> Iterator[ExampleRequest]:
     image = example_image(net, seed)[np.newaxis]
     yield ExampleRequest(signature, "several_tiles", {"pixels": image})
-    # What most requests are: a tile of the full size.
-    side = full_tile_side(net)
-    flat = np.zeros((1, side, side, net.channels), np.uint8)
+    flat = _full_tile(net)[np.newaxis]
     yield ExampleRequest(signature, "full_tile", {"pixels": flat}, is_golden=False)
 
 
 def _pixels_uint16(
     signature: str, net: ServedNet, seed: int
 ) -> Iterator[ExampleRequest]:
-    image = example_image(net, seed, np.uint16, several_tiles=False)[np.newaxis]
-    yield ExampleRequest(signature, "small", {"pixels": image})
+    image = example_image(net, seed, np.uint16)[np.newaxis]
+    yield ExampleRequest(signature, "several_tiles", {"pixels": image})
 
 
 def _region(signature: str, net: ServedNet, seed: int) -> Iterator[ExampleRequest]:
     image = ArrayImage(example_image(net, seed), "the example")
-    mean, std = scaling.statistics_of(image, net.scaling)
     around = margins(net.depth, net.variant)
-    side = _region_side(net)
-    corner = -around.before, around.alignment - around.before
-    window = mirrored_window(image, *corner, side, side)
-    inputs = {"image": window.astype(np.float32), "mean": mean, "std": std}
-    rows = {name: one[np.newaxis] for name, one in inputs.items()}
-    yield ExampleRequest(signature, "small", rows)
+    step, both = around.alignment, around.before + around.after
+    corner = -around.before, step - around.before
+    window = mirrored_window(image, *corner, step + both, step + both)
+    statistics = scaling.statistics_of(image, net.scaling)
+    yield ExampleRequest(signature, "small", _region_inputs(window, *statistics))
+
+    # Flat and not golden: of noise the margins alone would make megabytes.
+    def flat(what: str, height: int, width: int) -> ExampleRequest:
+        window = np.zeros((height + both, width + both, net.channels))
+        inputs = _region_inputs(window, window[0, 0], window[0, 0] + 1)
+        return ExampleRequest(signature, what, inputs, is_golden=False)
+
+    # The client cuts regions as large as the limit allows, of tiles as large.
+    side = min(net.largest_core, math.isqrt(net.pixel_limit) - both) // step * step
+    yield flat("full_tile", side, side)
+    width = (net.largest_core // step + 1) * step
+    if (step + both) * (width + both) <= net.pixel_limit:
+        yield flat("several_tiles", step, width)
+
+
+def _region_inputs(
+    window: np.ndarray, mean: np.ndarray, std: np.ndarray
+) -> dict[str, np.ndarray]:
+    inputs = {"image": window, "mean": mean, "std": std}
+    return {name: one[np.newaxis].astype("float32") for name, one in inputs.items()}
 
 
 def _about(signature: str, net: ServedNet, seed: int) -> Iterator[ExampleRequest]:
@@ -126,11 +144,17 @@ def _files(signature: str, net: ServedNet, seed: int) -> Iterator[ExampleRequest
 
     image = example_image(net, seed)
     yield of_file("png", _png(image))
-    deep = example_image(net, seed, np.uint16, several_tiles=False)
-    yield of_file("png_16_bits", _png(deep))
+    yield of_file("png_16_bits", _png(example_image(net, seed, np.uint16)))
     if net.channels != 4:
         jpeg = tf.io.encode_jpeg(image).numpy()
         yield of_file("jpeg", jpeg, is_golden=False)
+    yield of_file("full_tile", _png(_full_tile(net)), is_golden=False)
+
+
+def _full_tile(net: ServedNet) -> np.ndarray:
+    """What most requests are made of, flat."""
+    side = full_tile_side(net)
+    return np.zeros((side, side, net.channels), np.uint8)
 
 
 def full_tile_side(net: ServedNet) -> int:
@@ -141,12 +165,9 @@ def full_tile_side(net: ServedNet) -> int:
 def least_pixel_limit(net: ServedNet) -> int:
     """Returns the least limit under which each signature can be asked, pixels."""
     height, width, _ = example_image(net, 0).shape
-    return max(height * width, _region_side(net) ** 2)
-
-
-def _region_side(net: ServedNet) -> int:
     around = margins(net.depth, net.variant)
-    return around.before + around.alignment + around.after
+    region_side = around.before + around.alignment + around.after
+    return max(height * width, region_side**2)
 
 
 def _png(image: np.ndarray) -> bytes:

@@ -100,7 +100,7 @@ def _surest_seed(net: ServedNet, reference: Net) -> int:
     def sureness(seed: int) -> float:
         images = (
             example_image(net, seed),
-            example_image(net, seed, np.uint16, several_tiles=False),
+            example_image(net, seed, np.uint16),
         )
         return min(
             decision.sureness(_probability(net, reference, image), net.threshold)

@@ -7,7 +7,9 @@ former one goes on serving.
 import pathlib
 from collections.abc import Iterable
 
+import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from pipelines.export_layout import WARM_UP
@@ -38,5 +40,14 @@ def _log(request: ExampleRequest) -> prediction_log_pb2.PredictionLog:
     message = log.predict_log.request
     message.model_spec.signature_name = request.signature
     for name, array in request.inputs.items():
-        message.inputs[name].CopyFrom(tf.make_tensor_proto(array))
+        message.inputs[name].CopyFrom(_tensor(array))
     return log
+
+
+def _tensor(array: np.ndarray) -> tensor_pb2.TensorProto:
+    first = array.flat[0]
+    if array.dtype != object and (array == first).all():
+        # One value and a shape: whoever reads it fills up with copies, and a flat image
+        # of megabytes takes some bytes.
+        return tf.make_tensor_proto(first, array.dtype, array.shape)
+    return tf.make_tensor_proto(array)

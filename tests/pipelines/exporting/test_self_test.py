@@ -65,7 +65,7 @@ def test_the_surest_images_are_so_in_8_and_16_bits(random_net):
     def sureness(seed):
         images = [
             example_image(net, seed),
-            example_image(net, seed, np.uint16, several_tiles=False),
+            example_image(net, seed, np.uint16),
         ]
         scaled = [(image - image.mean()) / image.std() for image in images]
         found = [reference.probability(one.astype(np.float32)) for one in scaled]

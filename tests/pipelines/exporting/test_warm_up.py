@@ -5,6 +5,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from pipelines.export_layout import WARM_UP
 from pipelines.exporting.example_requests import ExampleRequest
 from pipelines.exporting.warm_up import write_warm_up
+from pipelines.tensor_messages import from_message
 
 
 def test_requests_are_records_that_tensorflow_serving_reads(tmp_path):
@@ -26,3 +27,22 @@ def test_requests_are_records_that_tensorflow_serving_reads(tmp_path):
     np.testing.assert_array_equal(found, numbers)
     assert tf.make_ndarray(second.inputs["image_bytes"]).tolist() == [b"\x89PNG"]
     assert WARM_UP.as_posix() == "assets.extra/tf_serving_warmup_requests"
+
+
+def test_a_flat_image_takes_some_bytes(tmp_path):
+    flat = {
+        "image": np.full((1, 900, 800, 3), 7, np.float32),
+        "pixels": np.zeros((1, 900, 800, 3), np.uint8),
+        "deep": np.full((1, 900, 800, 1), 65535, np.uint16),
+    }
+    write_warm_up(tmp_path, [ExampleRequest("region", "flat", flat, is_golden=False)])
+    assert (tmp_path / WARM_UP).stat().st_size < 300
+    [record] = tf.data.TFRecordDataset(str(tmp_path / WARM_UP)).as_numpy_iterator()
+    request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+    for name, array in flat.items():
+        for found in (
+            tf.make_ndarray(request.inputs[name]),
+            from_message(request.inputs[name]),
+        ):
+            assert found.dtype == array.dtype
+            np.testing.assert_array_equal(found, array)
