@@ -1,8 +1,14 @@
-"""A real export through the client: over both transports, whole and in regions."""
+"""A real export through the client: over both transports, whole and in regions.
+
+On the development server always, and where TF_SERVING_BINARY names the program of
+TensorFlow Serving on that too, with the flags that `keras-unet serve` gives it.
+"""
 
 import base64
+import contextlib
 import io
 import json
+import os
 import struct
 import zlib
 
@@ -12,8 +18,17 @@ import pytest
 import requests
 
 import pipelines
+from pipelines.client.addresses import parse_addresses
+from pipelines.client.connecting import connect
+from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.server import only
 from pipelines.config import ExportConfig, PredictConfig, SegmentConfig, ServeConfig
 from pipelines.serving.serving import running_launch
+from pipelines.serving.serving_commands import SETTINGS
+
+ENGINES = ["development"]
+if "TF_SERVING_BINARY" in os.environ:
+    ENGINES.append("tensorflow-serving")
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +45,17 @@ def folder(tmp_path_factory, random_net, save_run):
     return folder
 
 
-@pytest.fixture(scope="module")
-def launch(folder):
+@pytest.fixture(scope="module", params=ENGINES)
+def launch(request, folder):
     config = ServeConfig(
         saved_model=str(folder / "cells"),
-        engine="development",
+        engine=request.param,
         rest_port=0,
         grpc_port=0,
     )
     with running_launch(config) as launch:
+        if request.param != "development":
+            assert set(SETTINGS) < set(launch.command)
         yield launch
 
 
@@ -92,6 +109,19 @@ def test_a_bad_file_is_refused_alone_and_the_server_lives(launch, file, said):
     assert list(refused.json()) == ["error"]
     assert said in refused.json()["error"]
     assert post(_png(5, 6)).status_code == 200
+
+
+# What ends TensorFlow Serving where an export does not check it.
+@pytest.mark.parametrize("shape", [(), (8, 8, 1), (1, 1, 8, 8, 1), (1, 8, 8, 3)])
+def test_images_of_another_rank_are_refused_and_the_server_lives(url, shape):
+    (address,) = parse_addresses(url)
+    with contextlib.closing(connect(address, 60.0)) as server:
+        with pytest.raises(ServerFailure) as refused:
+            server.predict("serving_default", {"image": np.ones(shape, np.float32)})
+        assert refused.value.kind == Kind.REFUSED
+        image = np.ones((1, 8, 8, 1), np.float32)
+        answer = server.predict("serving_default", {"image": image})
+    assert only(answer, "probability").shape == (1, 8, 8, 1)
 
 
 @pytest.mark.parametrize("image", ["small.png", "large.png"])
