@@ -23,6 +23,12 @@ from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.server import only
 from pipelines.config import ExportConfig, PredictConfig, SegmentConfig, ServeConfig
+from pipelines.images import ImageEntry, read_image
+from pipelines.inference.inference_precision import (
+    BFLOAT16_MEAN_TOLERANCE,
+    BFLOAT16_TOLERANCE,
+)
+from pipelines.run_folder import load_record
 from pipelines.serving.serving import running_launch
 from pipelines.serving.serving_commands import SETTINGS
 
@@ -39,7 +45,7 @@ def folder(tmp_path_factory, random_net, save_run):
     image = random.integers(0, 256, (130, 150)).astype(np.uint8)
     PIL.Image.fromarray(image).save(folder / "large.png")
     PIL.Image.fromarray(image[:90, :80]).save(folder / "small.png")
-    run = save_run(folder / "run", random_net(depth=2))
+    run = save_run(folder / "run", random_net(depth=2, base_filters=8))
     to = str(folder / "cells")
     pipelines.export(ExportConfig(model=str(run), to=to, pixel_limit=0.0144))
     return folder
@@ -140,3 +146,49 @@ def test_served_mask_is_that_of_predict(url, folder, image, tmp_path, decided):
         np.asarray(PIL.Image.open(served))[sure],
         np.asarray(PIL.Image.open(predicted))[sure],
     )
+
+
+def in_bfloat16(folder, image, out, **settings):
+    """What `predict --precision bfloat16` writes for one image."""
+    config = PredictConfig(
+        model=str(folder / "run"),
+        images=str(folder / image),
+        out=str(out),
+        precision="bfloat16",
+        **settings,
+    )
+    (file,) = pipelines.predict(config)
+    return read_image(ImageEntry(file))[:, :, 0]
+
+
+def test_served_probabilities_are_near_those_of_predict_in_bfloat16(
+    url, folder, tmp_path
+):
+    # An export computes in float32, so the server differs as float32 does.
+    image = np.asarray(PIL.Image.open(folder / "small.png"))
+    inputs = {"image": image[np.newaxis, ..., np.newaxis].astype(np.float32)}
+    (address,) = parse_addresses(url)
+    with contextlib.closing(connect(address, 60.0)) as server:
+        served = only(server.predict("serving_default", inputs), "probability")
+    settings = {"output": "probability", "probability_dtype": "float32"}
+    predicted = in_bfloat16(folder, "small.png", tmp_path, **settings)
+    difference = np.abs(served[0, ..., 0] - predicted)
+    assert 0 < difference.max() <= BFLOAT16_TOLERANCE
+    assert difference.mean() <= BFLOAT16_MEAN_TOLERANCE
+
+
+@pytest.mark.parametrize("image", ["small.png", "large.png"])
+def test_served_mask_is_that_of_predict_in_bfloat16_but_near_the_threshold(
+    url, folder, image, tmp_path
+):
+    settings = {"output": "probability", "probability_dtype": "float32"}
+    probability = in_bfloat16(folder, image, tmp_path / "a", **settings)
+    mask = in_bfloat16(folder, image, tmp_path / "b")
+    config = SegmentConfig(url=url, images=str(folder / image), out=str(tmp_path / "c"))
+    (file,) = pipelines.segment(config)
+    served = np.asarray(PIL.Image.open(file))
+    threshold = load_record(folder / "run").threshold
+    sure = np.abs(probability - threshold) > BFLOAT16_TOLERANCE
+    assert sure.mean() > 0.5
+    assert set(np.unique(mask[sure])) == {0, 255}
+    np.testing.assert_array_equal(served[sure], mask[sure])
