@@ -1,7 +1,8 @@
 """Malformed requests in any number against a server of its own process.
 
-Every one must be answered as the contract says, the server must live, and a good
-request afterwards must be answered right. The default suite sends 2,000 of the kind.
+Every one must be answered with the code that the contract has for what is wrong with
+it, the server must live, and a good request afterwards must be answered right. The
+default suite sends 2,000 of the kind.
 
     python benchmarks/serving_malformed.py [--requests 200000] [--at-a-time 4]
 """
@@ -22,11 +23,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
+import grpc_faults
 import malformed
 import numpy as np
 import PIL.Image
 import records
+import rest_faults
 import served_model
+from served_signatures import Served, read_signatures
 from tensorflow_serving.apis import predict_pb2
 
 from pipelines.client.about import string_array
@@ -38,12 +42,10 @@ from pipelines.serving.serving import running_launch
 from pipelines.serving.serving_engines import Launch
 from pipelines.tensor_messages import to_message
 
-REST_STATUSES = {200, 400, 404, 409, 501}
-GRPC_CODES = {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION"}
-# A few bytes may ask for a lot of work, as there: what is missing of a tensor is
-# filled up with copies. The deadline ends it.
-GRPC_CODES |= {"OUT_OF_RANGE", "DEADLINE_EXCEEDED"}
-DEADLINE_SECONDS = 5.0
+SECONDS = 60.0
+# Of what asks for endless work.
+SHORT_SECONDS = 5.0
+SEVERAL = "several"
 UNEXPECTED = "unexpected"
 GOOD_WRONG = "good request answered wrong"
 INITIALISER = "__saved_model_init_op"
@@ -66,8 +68,16 @@ def main() -> None:
             rest_port=0,
             grpc_port=0,
         )
+        served = Served(
+            name="cells",
+            signatures=read_signatures(model / "1"),
+            documents=DOCUMENTS,
+            messages=MESSAGES,
+            bombs=BOMB_DOCUMENTS + BOMB_MESSAGES,
+            checks_shapes=True,
+        )
         with running_launch(config) as launch:
-            result = attack(launch, arguments)
+            result = attack(launch, served, arguments)
     settings = vars(arguments) | {"server": launch.engine}
     records.append("serving_malformed", settings, **result)
     print(result)
@@ -75,7 +85,9 @@ def main() -> None:
     sys.exit(f"{len(wrong)} kinds of answers are not the contract's" if wrong else 0)
 
 
-def attack(launch: Launch, arguments: argparse.Namespace) -> dict[str, Any]:
+def attack(
+    launch: Launch, served: Served, arguments: argparse.Namespace
+) -> dict[str, Any]:
     """Sends the requests from several threads; returns the counts of the answers."""
     server = connect(parse_addresses(launch.grpc_url)[0], 60.0)
     good = {"image_bytes": string_array([png()])}
@@ -85,7 +97,7 @@ def attack(launch: Launch, arguments: argparse.Namespace) -> dict[str, Any]:
     counts: collections.Counter = collections.Counter()
     with ThreadPoolExecutor(2 * arguments.at_a_time) as executor:
         attacks = [
-            executor.submit(attacker, launch, share, seed, counts)
+            executor.submit(attacker, launch, served, share, seed, counts)
             for seed in range(arguments.at_a_time)
             for attacker in (attack_rest, attack_grpc)
         ]
@@ -99,55 +111,55 @@ def attack(launch: Launch, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def attack_rest(
-    launch: Launch, number: int, seed: int, counts: collections.Counter
+    launch: Launch, served: Served, number: int, seed: int, counts: collections.Counter
 ) -> None:
     address = urllib.parse.urlsplit(launch.url).netloc
-    connection = http.client.HTTPConnection(address, timeout=60)
-    requests = malformed.rest_requests(DOCUMENTS, "cells", random.Random(seed))
+    connection = http.client.HTTPConnection(address, timeout=SECONDS)
+    sent = [*DOCUMENTS, *BOMB_DOCUMENTS, WITHOUT_INPUTS]
+    requests = malformed.rest_requests(sent, served.name, random.Random(seed))
     for _, (method, path, body, headers) in zip(range(number), requests, strict=False):
         path = urllib.parse.quote(path, safe="/:?%#=-")
+        faults = rest_faults.faults_of(served, method, path, body, headers)
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             content = answer.read()
             status: object = answer.status
-            if status not in REST_STATUSES:
-                status = f"{UNEXPECTED} {status}: {body[:200]!r}"
+            if status not in set.union(*(rest_faults.CODES[one] for one in faults)):
+                status = f"{UNEXPECTED} {status} to {method} {path}: {body[:200]!r}"
             elif status != 200 and content and not content.startswith(b"<html"):
                 json.loads(content)
         except (OSError, http.client.HTTPException, ValueError) as error:
             status = f"{UNEXPECTED} {error!r}: {body[:200]!r}"
             connection.close()
-        counts[f"REST {status}"] += 1
+        counts[f"REST, {said(faults)}: {status}"] += 1
     connection.close()
 
 
 def attack_grpc(
-    launch: Launch, number: int, seed: int, counts: collections.Counter
+    launch: Launch, served: Served, number: int, seed: int, counts: collections.Counter
 ) -> None:
     address = urllib.parse.urlsplit(launch.grpc_url).netloc
-    requests = malformed.grpc_requests(MESSAGES, random.Random(seed))
+    sent = [*MESSAGES, *BOMB_MESSAGES, message(INITIALISER, pixels=ARRAY)]
+    requests = malformed.grpc_requests(sent, random.Random(seed))
     with grpc.insecure_channel(address, CHANNEL_OPTIONS) as channel:
         call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
         for _, request in zip(range(number), requests, strict=False):
+            faults = grpc_faults.faults_of(served, request)
+            is_long = grpc_faults.FILLED_UP in faults
             code = "OK"
             try:
-                call(request, timeout=DEADLINE_SECONDS)
+                call(request, timeout=SHORT_SECONDS if is_long else SECONDS)
             except grpc.RpcError as error:
                 code = error.code().name
-            if code not in allowed_codes(request):
+            if code not in set.union(*(grpc_faults.CODES[one] for one in faults)):
                 code = f"{UNEXPECTED} {code}: {request[:200]!r}"
-            counts[f"gRPC {code}"] += 1
+            counts[f"gRPC, {said(faults)}: {code}"] += 1
 
 
-def allowed_codes(data: bytes) -> set[str]:
-    try:
-        sent = predict_pb2.PredictRequest.FromString(data)
-    except Exception:
-        # What is no message at all never comes to the service.
-        return {"INTERNAL"}
-    wants_initialiser = sent.model_spec.signature_name == INITIALISER
-    return GRPC_CODES | ({"INTERNAL"} if wants_initialiser else set())
+def said(faults: set[str]) -> str:
+    """Returns the fault, or that there are several."""
+    return SEVERAL if len(faults) > 1 else next(iter(faults))
 
 
 def png() -> bytes:
@@ -173,31 +185,26 @@ DOCUMENTS: list[dict[str, Any]] = [
     {"instances": [ROWS]},
     {"signature_name": "pixels", "instances": [{"pixels": ROWS}]},
     {"signature_name": "about", "instances": [""]},
-    {"signature_name": INITIALISER, "instances": [1]},
     {
         "signature_name": "region",
         "instances": [
             {"image": np.ones((26, 28, 1)).tolist(), "mean": [0.0], "std": [1.0]}
         ],
     },
-    *(
-        {
-            "signature_name": "image_bytes",
-            "instances": [FILE, {"b64": base64.b64encode(bomb).decode()}],
-        }
-        for bomb in malformed.image_bombs()
-    ),
+]
+WITHOUT_INPUTS = {"signature_name": INITIALISER, "instances": [1]}
+BOMB_DOCUMENTS: list[Any] = [
+    {
+        "signature_name": "image_bytes",
+        "instances": [FILE, {"b64": base64.b64encode(bomb).decode()}],
+    }
+    for bomb in malformed.image_bombs()
 ]
 ARRAY = IMAGE[np.newaxis, ..., np.newaxis]
 MESSAGES = [
     message("image_bytes", image_bytes=string_array([png()])),
-    *(
-        message("image_bytes", image_bytes=string_array([bomb]))
-        for bomb in malformed.image_bombs()
-    ),
     message("", image=ARRAY.astype(np.float32)),
     message("pixels", pixels=ARRAY),
-    message(INITIALISER, pixels=ARRAY),
     message("pixels_uint16", pixels=ARRAY.astype(np.uint16)),
     message(
         "region",
@@ -205,6 +212,10 @@ MESSAGES = [
         mean=np.zeros((1, 1), np.float32),
         std=np.ones((1, 1), np.float32),
     ),
+]
+BOMB_MESSAGES: list[Any] = [
+    message("image_bytes", image_bytes=string_array([bomb]))
+    for bomb in malformed.image_bombs()
 ]
 
 if __name__ == "__main__":
