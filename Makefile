@@ -59,6 +59,7 @@ bench: $(VENV)/$(STAMP) $(PEERS)/$(STAMP) $(ADDONS)/$(STAMP)
 	$(VENV)/bin/python benchmarks/tiling_peers.py
 	$(VENV)/bin/python benchmarks/serving_latency.py
 	$(VENV)/bin/python benchmarks/serving_load.py
+	$(VENV)/bin/python benchmarks/serving_slow_clients.py
 	$(VENV)/bin/python benchmarks/serving_memory.py
 	$(VENV)/bin/python benchmarks/tables.py
 

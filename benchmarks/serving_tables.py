@@ -3,7 +3,7 @@
 import statistics
 from typing import Any
 
-from records import origin
+from records import origin, spread
 
 
 def serving_latency(rows: list[dict[str, Any]]) -> list[str]:
@@ -20,9 +20,7 @@ def serving_latency(rows: list[dict[str, Any]]) -> list[str]:
         "| --- | --- | --- | --- |",
     ]
     for name, values in seconds.items():
-        ordered = sorted(values)
-        middle = 1000 * statistics.median(ordered)
-        high = 1000 * ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+        middle, high = 1000 * statistics.median(values), 1000 * _high(values)
         kind = name.partition(", ")[2].partition(" ")[0]
         direct = 1000 * statistics.median(seconds[f"direct, {kind}"])
         lines.append(f"| {name} | {middle:.0f} | {high:.0f} | {middle / direct:.2f} |")
@@ -45,6 +43,41 @@ def serving_load(rows: list[dict[str, Any]]) -> list[str]:
         "of the server after each tenth,",
         f"MiB: {memory}.",
     ]
+
+
+def serving_slow_clients(rows: list[dict[str, Any]]) -> list[str]:
+    row = rows[-1]
+    settings, seconds = row["settings"], row["seconds"]
+    side, number = settings["side"], settings["clients"]
+    lines = [
+        f"From a {side}x{side} grey PNG to its mask through {settings['server']}",
+        f"({origin(row)}), one request at a time: alone; beside",
+        f"{number} clients that send a byte now and then; beside {number} a second "
+        "that are cut off; beside",
+        f"{number} over gRPC, and some over REST, that never read their answers. "
+        "Ratios are to",
+        "the requests that were alone, of p50 in the same turn:",
+        "",
+        "| clients beside | | p50, ms | p95, ms | p50 over alone | p95 over alone |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for kind, transports in seconds.items():
+        for name, turns in transports.items():
+            alone = seconds["none"][name]
+            values: list[float] = sum(turns, [])
+            pairs = zip(turns, alone, strict=True)
+            ratios = [statistics.median(a) / statistics.median(b) for a, b in pairs]
+            lines.append(
+                f"| {kind} | {name} | {1000 * statistics.median(values):.0f} | "
+                f"{1000 * _high(values):.0f} | {spread(ratios)} | "
+                f"{_high(values) / _high(sum(alone, [])):.2f} |"
+            )
+    return lines
+
+
+def _high(seconds: list[float]) -> float:
+    """The 95th percentile."""
+    return sorted(seconds)[min(len(seconds) - 1, int(0.95 * len(seconds)))]
 
 
 def serving_malformed(rows: list[dict[str, Any]]) -> list[str]:

@@ -104,6 +104,10 @@ PAGES: dict[str, tuple[str, Sections]] = {
             ),
             "serving_latency": ("Latency of a server", serving_tables.serving_latency),
             "serving_load": ("A server under load", serving_tables.serving_load),
+            "serving_slow_clients": (
+                "A server beside slow clients",
+                serving_tables.serving_slow_clients,
+            ),
             "serving_memory": ("Memory of an export", serving_tables.serving_memory),
             "serving_malformed": (
                 "Malformed requests",
