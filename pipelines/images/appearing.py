@@ -17,6 +17,8 @@ from typing import BinaryIO
 
 # Halves of other machines that nobody has written to for so long are left for good.
 LONGEST_SILENCE_SECONDS = 7 * 24 * 3600.0
+# At the end of the hidden name of a folder that another has replaced.
+_REPLACED = "-replaced"
 # Of a name that stands in a hidden one as it is.
 MOST_NAME_BYTES = 150
 
@@ -44,11 +46,27 @@ def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         yield partial
         _flush_all(partial)
         if partial.is_dir() and path.is_dir():
-            # A folder cannot be renamed over another.
-            remove(path)
-        os.replace(partial, path)
+            _replace_folder(partial, path)
+        else:
+            os.replace(partial, path)
     finally:
         remove(partial)
+
+
+def _replace_folder(partial: pathlib.Path, path: pathlib.Path) -> None:
+    """Renames a folder to a name that another folder has, which is removed.
+
+    A folder cannot be renamed over another, and removing one of many files takes long:
+    the other gets a hidden name before.
+    """
+    other = path.with_name(partial.name.removesuffix(".part") + _REPLACED + ".part")
+    os.replace(path, other)
+    try:
+        os.replace(partial, path)
+    except OSError:
+        os.replace(other, path)
+        raise
+    remove(other)
 
 
 def flush_to_disk(file: BinaryIO) -> None:
@@ -137,7 +155,7 @@ def _is_running(partial: pathlib.Path) -> bool:
             return False
         return silence < LONGEST_SILENCE_SECONDS
     if int(number) == os.getpid():
-        return token == _TOKEN
+        return token.removesuffix(_REPLACED) == _TOKEN
     try:
         os.kill(int(number), 0)
     except ProcessLookupError:

@@ -45,6 +45,42 @@ def test_a_folder_replaces_a_folder(tmp_path):
     assert names(tmp_path) == ["mask.zarr"]
 
 
+def test_a_folder_is_removed_only_after_another_has_its_name(tmp_path, monkeypatch):
+    path = tmp_path / "mask.zarr"
+    (path / "before").mkdir(parents=True)
+    seen, remove = [], appearing_files.remove
+
+    def watched(removed):
+        if removed.exists():
+            seen.append((removed.name, names(path), names(removed)))
+        remove(removed)
+
+    monkeypatch.setattr(appearing_files, "remove", watched)
+    with appearing(path) as partial:
+        (partial / "after").mkdir(parents=True)
+    ((hidden, at_path, at_hidden),) = seen
+    assert hidden.startswith(".mask.zarr.") and hidden.endswith("-replaced.part")
+    assert (at_path, at_hidden) == (["after"], ["before"])
+    assert names(tmp_path) == ["mask.zarr"]
+
+
+def test_a_folder_that_cannot_be_replaced_is_put_back(tmp_path, monkeypatch):
+    path = tmp_path / "mask.zarr"
+    (path / "before").mkdir(parents=True)
+    replace = os.replace
+
+    def refused(source, target):
+        if target == path and not str(source).endswith("-replaced.part"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(OSError), appearing(path) as partial:
+        partial.mkdir()
+    assert names(path) == ["before"]
+    assert names(tmp_path) == ["mask.zarr"]
+
+
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.EIO])
 def test_a_file_system_that_flushes_no_folders_is_no_failure(
     tmp_path, monkeypatch, code
@@ -86,10 +122,13 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
         half_of("mask[1].tif", process.pid),
         # Of a container that was started again: its processes have the same numbers.
         half_of("mask[1].tif", os.getpid()),
+        # What it was about to remove.
+        half_of("mask[1].tif", process.pid, token="another-replaced"),
     ]
     kept = [
         half_of("mask[1].tif", os.getppid()),
         half_of("mask[1].tif", process.pid, machine="elsewhere"),
+        half_of("mask[1].tif", os.getpid(), token=f"{appearing_files._TOKEN}-replaced"),
         half_of("other.tif", process.pid),
     ]
     for name in gone + kept:
