@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import pathlib
 from collections.abc import Iterator
 
@@ -64,6 +65,12 @@ def reading(name: str, path: pathlib.Path, kind: str) -> Iterator[None]:
     except UnreadableImage:
         raise
     except FileNotFoundError as error:
+        if path.is_symlink():
+            raise UnreadableImage(
+                f"{name}: it is a link to {os.readlink(path)}, which does not exist. "
+                "Restore that (by git annex get, dvc pull or a mount), or remove the "
+                "link."
+            ) from error
         raise UnreadableImage(
             f"{name}: the file does not exist. Name another, or restore it."
         ) from error

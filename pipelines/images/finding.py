@@ -11,9 +11,12 @@ from pipelines.images.kinds import (
     BIO_SUFFIXES,
     SUFFIXES,
     TIFF_SUFFIXES,
+    ZARR_METADATA,
     ZARR_SUFFIX,
     Kind,
+    is_zarr_node,
     kind_of,
+    stem_of,
 )
 
 __all__ = ["SUFFIXES", "TIFF_SUFFIXES", "ImageEntry", "find_images"]
@@ -48,10 +51,12 @@ class ImageEntry:
     def stem(self) -> str:
         """The file's name without its suffix; .ome.tif and .ome.zarr are one.
 
+        Of what lies within a Zarr the path from there, as `stem_of` has it.
+
         In the form NFC: an accent is one letter or two signs, by the system that wrote
         the name.
         """
-        stem = unicodedata.normalize("NFC", printable(self.path.stem))
+        stem = unicodedata.normalize("NFC", printable(stem_of(self.path)))
         return stem[: -len(".ome")] if stem.lower().endswith(".ome") else stem
 
     @property
@@ -71,32 +76,20 @@ def find_images(pattern: str, *, damaged: bool = False) -> list[ImageEntry]:
 
     Args:
         pattern: a file, a folder (its image files and Zarr stores, not files of its
-            folders), a glob, a Zarr store, or a stack in one file (each page is an
-            image).
+            folders), a glob, a Zarr store or what lies within one, or a stack in one
+            file (each page is an image). A link to what is missing counts as a file:
+            opening it says so.
         damaged: takes a file whose pages cannot be counted for one image, so that the
             others are found; opening it says what is wrong.
 
     Raises:
         ValueError: nothing is found, or a file is of a kind that is not read.
     """
-    path = pathlib.Path(pattern)
-    if _is_image(path):
-        paths = [path]
-    elif path.is_dir():
-        paths = [
-            file
-            for file in sorted(path.iterdir())
-            if file.suffix.lower() in (*SUFFIXES, *BIO_SUFFIXES)
-            and not file.name.startswith(".")
-            and _is_image(file)
-        ]
-    else:
-        found = sorted(glob.glob(pattern, recursive=True))
-        paths = [path for path in map(pathlib.Path, found) if _is_image(path)]
+    paths = _paths(pattern)
     if not paths:
         raise ValueError(
             f"{pattern}: no images found; expected a file, a folder or a glob of "
-            f"{', '.join(SUFFIXES)} files."
+            f"{', '.join(SUFFIXES)} files.{_hint_of_brackets(pattern)}"
         )
     entries = [entry for file in paths for entry in _entries(file, damaged)]
     if not entries:
@@ -108,10 +101,51 @@ def find_images(pattern: str, *, damaged: bool = False) -> list[ImageEntry]:
     return entries
 
 
+def _paths(pattern: str) -> list[pathlib.Path]:
+    path = pathlib.Path(pattern)
+    if path.is_dir() and path.suffix.lower() != ZARR_SUFFIX:
+        files = [
+            file
+            for file in sorted(path.iterdir())
+            if file.suffix.lower() in (*SUFFIXES, *BIO_SUFFIXES)
+            and not file.name.startswith(".")
+            and _is_image(file)
+        ]
+        return files or [path] * is_zarr_node(path)
+    if _is_image(path):
+        return [path]
+    # Two ** match a file once for each way to divide its folders among them.
+    matches = map(pathlib.Path, sorted(glob.glob(pattern, recursive=True)))
+    found = dict.fromkeys(path for path in matches if _is_image(path))
+    # What lies within a Zarr that is named too, as its chunks, is a part of it.
+    return [path for path in found if found.keys().isdisjoint(path.parents)]
+
+
 def _is_image(path: pathlib.Path) -> bool:
-    if path.suffix.lower() == ZARR_SUFFIX:
-        return path.is_dir()
-    return path.is_file()
+    if path.is_symlink() and not path.exists():
+        return True
+    if path.is_dir():
+        return path.suffix.lower() == ZARR_SUFFIX or is_zarr_node(path)
+    is_store = path.suffix.lower() == ZARR_SUFFIX or path.name in ZARR_METADATA
+    return path.is_file() and not is_store
+
+
+def _hint_of_brackets(pattern: str) -> str:
+    """Returns what is said where brackets are part of a name that is there."""
+    named = pathlib.Path(pattern).parts
+    parts = list(named)
+    for number, part in enumerate(parts):
+        escaped = part.replace("[", "[[]")
+        if escaped != part and glob.glob(
+            os.path.join(*parts[:number], escaped), recursive=True
+        ):
+            parts[number] = escaped
+    if parts == list(named):
+        return ""
+    return (
+        " Brackets are a choice of letters in a glob: for those of a name write [[], "
+        f"as {os.path.join(*parts)}."
+    )
 
 
 def _entries(path: pathlib.Path, damaged: bool) -> list[ImageEntry]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipelines.images.appearing import appearing
 from pipelines.images.finding import SUFFIXES, TIFF_SUFFIXES, ImageEntry
-from pipelines.images.kinds import Kind, kind_of
+from pipelines.images.kinds import Kind, kind_of, stem_of
 from pipelines.images.layout import ImageLayout, ImageToWrite
 from pipelines.images.tiff_writing import write_tiff
 
@@ -165,7 +165,7 @@ def output_paths(
         paths = dict.fromkeys(firsts, target)
     else:
         paths = {
-            path: target / f"{path.stem}{suffix_of(entry)}"
+            path: target / f"{stem_of(path)}{suffix_of(entry)}"
             for path, entry in firsts.items()
         }
     _check_distinct(paths)

@@ -14,6 +14,19 @@ _OLD_AXES = "tczyx"
 _MARK = "keras-unet-result"
 
 
+class HoldsImages(ValueError):
+    """A group is no image, but holds some.
+
+    Attributes:
+        what: it is.
+        inner: a glob of what it holds, from there.
+    """
+
+    def __init__(self, what: str, inner: str) -> None:
+        super().__init__(f"it is {what}, not an image")
+        self.what, self.inner = what, inner
+
+
 class Description(NamedTuple):
     """What a store says of an image.
 
@@ -36,11 +49,17 @@ def described(node: Any) -> list[Description]:
     Several images are the groups 0, 1, ... of a store of bioformats2raw.
 
     Raises:
-        ValueError: it is a group that is no OME-Zarr image.
+        HoldsImages: it is a plate, a well, or a group of other arrays and groups.
+        ValueError: it is another group that is no OME-Zarr image.
     """
     if isinstance(node, zarr.Array):
         return [Description(node, _named_axes(node))]
     about = _about(node)
+    # A plate that bioformats2raw has written says both.
+    if "plate" in about:
+        raise HoldsImages("a plate", "*/*/*")
+    if "well" in about:
+        raise HoldsImages("a well of a plate", "*")
     if "bioformats2raw.layout" not in about:
         return [_described_image(node, about)]
     found: list[Description] = []
@@ -71,10 +90,11 @@ def _about(node: Any) -> dict[str, Any]:
 
 
 def _described_image(node: Any, about: dict[str, Any]) -> Description:
-    if "plate" in about or "well" in about:
-        raise ValueError("it is a plate: name the folders of its fields, each a .zarr")
     if "multiscales" not in about:
-        raise ValueError("it is a group of arrays, not an image or OME-Zarr")
+        first_inside = min(node.keys(), default=None)
+        if first_inside is not None:
+            raise HoldsImages("a group", first_inside)
+        raise ValueError("it is an empty group, not an image or OME-Zarr")
     scales = about["multiscales"][0]
     first = scales["datasets"][0]
     array = node[first["path"]]

@@ -11,7 +11,7 @@ import zarr
 
 from pipelines.images.bounded import SEGMENTS, BoundedCache
 from pipelines.images.cache import ArrayCache
-from pipelines.images.damage import MOST_EMPTY_BYTES, reading
+from pipelines.images.damage import MOST_EMPTY_BYTES, UnreadableImage, reading
 from pipelines.images.decoded import (
     LARGE_SEGMENT,
     decoded_image,
@@ -22,7 +22,7 @@ from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.npy import array_axes
 from pipelines.images.stack_axes import StackAxis
 from pipelines.images.windowed import PixelSize, WindowedImage
-from pipelines.images.zarr_axes import Description, described
+from pipelines.images.zarr_axes import Description, HoldsImages, described
 
 _KNOWN = BoundedCache(256)
 _OPENINGS = itertools.count()
@@ -114,7 +114,14 @@ def _read(path: pathlib.Path) -> list[_Store]:
         node = zarr.open(str(path), mode="r")
     except FileNotFoundError as error:
         raise ValueError("it has none of the files that describe one") from error
-    found = [_checked(path, description) for description in described(node)]
+    try:
+        descriptions = described(node)
+    except HoldsImages as error:
+        raise UnreadableImage(
+            f"{path}: {error}. Name what it holds instead, as {path / error.inner} (in "
+            "quotes, if it is a glob)."
+        ) from error
+    found = [_checked(path, description) for description in descriptions]
     # Of several arrays none has all images of the store.
     return found if len(found) == 1 else [one._replace(named=()) for one in found]
 

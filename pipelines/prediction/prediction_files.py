@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from pipelines.images import ImageEntry, geo
 from pipelines.images.finding import TIFF_SUFFIXES
+from pipelines.images.kinds import Kind, kind_of
 from pipelines.images.layout import ImageLayout
 from pipelines.images.png_writing import MOST_PIXELS, png_holds
 from pipelines.images.tiff import is_georeferenced
@@ -138,7 +139,7 @@ def _path_of(pair: tuple[pathlib.Path, ImageEntry]) -> pathlib.Path:
 
 
 def _auto_suffix(entry: ImageEntry, png_fits: bool) -> str:
-    if entry.path.suffix.lower() == ".zarr":
+    if kind_of(entry.path) is Kind.ZARR:
         return ".zarr"
     return default_suffix(entry) if png_fits else ".tif"
 

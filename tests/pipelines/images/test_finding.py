@@ -7,7 +7,7 @@ import pytest
 import tifffile
 import zarr
 
-from pipelines.images import finding
+from pipelines.images import finding, open_image
 
 GREY = np.zeros((2, 3), "uint8")
 
@@ -125,3 +125,117 @@ def test_a_name_that_is_no_utf_8_can_be_written_everywhere():
     entry = finding.ImageEntry(pathlib.Path(os.fsdecode(b"Pr\xe4parat.tif")))
     for text in (entry.name, entry.stem, entry.key):
         assert text.encode().startswith(b"Pr\\xe4parat")
+
+
+def make_plate(path, version):
+    """Two wells of two fields each, with labels."""
+    plate = zarr.open_group(path, mode="w", zarr_format=version)
+    plate.attrs.update({"plate": {"wells": []}, "bioformats2raw.layout": 3})
+    for well in ("A/1", "B/2"):
+        plate.require_group(well).attrs["well"] = {"images": []}
+        for field in ("0", "1"):
+            image = plate.require_group(f"{well}/{field}")
+            image.create_array("0", data=GREY)
+            image.create_array("labels/cells/0", data=GREY)
+            about = [{"axes": ["y", "x"], "datasets": [{"path": "0"}]}]
+            image.attrs["multiscales"] = about
+            image["labels/cells"].attrs["multiscales"] = about
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_the_fields_of_a_plate_are_images_with_names_of_their_own(tmp_path, version):
+    make_plate(tmp_path / "plate.ome.zarr", version)
+    found = finding.find_images(str(tmp_path / "plate.ome.zarr" / "*" / "*" / "*"))
+    assert [entry.key for entry in found] == [
+        *("plate_A_1_0", "plate_A_1_1", "plate_B_2_0", "plate_B_2_1")
+    ]
+    (one,) = finding.find_images(str(tmp_path / "plate.ome.zarr" / "B" / "2" / "1"))
+    assert one == found[-1]
+    np.testing.assert_array_equal(open_image(one).whole()[..., 0], GREY)
+    labels = tmp_path / "plate.ome.zarr" / "*" / "*" / "*" / "labels" / "cells"
+    assert finding.find_images(str(labels))[0].key == "plate_A_1_0_labels_cells"
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize(
+    ("named", "what", "inner"),
+    [
+        ("", "a plate", "*/*/*"),
+        ("A/1", "a well of a plate", "*"),
+        ("A", "a group", "1"),
+        ("A/1/0/labels", "a group", "cells"),
+    ],
+)
+def test_groups_of_images_say_how_those_are_named(
+    tmp_path, version, named, what, inner
+):
+    make_plate(tmp_path / "plate.ome.zarr", version)
+    path = tmp_path / "plate.ome.zarr" / named
+    with pytest.raises(ValueError) as error:
+        finding.find_images(str(path))
+    assert str(error.value) == (
+        f"{path}: it is {what}, not an image. Name what it holds instead, as "
+        f"{path / inner} (in quotes, if it is a glob)."
+    )
+    # Of a row its wells, which say so themselves.
+    assert named == "A" or finding.find_images(str(path / inner))
+
+
+def test_an_array_of_a_group_is_an_image(tmp_path):
+    zarr.create_array(tmp_path / "a.zarr", name="raw", data=GREY)
+    (entry,) = finding.find_images(str(tmp_path / "a.zarr" / "raw"))
+    assert entry.key == "a_raw"
+    np.testing.assert_array_equal(open_image(entry).whole()[..., 0], GREY)
+
+
+def test_a_store_may_have_any_name_but_its_own_images_come_first(tmp_path):
+    zarr.open_group(tmp_path / "store", mode="w").create_array("a.zarr", data=GREY)
+    assert names(tmp_path / "store") == ["a.zarr"]
+    zarr.create_array(tmp_path / "array", data=GREY)
+    assert names(tmp_path / "array") == ["array"]
+
+
+@pytest.mark.parametrize("pattern", ["**/**/*.tif", "**/*.tif", "**/**"])
+def test_a_file_that_matches_in_several_ways_is_one_image(tmp_path, pattern):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    tifffile.imwrite(tmp_path / "a" / "b" / "c.tif", GREY)
+    assert names(tmp_path / pattern) == ["c.tif"]
+
+
+def test_what_a_store_is_made_of_is_no_image_besides(tmp_path):
+    zarr.create_array(tmp_path / "a.zarr", data=GREY)
+    assert names(tmp_path / "**") == ["a.zarr"]
+
+
+@pytest.mark.parametrize("pattern", ["", "*.tif", "gone.tif"])
+def test_a_link_to_what_is_missing_is_found_and_named_when_opened(tmp_path, pattern):
+    (tmp_path / "gone.tif").symlink_to("annex/objects/1")
+    (entry,) = finding.find_images(str(tmp_path / pattern), damaged=True)
+    message = r"gone\.tif: it is a link to annex/objects/1, which does not exist\. Rest"
+    with pytest.raises(ValueError, match=message):
+        open_image(entry)
+    with pytest.raises(ValueError, match=message):
+        finding.find_images(str(tmp_path / pattern))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("plate[1]/*.png", "plate[[]1]/*.png"),
+        ("*[1]/[ab].png", "*[[]1]/[ab].png"),
+        ("plate[1]/a[0].png", "plate[[]1]/a[0].png"),
+    ],
+)
+def test_brackets_of_a_name_are_told_from_those_of_a_glob(tmp_path, pattern, hint):
+    (tmp_path / "plate[1]").mkdir()
+    (tmp_path / "plate[1]" / "a.png").write_bytes(imagecodecs.png_encode(GREY))
+    with pytest.raises(ValueError, match="no images found") as error:
+        finding.find_images(str(tmp_path / pattern))
+    assert str(error.value).endswith(f"write [[], as {tmp_path / hint}.")
+    if hint.endswith("/*.png"):
+        assert names(tmp_path / hint) == ["a.png"]
+
+
+def test_brackets_of_a_glob_alone_are_no_hint(folder):
+    with pytest.raises(ValueError, match=r"files\.$"):
+        finding.find_images(str(folder / "[x].png"))

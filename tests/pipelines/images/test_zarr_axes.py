@@ -72,9 +72,9 @@ def test_an_array_may_name_its_axes(tmp_path):
 @pytest.mark.parametrize(
     ("attributes", "reason"),
     [
-        ({}, "a group of arrays"),
+        ({}, "an empty group"),
         ({"plate": {}}, "it is a plate"),
-        ({"ome": {"well": {}}}, "it is a plate"),
+        ({"ome": {"well": {}}}, "it is a well of a plate"),
     ],
 )
 def test_groups_that_are_no_image_are_refused_with_the_reason(

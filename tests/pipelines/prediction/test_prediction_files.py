@@ -87,3 +87,13 @@ def test_a_tiff_that_is_anothers_is_not_taken():
     file = OutputFile(pathlib.Path("a.png"), tuple(entries("a.jpg")), chosen=False)
     with pytest.raises(ValueError, match=r"a\.jpg: .* a\.tif is that of another"):
         file.fitting(large, taken=[pathlib.Path("a.tif")])
+
+
+def test_the_fields_of_a_plate_are_zarrs_of_names_of_their_own(tmp_path):
+    fields = [f"plate.ome.zarr/{well}/0" for well in ("A/1", "B/1")]
+    for field in fields:
+        (tmp_path / field).mkdir(parents=True)
+        (tmp_path / field / "zarr.json").touch()
+    names = [str(tmp_path / field) for field in fields]
+    expected = ["plate_A_1_0.ome.zarr", "plate_B_1_0.ome.zarr"]
+    assert named(tmp_path / "out", *names) == expected
