@@ -7,13 +7,12 @@ import numpy as np
 from pipelines import scaling
 from pipelines.dataset import pair_findings
 from pipelines.dataset.findings import Finding
+from pipelines.dataset.no_data import WatchedImage
 from pipelines.images import WindowedImage, blocks
 from pipelines.images.moments import Moments
 from pipelines.images.windowed import as_length
 
 DIGEST_BYTES = 16
-# Share of the pixels from which on NoData is told.
-LEAST_NO_DATA = 0.001
 # Floats beyond so much, or of a range below its inverse, are far from 0 to 1.
 FAR_FROM_UNIT = 10.0
 _LARGEST = float(np.finfo(np.float32).max)
@@ -45,14 +44,15 @@ class ImageSeen:
         )
         self.digest = new_digest(image)
         self.findings: list[Finding] = []
-        self._not_finite, self._no_data, self._too_large = 0, 0, False
+        self._not_finite, self._too_large = 0, False
         self._low, self._high = np.inf, -np.inf
         moments = Moments(image.channels, image.dtype)
         first: np.ndarray | None = None
         constant = True
-        for _, _, pixels in blocks(image):
+        watched = WatchedImage(image)
+        for _, _, pixels in blocks(watched):
             self.digest.update(as_bytes(pixels))
-            self._look_at(pixels, image)
+            self._look_at(pixels)
             if not self._not_finite and how == "per_image":
                 moments.add(pixels)
             first = pixels[0, 0].copy() if first is None else first
@@ -70,9 +70,8 @@ class ImageSeen:
         elif how == "dtype" and image.dtype.kind == "f" and self._is_far_from_unit:
             finding = pair_findings.float_range(image, self._low, self._high)
             self.findings.append(finding)
-        share = self._no_data / (image.height * image.width)
-        if share >= LEAST_NO_DATA:
-            finding = pair_findings.no_data(image, share, is_scaled=how == "per_image")
+        if (no_data := watched.no_data()) is not None:
+            finding = pair_findings.no_data(no_data, is_scaled=how == "per_image")
             self.findings.append(finding)
 
     @property
@@ -80,7 +79,7 @@ class ImageSeen:
         is_large = max(-self._low, self._high) > FAR_FROM_UNIT
         return is_large or self._high - self._low < 1 / FAR_FROM_UNIT
 
-    def _look_at(self, pixels: np.ndarray, image: WindowedImage) -> None:
+    def _look_at(self, pixels: np.ndarray) -> None:
         if pixels.dtype.kind == "f":
             finite = np.count_nonzero(np.isfinite(pixels))
             self._not_finite += pixels.size - int(finite)
@@ -88,27 +87,6 @@ class ImageSeen:
                 self._low = min(self._low, float(pixels.min()))
                 self._high = max(self._high, float(pixels.max()))
                 self._too_large = max(-self._low, self._high) > _LARGEST
-        if image.nodata is not None:
-            values = pixels[..., :-1] if image.has_alpha else pixels
-            self._no_data += count_of(values, image.nodata)
-
-
-def count_of(pixels: np.ndarray, value: float) -> int:
-    """Returns how many pixels have a value in all channels, if their type can hold it.
-
-    Args:
-        pixels: (height, width, channels).
-        value: NaN is in none.
-    """
-    if pixels.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            wanted = np.float64(value).astype(pixels.dtype)
-    else:
-        limits = np.iinfo(pixels.dtype)
-        if not limits.min <= value <= limits.max or value != int(value):
-            return 0
-        wanted = pixels.dtype.type(int(value))
-    return int(np.count_nonzero((pixels == wanted).all(axis=-1)))
 
 
 def new_digest(image: WindowedImage) -> "hashlib.blake2b":

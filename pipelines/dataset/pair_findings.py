@@ -7,6 +7,7 @@ import numpy as np
 
 from pipelines.dataset import findings
 from pipelines.dataset.findings import Finding
+from pipelines.dataset.no_data import NoData
 from pipelines.dataset.pairing import Pair
 from pipelines.images import WindowedImage
 from pipelines.images.windowed import Georeference, PixelSize
@@ -91,20 +92,19 @@ def too_large(image: WindowedImage) -> Finding:
     )
 
 
-def no_data(image: WindowedImage, share: float, *, is_scaled: bool) -> Finding:
+def no_data(found: NoData, *, is_scaled: bool) -> Finding:
     """Pixels of which the file says that nothing is known.
 
     Args:
-        image: the image.
-        share: of its pixels.
-        is_scaled: by its mean and standard deviation.
+        found: of the image.
+        is_scaled: the image is, by its mean and standard deviation.
     """
     where = " in its mean and standard deviation" if is_scaled else ""
     return findings.warning(
         "no-data",
-        image.name,
-        f"{100 * share:.2g} % of its pixels are NoData ({image.nodata:g}), and count"
-        f"{where} like any other.",
+        found.name,
+        f"{100 * found.share:.2g} % of its pixels are {found.kind}, and count{where} "
+        "like any other.",
         "Fill them with a value from within the range, or cut the image; mark the "
         "pixels in the mask to leave them out of the training (ignore_value).",
     )

@@ -59,11 +59,11 @@ def warn_of_no_data(found: Sequence[NoData]) -> None:
         return
     first = found[0]
     logger.warning(
-        "%s: %.2g %% of its pixels are NoData (%g), and count in its mean and standard "
+        "%s: %.2g %% of its pixels are %s, and count in its mean and standard "
         "deviation like any other, so that the others are scaled wrongly (%d such "
         "images). Fill them with a value from within the range, or cut the image.",
         first.name,
         100 * first.share,
-        first.value,
+        first.kind,
         len(found),
     )

@@ -1,32 +1,9 @@
 import numpy as np
 import pytest
 
-from pipelines.dataset.image_pass import ImageSeen, count_of
+from pipelines.dataset.image_pass import ImageSeen
 from pipelines.images import ArrayImage
-
-
-@pytest.mark.parametrize(
-    ("dtype", "value", "expected"),
-    [
-        ("uint8", 7, 2),
-        # Values that the type cannot hold.
-        ("uint8", -9999, 0),
-        ("uint8", 263, 0),
-        ("uint8", 7.5, 0),
-        ("uint8", float("nan"), 0),
-        ("float32", 7.0, 2),
-        ("float32", 1e300, 0),
-    ],
-)
-def test_a_value_is_counted_as_far_as_the_type_holds_it(dtype, value, expected):
-    pixels = np.array([[7, 1], [7, 2]], dtype)[..., np.newaxis]
-    assert count_of(pixels, value) == expected
-
-
-def test_the_smallest_float_of_gdal_is_known_in_any_digits():
-    pixels = np.array([[[np.finfo("float32").min], [0]]], "float32")
-    for value in (-3.4028235e38, -3.40282346638529e38):
-        assert count_of(pixels, value) == 1
+from pipelines.images.derived import MatchedChannels
 
 
 def test_no_data_is_a_pixel_of_that_value_in_all_colours_and_not_a_rare_one():
@@ -68,3 +45,16 @@ def test_floats_far_from_0_to_1_are_told_where_they_are_not_scaled(low, high, to
     assert "float-range" not in {
         one.code for one in ImageSeen(ArrayImage(whole, "a"), "dtype").findings
     }
+
+
+def test_a_transparent_collar_is_no_data_and_changes_no_digest(random):
+    pixels = random.integers(1, 200, (40, 50, 4), dtype="uint8")
+    pixels[:10, :, 3] = 0
+    image = ArrayImage(pixels, "a.tif")
+    image.has_alpha = True
+    seen = ImageSeen(MatchedChannels(image, 3), "per_image")
+    (finding,) = seen.findings
+    assert finding.code == "no-data"
+    assert "25 % of its pixels are transparent (alpha 0), and" in finding.message
+    plain = ImageSeen(ArrayImage(pixels[..., :3], "a.tif"), "per_image")
+    assert seen.digest.hexdigest() == plain.digest.hexdigest()

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from pipelines.images import ImageEntry
 from pipelines.prediction import failures
+from pipelines.prediction.image_statistics import NoData
 from pipelines.prediction.prediction_files import OutputFile
 
 
@@ -46,3 +47,14 @@ def test_results_without_their_place_are_told_once(
     (message,) = caplog.messages
     assert message.startswith(f"{name}: the georeference of its image is not kept (2 ")
     assert way_out in message
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [(-9999, "NoData (-9999)"), (None, "transparent (alpha 0)")]
+)
+def test_pixels_of_which_nothing_is_known_are_told_once(caplog, value, kind):
+    failures.warn_of_no_data([])
+    failures.warn_of_no_data([NoData("a.tif", 0.5, value), NoData("b.tif", 0.1, 0)])
+    (message,) = caplog.messages
+    assert message.startswith(f"a.tif: 50 % of its pixels are {kind}, and count in its")
+    assert "(2 such images)" in message

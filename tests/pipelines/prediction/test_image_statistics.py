@@ -3,6 +3,7 @@ import pytest
 
 from pipelines import scaling
 from pipelines.images import ArrayImage
+from pipelines.images.derived import MatchedChannels
 from pipelines.prediction.image_statistics import NoData, statistics_of
 
 
@@ -37,3 +38,13 @@ def test_pixels_that_cannot_be_scaled_are_refused(value, message):
     array[2, 2] = value
     with pytest.raises(ValueError, match=f"a.tif: holds .*{message}"):
         statistics_of(image_of(array), "per_image")
+
+
+def test_an_alpha_that_the_net_does_not_take_is_looked_at(random):
+    array = random.integers(1, 200, (40, 50, 4), dtype=np.uint8)
+    array[:10, :, 3] = 0
+    image = MatchedChannels(image_of(array, has_alpha=True), 3)
+    mean, std, no_data = statistics_of(image, "per_image")
+    assert no_data == NoData("a.tif", 0.25, None)
+    expected = scaling.statistics_of(image_of(array[..., :3]))
+    np.testing.assert_array_equal([mean, std], expected)
