@@ -8,6 +8,7 @@ import tensorflow as tf
 from pipelines.images import geo
 from pipelines.images.file_failures import sentence
 from pipelines.images.finding import TIFF_SUFFIXES
+from pipelines.images.orientation import AS_STORED, orientation
 from pipelines.prediction.image_statistics import NoData
 from pipelines.prediction.prediction_files import OutputFile
 
@@ -50,6 +51,25 @@ def warn_of_unsized(files: Sequence[OutputFile]) -> None:
             "files). Set format tiff or zarr to keep it.",
             files[0].path,
             len(files),
+        )
+
+
+def warn_of_orientation(files: Sequence[OutputFile]) -> None:
+    """Says that images which viewers turn or mirror are read as they are stored.
+
+    Args:
+        files: whose images are read; the head of each is read here once more.
+    """
+    shown = {file.input: orientation(file.input) for file in files}
+    turned = [path for path, number in shown.items() if number != AS_STORED]
+    if turned:
+        logger.warning(
+            "%s: is to be shown turned or mirrored (EXIF orientation %d), but is read "
+            "and written as it is stored (%d such images). If the run has learned from "
+            "upright images, turn it and save it anew (PIL.ImageOps.exif_transpose).",
+            turned[0],
+            shown[turned[0]],
+            len(turned),
         )
 
 
