@@ -21,6 +21,8 @@ LEAST_STD = np.finfo(np.float32).tiny
 # Whole numbers up to here are added up exactly in the graph: their squares fit 32 bits,
 # so that an int64 holds the sum over 2**31 pixels.
 LARGEST_EXACT = 2**16 - 1
+# So many parts of the standard deviation float32 has to tell apart near the mean.
+LEAST_STEPS = 16
 # That the graph adds up at once.
 CHUNK_PIXELS = 2**20
 
@@ -39,10 +41,15 @@ def statistics_of(
     """
     if scaling == "dtype":
         return dtype_statistics(image.dtype, image.channels)
+    return statistics_of_moments(moments_of(image))
+
+
+def moments_of(image: WindowedImage) -> Moments:
+    """Adds up an image block by block."""
     moments = Moments(image.channels, image.dtype)
     for _, _, pixels in blocks(image):
         moments.add(pixels)
-    return statistics_of_moments(moments)
+    return moments
 
 
 def dtype_statistics(dtype: np.dtype, channels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,6 +81,35 @@ def doubts_of_types(
         for dtype in found
         if dtype not in learned
     ]
+
+
+def doubt_of_digits(moments: Moments, dtype: np.dtype) -> str | None:
+    """Returns what is said of an image whose differences float32 cannot hold.
+
+    `scale` brings pixels to float32 before it subtracts the mean.
+
+    Args:
+        moments: of the image.
+        dtype: of its pixels.
+    """
+    if dtype.itemsize <= (4 if dtype.kind == "f" else 2):
+        return None
+    count, pivot, total, squares = moments.parts()
+    with np.errstate(all="ignore"):
+        mean = np.abs(pivot + total / count)
+        std = np.sqrt(np.maximum(squares - total**2 / count, 0) / count)
+        step = np.spacing(mean.astype(np.float32))
+        # What float64 itself rounds is no content.
+        lost = (std > 4 * np.spacing(mean)) & (step > std / LEAST_STEPS)
+    if not lost.any():
+        return None
+    channel = int(np.argmax(lost))
+    return (
+        f"pixels are {dtype} and lie about {mean[channel]:.4g} from 0, with a standard "
+        f"deviation of {std[channel]:.2g}: float32, which the net computes in, has "
+        f"steps of {step[channel]:g} there, so that detail is lost. "
+        "Subtract one number from the pixels of all images."
+    )
 
 
 def statistics_of_moments(moments: Moments) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from pipelines import scaling
-from pipelines.dataset import pair_findings
+from pipelines.dataset import findings, pair_findings
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.no_data import WatchedImage
 from pipelines.images import WindowedImage, blocks
@@ -58,8 +58,10 @@ class ImageSeen:
             first = pixels[0, 0].copy() if first is None else first
             constant = constant and bool((pixels == first).all())
         statistics = scaling.dtype_statistics(image.dtype, image.channels)
+        doubt = None
         if how == "per_image" and not self._not_finite:
             statistics = scaling.statistics_of_moments(moments)
+            doubt = scaling.doubt_of_digits(moments, image.dtype)
         self.mean, self.std = statistics
         if self._not_finite:
             self.findings.append(pair_findings.not_finite(image, self._not_finite))
@@ -67,6 +69,8 @@ class ImageSeen:
             self.findings.append(pair_findings.too_large(image))
         elif constant and first is not None:
             self.findings.append(pair_findings.constant(image, first))
+        elif doubt is not None:
+            self.findings.append(findings.warning("lost-digits", image.name, doubt, ""))
         elif how == "dtype" and image.dtype.kind == "f" and self._is_far_from_unit:
             finding = pair_findings.float_range(image, self._low, self._high)
             self.findings.append(finding)

@@ -176,3 +176,50 @@ def test_an_image_of_several_chunks_has_the_statistics_of_the_whole(
     ):
         np.testing.assert_allclose(found[0], image.mean(axis=(0, 1)), rtol=1e-6)
         np.testing.assert_allclose(found[1], image.std(axis=(0, 1)), rtol=1e-6)
+
+
+LARGE = {
+    "uint32": np.uint32(4_000_000_000),
+    "int32": np.int32(-2_000_000_000),
+    "float64": 1e10,
+}
+
+
+def doubt_of(pixels):
+    image = ArrayImage(pixels, "a")
+    return scaling.doubt_of_digits(scaling.moments_of(image), image.dtype)
+
+
+@pytest.mark.parametrize("dtype", LARGE)
+def test_small_differences_of_large_numbers_are_doubted(random, dtype):
+    small = random.integers(0, 200, (40, 50, 1)).astype(dtype)
+    assert doubt_of(small) is None
+    pixels = small + LARGE[dtype]
+    doubt = doubt_of(pixels)
+    step = np.spacing(np.float32(np.abs(pixels.mean())))
+    assert doubt.startswith(
+        f"pixels are {dtype} and lie about {abs(pixels.mean()):.4g} "
+    )
+    assert f"has steps of {step:g} there" in doubt
+    # Half of what is doubted is the error that scaling makes.
+    scaled = scaling.scale(pixels, *scaling.statistics_of(ArrayImage(pixels, "a")))
+    exact = (pixels - pixels.mean(dtype=float)) / pixels.std(dtype=float)
+    assert np.abs(np.asarray(scaled) - exact).max() > 0.5 / scaling.LEAST_STEPS
+
+
+def test_one_channel_of_several_is_doubted(random):
+    pixels = random.random((40, 50, 3))
+    assert doubt_of(pixels) is None
+    pixels[..., 1] += 1e7
+    assert "float64 and lie about 1e+07 from 0" in doubt_of(pixels)
+
+
+def test_differences_that_float32_holds_or_that_are_none_are_not_doubted(random):
+    pixels = random.random((40, 50, 1))
+    assert doubt_of(pixels + 1e5) is None
+    # These have lost them before.
+    assert doubt_of((pixels + 1e7).astype("float32")) is None
+    assert doubt_of((pixels + 65000).astype("uint16")) is None
+    # Constant, but for what adding up rounds.
+    assert doubt_of(np.full((40, 50, 1), 0.1)) is None
+    assert doubt_of(np.full((40, 50, 1), 4_000_000_001, "uint32")) is None

@@ -58,3 +58,11 @@ def test_a_transparent_collar_is_no_data_and_changes_no_digest(random):
     assert "25 % of its pixels are transparent (alpha 0), and" in finding.message
     plain = ImageSeen(ArrayImage(pixels[..., :3], "a.tif"), "per_image")
     assert seen.digest.hexdigest() == plain.digest.hexdigest()
+
+
+def test_differences_that_float32_cannot_hold_are_told(random):
+    image = ArrayImage(random.random((40, 50, 1)) + 1e7, "a.tif")
+    (finding,) = ImageSeen(image, "per_image").findings
+    assert (finding.code, finding.severity) == ("lost-digits", "warning")
+    assert str(finding).startswith("a.tif: pixels are float64 and lie about 1e+07 ")
+    assert "lost-digits" not in {one.code for one in ImageSeen(image, "dtype").findings}

@@ -48,3 +48,15 @@ def test_an_alpha_that_the_net_does_not_take_is_looked_at(random):
     assert no_data == NoData("a.tif", 0.25, None)
     expected = scaling.statistics_of(image_of(array[..., :3]))
     np.testing.assert_array_equal([mean, std], expected)
+
+
+def test_differences_that_float32_cannot_hold_are_told(random, caplog):
+    array = random.random((40, 50, 1))
+    statistics_of(image_of(array + 1e7), "dtype")
+    statistics_of(image_of(array), "per_image")
+    assert caplog.messages == []
+    mean, std, _ = statistics_of(image_of(array + 1e7), "per_image")
+    (message,) = caplog.messages
+    assert message.startswith("a.tif: pixels are float64 and lie about 1e+07 from 0")
+    expected = scaling.statistics_of(image_of(array + 1e7))
+    np.testing.assert_array_equal([mean, std], expected)
