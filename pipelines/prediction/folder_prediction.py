@@ -21,6 +21,7 @@ from pipelines.images import open_image
 from pipelines.prediction.failures import (
     prediction_sentence,
     warn_of_no_data,
+    warn_of_orientation,
     warn_of_unplaced,
     warn_of_unsized,
 )
@@ -82,6 +83,7 @@ class FolderPrediction:
         warn_of_unplaced([p.file for p in self._written if p.loses_place])
         warn_of_unsized([p.file for p in self._written if p.loses_size])
         warn_of_no_data(self.files.predictor.no_data)
+        warn_of_orientation([p.file for p in self._written])
         return self._failures
 
     def _write_all(

@@ -589,6 +589,20 @@ def test_nodata_in_the_statistics_is_told_once(nets, random, tmp_path, caplog):
     assert "(2 such images)" in caplog.text
 
 
+def test_an_image_that_viewers_turn_is_told(nets, random, tmp_path, caplog):
+    run, _ = nets()
+    (tmp_path / "images").mkdir()
+    for name, orientation in (("a.jpg", 1), ("b.jpg", 6), ("c.jpg", 6)):
+        exif = PIL.Image.Exif()
+        exif[0x0112] = orientation
+        PIL.Image.fromarray(grey(random)).save(tmp_path / "images" / name, exif=exif)
+    predicted(run, tmp_path / "images", tmp_path / "out")
+    told = [r.message for r in caplog.records if "orientation" in r.message]
+    assert len(told) == 1
+    assert "b.jpg: is to be shown turned" in told[0]
+    assert "(2 such images)" in told[0]
+
+
 def test_names_that_are_no_utf8_are_names_like_others(nets, random, tmp_path):
     run, _ = nets()
     images, out = tmp_path / "images", tmp_path / "out"
