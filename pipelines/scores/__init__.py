@@ -10,8 +10,6 @@ from pipelines.scores.boundaries import (
 from pipelines.scores.challenge import (
     INSIDE_THRESHOLDS,
     ChallengeScores,
-    information_score,
-    rand_score,
     thin_borders,
 )
 from pipelines.scores.instances import (
@@ -21,6 +19,7 @@ from pipelines.scores.instances import (
     match_objects,
 )
 from pipelines.scores.overlaps import objects, overlap_table, without_cuts
+from pipelines.scores.partitions import information_score, rand_score
 from pipelines.scores.pixels import (
     THRESHOLDS,
     ClassScores,
