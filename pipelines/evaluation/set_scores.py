@@ -5,6 +5,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from pipelines import scores
 from pipelines.dataset import Dataset
 from pipelines.dataset.inspection import ImageFacts
@@ -79,7 +81,9 @@ class SetScores:
             )
             found = scores.objects(inside, scored, smallest=self._smallest)
             self._instances.add(truth, found, scored)
-        image = one.y_true, one.probability[..., -1], one.scored
+        # NaN, which a net that has diverged puts out, is above no threshold.
+        foreground = np.nan_to_num(one.probability[..., -1], nan=0.0)
+        image = one.y_true, foreground, one.scored
         if self._challenge is not None:
             # Which divides what ignored pixels cut.
             cells = true_labels(self._dataset, one, self._inside)

@@ -28,15 +28,20 @@ def thin_borders(
     over 1 - P(inside).
 
     Args:
-        inside_probability: floats from 0 to 1, (height, width); NaN counts as 0.
+        inside_probability: floats from 0 to 1, (height, width).
         threshold: a pixel is inside when P(inside) > threshold.
         valid: bool, True where a pixel is scored. Nothing grows into ignored pixels.
 
     Returns:
         int32 (height, width): cells from 1 on, 0 where no cell can grow to.
+
+    Raises:
+        ValueError: what is scored is no probability, or the shapes differ.
     """
     scored = checks.scored_pixels(valid, inside_probability.shape)
-    probability = checks.without_nan(inside_probability)
+    probability = checks.check_probability(
+        "inside_probability", inside_probability, scored
+    )
     return _grown(objects(probability > threshold, scored), probability, scored)
 
 
@@ -100,7 +105,8 @@ class ChallengeScores:
                 default the connected components of the inside.
 
         Raises:
-            ValueError: the shapes differ, or an id that is scored is neither 0 nor 1.
+            ValueError: the shapes differ, an id that is scored is neither 0 nor 1, or
+                what is scored is no probability.
         """
         truth, probability = checks.inside_of(
             y_true, foreground_probability, self._inside, valid

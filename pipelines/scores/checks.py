@@ -79,9 +79,48 @@ def check_class_ids(
             )
 
 
-def without_nan(probability: np.ndarray) -> np.ndarray:
-    """Returns probabilities with 0 for NaN, which is above no threshold either."""
-    return np.nan_to_num(probability, nan=0.0)
+def check_probability(
+    name: str, probability: np.ndarray, scored: np.ndarray | None = None
+) -> np.ndarray:
+    """Returns probabilities as floats from 0 to 1; refuses other numbers.
+
+    Args:
+        name: that the error gives them.
+        probability: floats from 0 to 1 of any shape, or a mask: bool, or integers of 0
+            and 1.
+        scored: bool, True where a pixel is scored; elsewhere anything may stand.
+
+    Returns:
+        Floats of that shape, of the dtype that was given, float32 for a mask.
+
+    Raises:
+        ValueError: a number that is scored is NaN or not from 0 to 1.
+    """
+    kind = probability.dtype.kind
+    if kind not in "biuf":
+        raise ValueError(
+            f"{name} must hold probabilities, floats from 0 to 1, got "
+            f"{probability.dtype}."
+        )
+    where = True if scored is None else scored
+    low = probability.min(initial=0, where=where)
+    high = probability.max(initial=0, where=where)
+    # The sum of a softmax is rounded.
+    rounding = 4 * np.finfo(probability.dtype).eps if kind == "f" else 0
+    # NaN is in neither range.
+    if not (low >= -rounding and high <= 1 + rounding):
+        worst = low if np.isnan(low) or low < -rounding else high
+        way_out = "Divide integers by what stands for 1, 255 or 65535"
+        if kind == "f":
+            way_out += "; take the sigmoid of logits; leave NaN out with `valid`"
+        raise ValueError(
+            f"{name} must hold probabilities from 0 to 1, got {probability.dtype} "
+            f"{worst:g}. {way_out}."
+        )
+    if kind != "f":
+        probability = probability.astype(np.float32)
+    # Of NaN, which may stand where nothing is scored, fmax takes the other number.
+    return np.fmin(np.fmax(probability, 0), 1)
 
 
 def inside_of(
@@ -94,7 +133,7 @@ def inside_of(
 
     Args:
         y_true: class ids 0 and 1 (height, width); other ids only where ignored.
-        foreground_probability: P(class 1), floats of that shape.
+        foreground_probability: P(class 1) from 0 to 1, of that shape.
         inside: the class of the inside: 1, or 0 where the foreground is what lies
             between the objects, such as membranes.
         valid: bool, True where a pixel is scored.
@@ -103,14 +142,17 @@ def inside_of(
         bool, and float32, each (height, width).
 
     Raises:
-        ValueError: the shapes differ, ids that are scored are others, or inside is
-            neither 0 nor 1.
+        ValueError: the shapes differ, ids that are scored are others, what is scored is
+            no probability, or inside is neither 0 nor 1.
     """
     check_one_shape(y_true=y_true, foreground_probability=foreground_probability)
     if inside not in (0, 1):
         raise ValueError(
             f"inside must be the class of the inside, 0 or 1, got {inside!r}."
         )
-    check_class_ids(2, scored_pixels(valid, y_true.shape), y_true=y_true)
-    probability = without_nan(foreground_probability.astype(np.float32))
+    scored = scored_pixels(valid, y_true.shape)
+    check_class_ids(2, scored, y_true=y_true)
+    probability = check_probability(
+        "foreground_probability", foreground_probability, scored
+    ).astype(np.float32)
     return y_true == inside, probability if inside else 1 - probability

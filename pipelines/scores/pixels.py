@@ -116,12 +116,12 @@ class ThresholdCounts:
 
         Args:
             y_true: class ids, 0 or 1.
-            foreground_probability: of that shape; NaN, which is above no threshold, is
-                background.
+            foreground_probability: from 0 to 1, of that shape.
             valid: bool of that shape, False where a pixel is not scored; None: all are.
 
         Raises:
-            ValueError: an id that is scored is neither 0 nor 1.
+            ValueError: an id that is scored is neither 0 nor 1, or what is scored is no
+                probability.
         """
         checks.check_class_ids(2, valid, y_true=y_true)
         if valid is not None:
@@ -129,7 +129,9 @@ class ThresholdCounts:
                 y_true[valid],
                 foreground_probability[valid],
             )
-        probability = np.nan_to_num(foreground_probability.ravel(), nan=0.0)
+        probability = checks.check_probability(
+            "foreground_probability", foreground_probability
+        ).ravel()
         # side="left": a pixel is foreground when P > threshold.
         places = np.searchsorted(THRESHOLDS, probability, "left")
         for label in (0, 1):

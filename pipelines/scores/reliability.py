@@ -8,6 +8,7 @@ modern neural networks", ICML 2017.
 
 import numpy as np
 
+from pipelines.scores import checks
 from pipelines.scores.pixels import ratio
 
 BINS = 10
@@ -31,13 +32,12 @@ class ReliabilityCounts:
         """Adds pixels.
 
         Args:
-            probability: of what is predicted, floats from 0 to 1 of any shape; pixels
-                of NaN, which a diverged net puts out, are left out.
+            probability: of what is predicted, floats from 0 to 1 of any shape.
             came_true: bool of that shape.
             valid: bool of that shape, False where a pixel is not scored; None: all are.
 
         Raises:
-            ValueError: the shapes differ.
+            ValueError: the shapes differ, or what is scored is no probability.
         """
         if probability.shape != came_true.shape:
             raise ValueError(
@@ -45,10 +45,13 @@ class ReliabilityCounts:
                 f"{probability.shape} and {came_true.shape}."
             )
         bins = len(self.pixels)
-        said = ~np.isnan(probability)
         if valid is not None:
-            said &= valid
-        probability, came_true = probability[said].astype(np.float64), came_true[said]
+            probability, came_true = probability[valid], came_true[valid]
+        probability = checks.check_probability("probability", probability)
+        probability, came_true = (
+            probability.ravel().astype(np.float64),
+            came_true.ravel(),
+        )
         # 1 belongs to the last bin.
         places = np.minimum((probability * bins).astype(np.int64), bins - 1)
         self.pixels += np.bincount(places, minlength=bins)

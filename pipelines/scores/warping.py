@@ -56,7 +56,7 @@ def warp(
 
     Args:
         truth: bool (height, width), True inside objects.
-        target: P(inside) from 0 to 1, or bool, of that shape; NaN counts as 0.
+        target: P(inside) from 0 to 1, or bool, of that shape.
         threshold: a pixel is to be inside when target > threshold.
         distance: pixels further than this many pixels from the border of the truth
             are not flipped; None for all.
@@ -67,13 +67,14 @@ def warp(
         bool (height, width): the warped truth, False where ignored.
 
     Raises:
-        ValueError: the truth is not bool, or the shapes differ.
+        ValueError: the truth is not bool, the shapes differ, or what is scored is no
+            probability.
     """
     checks.check_masks(truth=truth)
     checks.check_one_shape(truth=truth, target=target)
     scored = checks.scored_pixels(valid, truth.shape)
     truth = truth & scored
-    target = checks.without_nan(target)
+    target = checks.check_probability("target", target, scored)
     wanted = (target > threshold) & scored
     may_flip = (truth != wanted) & scored
     if distance is not None:
@@ -135,7 +136,8 @@ class WarpingCounts:
                 of the image.
 
         Raises:
-            ValueError: the shapes differ, or an id that is scored is neither 0 nor 1.
+            ValueError: the shapes differ, an id that is scored is neither 0 nor 1, or
+                what is scored is no probability.
         """
         truth, probability = checks.inside_of(
             y_true, foreground_probability, self._inside, valid

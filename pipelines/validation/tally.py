@@ -49,12 +49,15 @@ class Tally:
         else:
             said, came_true = probability[..., -1], y_true == 1
             counts = scores.ThresholdCounts()
-            counts.add(y_true, said)
+            # NaN is above no threshold.
+            counts.add(y_true, np.nan_to_num(said, nan=0.0))
             self.thresholds.add_counts(counts)
             if self._chosen_later:
                 own = self._counts.setdefault(one.index, scores.ThresholdCounts())
                 own.add_counts(counts)
-        self.reliability.add(said, came_true)
+        # A net that has diverged puts out NaN, which says nothing.
+        known = ~np.isnan(said)
+        self.reliability.add(said[known], came_true[known])
         if not self._chosen_later:
             y_pred = one.y_pred(self._threshold)[one.scored]
             found = scores.confusion_matrix(y_true, y_pred, self._num_classes)

@@ -203,6 +203,16 @@ def test_ignored_objects_are_none(touching):
     assert (column(result, "boundary_f1")[1], result.v_rand) == (1.0, 1.0)
 
 
+def test_a_net_that_has_diverged_is_scored_as_all_background(dataset):
+    one, nothing = segmented(dataset, 0), segmented(dataset, 0)
+    one.probability[:], nothing.probability[:] = np.nan, 0
+    found, expected = SetScores(dataset, 2, 0.5), SetScores(dataset, 2, 0.5)
+    found.add(one)
+    expected.add(nothing)
+    assert result_of(found) == result_of(expected)
+    assert result_of(found).v_rand == 0
+
+
 def test_the_inside_may_be_the_background():
     # Two cells with a membrane, which the net finds but for a gap.
     y_true = np.zeros((12, 21), np.uint8)

@@ -40,7 +40,8 @@ def test_borders_vanish_where_the_probability_is_least():
 def test_borders_are_thinned_as_by_the_watershed_of_the_whole_image(blobs, threshold):
     _, probability = blobs
     # Without equal values there is one watershed only.
-    probability = probability + np.linspace(0, 1e-3, probability.size).reshape(60, 70)
+    slope = np.linspace(0, 1e-3, probability.size).reshape(60, 70)
+    probability = (probability + slope) / 1.001
     expected = watershed(1 - probability, scores.objects(probability > threshold))
     found = scores.thin_borders(probability, threshold)
     np.testing.assert_array_equal(found, expected)

@@ -60,14 +60,76 @@ def test_masks_of_0_and_255_are_no_class_ids_unless_ignored():
         add(mask < 255)
 
 
-def test_nan_is_background_in_every_score():
-    y_true = np.array([[1, 1, 0, 1, 1, 1]])
-    probability = np.array([[1, 1, np.nan, 1, 1, np.nan]])
+# Two cells with a membrane between them.
+CELLS = np.array([[1, 1, 1, 0, 1, 1, 1]] * 3)
+TAKING = {
+    "ThresholdCounts": lambda *image: scores.ThresholdCounts().add(*image),
+    "ReliabilityCounts": lambda y_true, probability, valid=None: (
+        scores.ReliabilityCounts().add(probability, y_true == 1, valid)
+    ),
+    "ChallengeScores": lambda *image: scores.ChallengeScores().add(*image),
+    "WarpingCounts": lambda *image: scores.WarpingCounts().add(*image),
+    "thin_borders": lambda y_true, probability, valid=None: scores.thin_borders(
+        probability, 0.5, valid
+    ),
+    "warp": lambda y_true, probability, valid=None: scores.warp(
+        y_true == 1, probability, valid=valid
+    ),
+}
+
+
+@pytest.fixture(params=TAKING)
+def take(request):
+    """A score that takes probabilities: (y_true, probability, valid)."""
+    return TAKING[request.param]
+
+
+@pytest.mark.parametrize(("dtype", "one"), [("uint8", 255), ("uint16", 65535)])
+def test_integers_that_stand_for_probabilities_are_refused(take, dtype, one):
+    probability = (CELLS * one).astype(dtype)
+    with pytest.raises(ValueError, match=f"got {dtype} {one}. Divide .* 255 or 65535"):
+        take(CELLS, probability)
+    take(CELLS, probability / one)
+
+
+@pytest.mark.parametrize("value", [1.01, -0.01, 255.0, np.inf, np.nan])
+def test_floats_that_are_no_probabilities_are_refused_where_scored(take, value):
+    probability = CELLS.astype(np.float32)
+    probability[0, 1] = value
+    with pytest.raises(ValueError, match=f"from 0 to 1, got float32 {value:g}"):
+        take(CELLS, probability)
+    valid = np.ones(CELLS.shape, bool)
+    valid[0, 1] = False
+    take(CELLS, probability, valid)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64"])
+def test_a_mask_is_a_probability_of_0_and_1(take, dtype):
+    take(CELLS, CELLS.astype(dtype))
+    found = checks.check_probability("mask", CELLS.astype(dtype))
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, CELLS)
+
+
+def test_texts_are_no_probabilities():
+    with pytest.raises(ValueError, match="target must hold probabilities.* got <U1"):
+        checks.check_probability("target", np.array([["1"]]))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_sum_that_is_rounded_is_cut_off_at_1(dtype):
+    last = np.finfo(dtype).eps
+    found = checks.check_probability("p", np.array([1 + last, -last], dtype))
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, [1, 0])
+
+
+def test_a_map_of_predict_scores_alike_once_it_is_divided():
     challenge, warping = scores.ChallengeScores(), scores.WarpingCounts()
     for found in (challenge, warping):
-        found.add(y_true, probability)
-    assert (challenge.v_rand(), warping.warping_error()) == (1, 0)
-    thin = scores.thin_borders(probability, 0.5)
-    np.testing.assert_array_equal(thin, [[1, 1, thin[0, 2], 2, 2, 2]])
-    inside, of_inside = checks.inside_of(1 - y_true, probability, 0)
-    assert of_inside[0, 2] == of_inside[0, 5] == 1
+        found.add(CELLS, (CELLS * 65535).astype(np.uint16) / 65535)
+    assert (challenge.v_rand(), challenge.v_info(), warping.warping_error()) == (
+        1,
+        1,
+        0,
+    )

@@ -46,10 +46,3 @@ def test_pixels_that_are_not_valid_do_not_count(random):
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match="must have one shape"):
         ReliabilityCounts().add(np.zeros(3), np.zeros(2, bool))
-
-
-def test_pixels_of_nan_are_left_out():
-    counts = ReliabilityCounts()
-    counts.add(np.array([0.55, np.nan]), np.array([True, True]))
-    assert counts.pixels.sum() == 1
-    assert counts.calibration_error() == pytest.approx(0.45)
