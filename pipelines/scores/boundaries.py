@@ -135,14 +135,15 @@ class BoundaryCounts:
                 images.
 
         Raises:
-            ValueError: the shapes differ, or an id that is scored is of no class.
+            ValueError: the shapes differ, or an id that is scored is of no class, or no
+                integer.
         """
         checks.check_one_shape(y_true=y_true, y_pred=y_pred)
         scored = checks.scored_pixels(valid, y_true.shape)
         checks.check_class_ids(len(self._images), scored, y_true=y_true, y_pred=y_pred)
         for index in range(len(self._images)):
             found = surface_distances(
-                y_true == index, y_pred == index, pixel_size, valid
+                y_true == index, y_pred == index, pixel_size, scored
             )
             for side, part in enumerate((found.from_true, found.from_predicted)):
                 self._points[side, index] += part.size

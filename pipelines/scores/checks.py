@@ -12,9 +12,22 @@ def check_one_shape(**arrays: np.ndarray) -> None:
     Raises:
         ValueError: an array has another shape than the first, or not two axes.
     """
-    (first, like), *others = arrays.items()
+    first, like = next(iter(arrays.items()))
     if like.ndim != 2:
         raise ValueError(f"{first} must be (height, width), got shape {like.shape}.")
+    check_same_shape(**arrays)
+
+
+def check_same_shape(**arrays: np.ndarray) -> None:
+    """Refuses arrays of different shapes, whatever these are.
+
+    Args:
+        **arrays: by the name that the error gives them.
+
+    Raises:
+        ValueError: an array has another shape than the first.
+    """
+    (first, like), *others = arrays.items()
     for name, array in others:
         if array.shape != like.shape:
             raise ValueError(
@@ -43,22 +56,44 @@ def scored_pixels(valid: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarra
     """Returns which pixels are scored, bool of the shape: all for None.
 
     Raises:
-        ValueError: `valid` is not boolean or has another shape.
+        ValueError: `valid` has another shape, or is neither bool nor integers of 0 and
+            1.
     """
     if valid is None:
         return np.ones(shape, bool)
-    if valid.shape != shape or valid.dtype != bool:
+    if valid.shape != shape:
         raise ValueError(
-            f"valid must be bool {shape}, True where a pixel is scored, got "
-            f"{valid.dtype} {valid.shape}."
+            f"valid must have the shape {shape} of what is scored, got {valid.shape}."
         )
-    return valid
+    return mask_of("valid", valid)
+
+
+def mask_of(name: str, mask: np.ndarray) -> np.ndarray:
+    """Returns a mask as bool: as it is, or from integers of 0 and 1.
+
+    Raises:
+        ValueError: it holds something else, which as an index would take other pixels.
+    """
+    if mask.dtype == bool:
+        return mask
+    if mask.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} must be bool, or integers of 0 and 1, got {mask.dtype}. Compare, "
+            "such as probability > threshold."
+        )
+    low, high = mask.min(initial=0), mask.max(initial=0)
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"{name} must be bool, or integers of 0 and 1, got {mask.dtype} "
+            f"{low if low < 0 else high}. Compare, such as mask == 255."
+        )
+    return mask.astype(bool)
 
 
 def check_class_ids(
     num_classes: int, valid: np.ndarray | None = None, **arrays: np.ndarray
 ) -> None:
-    """Refuses numbers that are no class ids, where they are scored.
+    """Refuses what is no class ids, integers or bool, where it is scored.
 
     Args:
         num_classes: classes with the background.
@@ -66,9 +101,14 @@ def check_class_ids(
         **arrays: of one shape, by the name that the error gives them.
 
     Raises:
-        ValueError: an id is not from 0 to num_classes - 1.
+        ValueError: an id is not from 0 to num_classes - 1, or an array is of floats.
     """
     for name, ids in arrays.items():
+        if ids.dtype.kind not in "biu":
+            raise ValueError(
+                f"{name} must hold class ids, integers from 0 to {num_classes - 1}, "
+                f"got {ids.dtype}. Decide first, such as probability > threshold."
+            )
         scored = ids if valid is None else ids[valid]
         low, high = scored.min(initial=0), scored.max(initial=0)
         if low < 0 or high >= num_classes:

@@ -48,7 +48,13 @@ def without_cuts(
     Returns:
         (labels, valid): int64, 0 where nothing is scored, and bool, each (height,
         width). Objects that touch no ignored pixel keep their numbers.
+
+    Raises:
+        ValueError: the shapes differ, or labels are no integers from 0 on.
     """
+    checks.check_one_shape(labels=labels)
+    valid = checks.scored_pixels(valid, labels.shape)
+    _check_labels("labels", labels if valid.all() else labels[valid])
     if valid.all():
         return labels.astype(np.int64), valid
     labels = np.where(valid, labels, 0).astype(np.int64)
@@ -113,11 +119,7 @@ def overlap_table(
 
 def _numbered(name: str, labels: np.ndarray) -> tuple[np.ndarray, int]:
     """Returns labels without gaps, and how many there are with label 0."""
-    if not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
-        raise ValueError(
-            f"{name} must hold the numbers of objects, integers from 0 on, got "
-            f"{labels.dtype} from {labels.min(initial=0)} on."
-        )
+    _check_labels(name, labels)
     largest = int(labels.max(initial=0))
     if largest > max(labels.size, 65535):
         found, numbers = np.unique(
@@ -129,3 +131,11 @@ def _numbered(name: str, labels: np.ndarray) -> tuple[np.ndarray, int]:
     found[labels], found[0] = 1, 1
     numbers = np.cumsum(found, dtype=np.int32)
     return numbers[labels] - 1, int(numbers[-1])
+
+
+def _check_labels(name: str, labels: np.ndarray) -> None:
+    if not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
+        raise ValueError(
+            f"{name} must hold the numbers of objects, integers from 0 on, got "
+            f"{labels.dtype} from {labels.min(initial=0)} on."
+        )

@@ -30,13 +30,10 @@ def confusion_matrix(
         int64 (num_classes, num_classes): truth by prediction.
 
     Raises:
-        ValueError: the shapes differ, or an id is not from 0 to num_classes - 1.
+        ValueError: the shapes differ, or an id is no integer from 0 to
+            num_classes - 1.
     """
-    if y_true.shape != y_pred.shape:
-        raise ValueError(
-            f"y_true and y_pred must have one shape, got {y_true.shape} and "
-            f"{y_pred.shape}."
-        )
+    checks.check_same_shape(y_true=y_true, y_pred=y_pred)
     checks.check_class_ids(num_classes, y_true=y_true, y_pred=y_pred)
     y_true, y_pred = y_true.astype(np.int64), y_pred.astype(np.int64)
     cells = y_true.ravel() * num_classes + y_pred.ravel()
@@ -115,20 +112,24 @@ class ThresholdCounts:
         """Adds an image.
 
         Args:
-            y_true: class ids, 0 or 1.
+            y_true: class ids, 0 or 1, of any shape.
             foreground_probability: from 0 to 1, of that shape.
             valid: bool of that shape, False where a pixel is not scored; None: all are.
 
         Raises:
-            ValueError: an id that is scored is neither 0 nor 1, or what is scored is no
-                probability.
+            ValueError: the shapes differ, an id that is scored is neither 0 nor 1, or
+                what is scored is no probability.
         """
-        checks.check_class_ids(2, valid, y_true=y_true)
+        checks.check_same_shape(
+            y_true=y_true, foreground_probability=foreground_probability
+        )
         if valid is not None:
+            scored = checks.scored_pixels(valid, y_true.shape)
             y_true, foreground_probability = (
-                y_true[valid],
-                foreground_probability[valid],
+                y_true[scored],
+                foreground_probability[scored],
             )
+        checks.check_class_ids(2, y_true=y_true)
         probability = checks.check_probability(
             "foreground_probability", foreground_probability
         ).ravel()

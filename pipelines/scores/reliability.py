@@ -33,25 +33,21 @@ class ReliabilityCounts:
 
         Args:
             probability: of what is predicted, floats from 0 to 1 of any shape.
-            came_true: bool of that shape.
+            came_true: bool of that shape, or integers of 0 and 1.
             valid: bool of that shape, False where a pixel is not scored; None: all are.
 
         Raises:
-            ValueError: the shapes differ, or what is scored is no probability.
+            ValueError: the shapes differ, what is scored is no probability, or
+                came_true is no mask.
         """
-        if probability.shape != came_true.shape:
-            raise ValueError(
-                "probability and came_true must have one shape, got "
-                f"{probability.shape} and {came_true.shape}."
-            )
-        bins = len(self.pixels)
+        checks.check_same_shape(probability=probability, came_true=came_true)
         if valid is not None:
-            probability, came_true = probability[valid], came_true[valid]
+            scored = checks.scored_pixels(valid, probability.shape)
+            probability, came_true = probability[scored], came_true[scored]
+        came_true = checks.mask_of("came_true", came_true).ravel()
         probability = checks.check_probability("probability", probability)
-        probability, came_true = (
-            probability.ravel().astype(np.float64),
-            came_true.ravel(),
-        )
+        probability = probability.ravel().astype(np.float64)
+        bins = len(self.pixels)
         # 1 belongs to the last bin.
         places = np.minimum((probability * bins).astype(np.int64), bins - 1)
         self.pixels += np.bincount(places, minlength=bins)

@@ -7,6 +7,8 @@ ISBI 2012 challenge was scored: "minimum splits and mergers", mismatches not clu
 import numpy as np
 from scipy import ndimage
 
+from pipelines.scores import checks
+
 # The neighbours of a pixel in turn, (row, column), from the right one on.
 RING = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 1))
 # Parts that are joined further away than this many pixels count as split.
@@ -31,7 +33,11 @@ def splits_and_mergers(warped: np.ndarray, different: np.ndarray) -> int:
 
     Returns:
         Pixels, of those that differ.
+
+    Raises:
+        ValueError: an array is not bool, or the shapes differ.
     """
+    checks.check_masks(warped=warped, different=different)
     # A frame of outside, so that every pixel has eight neighbours.
     labels, _ = ndimage.label(np.pad(warped, 1))
     rows, columns = np.nonzero(np.pad(different, 1))

@@ -22,10 +22,49 @@ def test_every_pixel_is_scored_unless_told():
     assert checks.scored_pixels(valid, (1, 2)) is valid
 
 
-@pytest.mark.parametrize("valid", [np.ones((2, 2), bool), np.ones((2, 3), np.uint8)])
-def test_a_valid_that_is_no_mask_of_the_image_is_refused(valid):
-    with pytest.raises(ValueError, match=r"valid must be bool \(2, 3\)"):
-        checks.scored_pixels(valid, (2, 3))
+def test_a_valid_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"shape \(2, 3\) .* got \(3, 2\)"):
+        checks.scored_pixels(np.ones((3, 2), bool), (2, 3))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64"])
+def test_integers_of_0_and_1_are_a_mask(dtype):
+    found = checks.scored_pixels(np.array([[0, 1, 1]], dtype), (1, 3))
+    assert found.dtype == bool
+    np.testing.assert_array_equal(found, [[False, True, True]])
+
+
+@pytest.mark.parametrize(
+    ("mask", "got"),
+    [
+        (np.array([0, 255], np.uint8), "uint8 255"),
+        (np.array([0, -1]), "int64 -1"),
+        (np.array([0.0, 1.0]), "float64"),
+    ],
+)
+def test_other_numbers_are_no_mask(mask, got):
+    with pytest.raises(ValueError, match=f"came_true must be bool.*got {got}. Compare"):
+        checks.mask_of("came_true", mask)
+
+
+def test_floats_are_no_class_ids():
+    y_true, probability = np.array([[0, 1]]), np.array([[0.2, 0.9]])
+    taking = (
+        lambda: scores.confusion_matrix(y_true, probability, 2),
+        lambda: scores.BoundaryCounts(2).add(y_true, probability),
+        lambda: scores.ThresholdCounts().add(probability, probability),
+        lambda: scores.ChallengeScores().add(probability, probability),
+        lambda: scores.WarpingCounts().add(probability, probability),
+    )
+    for take in taking:
+        with pytest.raises(ValueError, match="integers from 0 to 1, got float64"):
+            take()
+
+
+def test_bools_are_class_ids_of_two_classes():
+    checks.check_class_ids(2, y_true=np.array([True, False]))
+    found = scores.confusion_matrix(np.array([True, False]), np.array([True, True]), 2)
+    np.testing.assert_array_equal(found, [[0, 1], [0, 1]])
 
 
 def test_the_inside_is_the_class_that_is_named():
@@ -101,6 +140,17 @@ def test_floats_that_are_no_probabilities_are_refused_where_scored(take, value):
     valid = np.ones(CELLS.shape, bool)
     valid[0, 1] = False
     take(CELLS, probability, valid)
+
+
+def test_a_valid_of_another_shape_is_refused_by_every_score(take):
+    with pytest.raises(ValueError, match=r"valid .* \(3, 7\) .* got \(7, 3\)"):
+        take(CELLS, CELLS, CELLS.T == 1)
+
+
+@pytest.mark.parametrize("name", sorted(TAKING.keys() - {"thin_borders"}))
+def test_a_probability_of_another_shape_is_refused_by_every_score(name):
+    with pytest.raises(ValueError, match=r"one shape, got \(\d, \d\) and \(\d, \d\)"):
+        TAKING[name](CELLS, CELLS.T)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64"])

@@ -93,3 +93,11 @@ def test_true_objects_beside_ignored_pixels_are_in_parts_as_predicted_ones():
     found, scored = scores.without_cuts(labels, np.ones_like(valid))
     np.testing.assert_array_equal(found, labels)
     assert scored.all()
+
+
+def test_what_is_no_number_of_an_object_is_not_cut():
+    labels, valid = np.array([[0.5, 2.0]]), np.array([[True, True]])
+    with pytest.raises(ValueError, match="labels must hold .* got float64"):
+        scores.without_cuts(labels, valid)
+    with pytest.raises(ValueError, match=r"valid .* \(1, 2\) .* got \(2, 1\)"):
+        scores.without_cuts(labels.astype(int), valid.T)

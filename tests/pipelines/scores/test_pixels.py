@@ -136,6 +136,13 @@ def test_pixels_that_are_not_valid_are_not_counted(random):
     np.testing.assert_array_equal(found.confusion(0.5), expected.confusion(0.5))
 
 
+def test_valid_pixels_may_be_said_by_0_and_1():
+    y_true, probability = np.array([[0, 1, 1]]), np.array([[0.1, 0.9, 0.2]])
+    found = scores.ThresholdCounts()
+    found.add(y_true, probability, np.array([[1, 1, 0]], np.uint8))
+    np.testing.assert_array_equal(found.confusion(0.5), [[1, 0], [0, 1]])
+
+
 def test_the_best_threshold_is_that_of_the_highest_mean_iou(counted):
     pairs, counts = counted
     best = counts.best_threshold()

@@ -46,3 +46,15 @@ def test_pixels_that_are_not_valid_do_not_count(random):
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match="must have one shape"):
         ReliabilityCounts().add(np.zeros(3), np.zeros(2, bool))
+
+
+def test_integers_of_0_and_1_are_taken_as_what_came_true_and_what_is_valid():
+    counts = ReliabilityCounts(bins=2)
+    probability = np.array([0.1, 0.2, 0.9, 0.8])
+    came_true, valid = np.array([0, 1, 1, 255], np.uint8), np.array([1, 1, 1, 0])
+    counts.add(probability, came_true, valid.astype(np.uint8))
+    said, seen = counts.curve()
+    np.testing.assert_allclose(said, [0.15, 0.9])
+    np.testing.assert_array_equal(seen, [1 / 2, 1])
+    with pytest.raises(ValueError, match="came_true must be bool.* got uint8 255"):
+        counts.add(probability, came_true)

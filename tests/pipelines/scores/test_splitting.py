@@ -93,3 +93,9 @@ def test_the_share_is_that_of_the_best_threshold():
     assert found.splits_and_mergers() == pytest.approx(3 / truth.size)
     assert found.warping_error() == pytest.approx(4 / truth.size)
     assert scores.WarpingCounts().best_thresholds() == {}
+
+
+def test_what_is_no_mask_is_refused():
+    warped = np.zeros((2, 3), bool)
+    with pytest.raises(ValueError, match="different must be bool, got uint8"):
+        scores.splits_and_mergers(warped, warped.astype(np.uint8))
