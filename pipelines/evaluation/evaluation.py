@@ -1,19 +1,19 @@
 """evaluate: scores of a trained model on a set of images with masks."""
 
-import contextlib
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Collection, Iterator
 
 from pipelines import run_folder, scaling, scores
 from pipelines.config import EvaluateConfig
 from pipelines.dataset import Dataset, load_dataset
+from pipelines.evaluation.output_files import check_outputs, kept
 from pipelines.evaluation.seen_images import seen_images
 from pipelines.evaluation.set_scores import SetScores, defined
 from pipelines.evaluation.threshold_choice import Threshold, choose_threshold
+from pipelines.evaluation.unscored import Unscored
 from pipelines.images.reading import check_channels
-from pipelines.images.writing import check_replaceable, write_bytes_atomically
+from pipelines.images.writing import write_bytes_atomically
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.flip_average import FlipAverage
@@ -37,16 +37,17 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
 
     Raises:
         ValueError: data or run cannot be read or do not fit each other, or `json` or
-            `report` cannot be written.
+            `report` cannot be written; or there is no memory for an image: then its
+            `report` has the scores of the others, and they are written.
     """
-    _check_outputs(config)
+    check_outputs(config)
     run = run_folder.load(config.model)
     # In the place of the model, which then takes no memory.
     run = dataclasses.replace(run, model=inference_net(run.model))
     net = (FlipAverage if config.flips else Net)(run.model)
     dataset = _load_data(config, run, net)
     pairs = dataset.pairs
-    _check_outputs(config, [e.path for pair in pairs for e in (pair.image, pair.mask)])
+    check_outputs(config, [e.path for pair in pairs for e in (pair.image, pair.mask)])
     warnings = [
         *seen_images(dataset, run.record),
         *scaling.doubts_of_types(
@@ -55,17 +56,42 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     ]
     for warning in warnings:
         logger.warning("Warning: %s", warning)
-    smallest_object = _smallest_object(config, run)
     threshold = choose_threshold(
-        config.threshold, run.record, net, dataset, smallest_object
+        config.threshold, run.record, net, dataset, _smallest_object(config, run)
     )
+    unscored = Unscored(dataset, _cheaper(config, net))
+    result, evaluation = _scored(
+        config, run, net, dataset, threshold, warnings, unscored
+    )
+    with kept(evaluation, config.json):
+        if config.json:
+            write_bytes_atomically(config.json, f"{evaluation.to_json()}\n".encode())
+    with kept(evaluation, config.report):
+        if config.report:
+            scored = unscored.scored()
+            _write_report(config, run, net, scored, result, evaluation, threshold)
+    if unscored.sentences:
+        raise unscored.error(evaluation)
+    return evaluation
+
+
+def _scored(
+    config: EvaluateConfig,
+    run: Run,
+    net: Net,
+    dataset: Dataset,
+    threshold: Threshold,
+    warnings: list[str],
+    unscored: Unscored,
+) -> tuple[Validation, Evaluation]:
+    """Scores the images; those that fail go to `unscored`, unless all do."""
     others = SetScores(
         dataset,
         max(2, net.output_channels),
         threshold.value,
         object_threshold=threshold.of_objects,
         inside=config.inside,
-        smallest_object=smallest_object,
+        smallest_object=_smallest_object(config, run),
         quick=config.scores == "quick",
     )
     result = validate(
@@ -74,55 +100,26 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         threshold=threshold.value,
         progress="Scoring",
         on_image=others.add,
+        on_failure=unscored.add,
     )
-    evaluation = others.added_to(_evaluation(config, run, result, threshold, warnings))
-    with _kept(evaluation, config.json):
-        if config.json:
-            write_bytes_atomically(config.json, f"{evaluation.to_json()}\n".encode())
-    with _kept(evaluation, config.report):
-        if config.report:
-            _write_report(config, run, net, dataset, result, evaluation, threshold)
-    return evaluation
+    if not result.images:
+        raise unscored.error(None)
+    warnings = [*warnings, *unscored.sentences.values()]
+    evaluation = _evaluation(config, run, result, threshold, warnings)
+    return result, others.added_to(evaluation)
 
 
-class UnwrittenScores(ValueError):
-    """The scores are there, but not their file.
-
-    Attributes:
-        report: the scores.
-    """
-
-    def __init__(self, message: str, report: Evaluation) -> None:
-        super().__init__(message)
-        self.report = report
-
-
-@contextlib.contextmanager
-def _kept(evaluation: Evaluation, path: str | None) -> Iterator[None]:
-    """Lets an error in writing a file not take the scores with it."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UnwrittenScores(
-            f"{path}: cannot be written ({reason}). The scores are shown all the same; "
-            "mend that, or name another file.",
-            evaluation,
-        ) from error
+def _cheaper(config: EvaluateConfig, net: Net) -> str:
+    """Returns what takes less memory than all that is wanted, as half a sentence."""
+    if config.scores == "quick" or net.output_channels > 2:
+        return ""
+    return ", or set scores to quick, which takes less memory"
 
 
 def _smallest_object(config: EvaluateConfig, run: Run) -> int:
     """Returns the pixels of the smallest object; the run's is that of foreground."""
     known = run.record.smallest_object if config.inside == "foreground" else 1
     return config.smallest_object or known
-
-
-def _check_outputs(
-    config: EvaluateConfig, inputs: Collection[pathlib.Path] = ()
-) -> None:
-    for name in (config.json, config.report):
-        if name is not None:
-            check_replaceable(pathlib.Path(name), inputs)
 
 
 def _load_data(config: EvaluateConfig, run: Run, net: Net) -> Dataset:

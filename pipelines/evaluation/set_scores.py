@@ -1,5 +1,6 @@
 """Scores of a set that go beyond counts of pixels, added up image by image."""
 
+import copy
 import dataclasses
 import math
 from collections.abc import Sequence
@@ -14,6 +15,16 @@ from pipelines.scores.evaluation_result import Evaluation
 from pipelines.validation import Segmented, true_labels, true_objects
 
 PIXELS = "pixels"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Counts:
+    """What is added up; None for scores that do not apply or are left out."""
+
+    boundaries: scores.BoundaryCounts
+    instances: scores.InstanceCounts | None
+    challenge: scores.ChallengeScores | None
+    warping: scores.WarpingCounts | None
 
 
 class SetScores:
@@ -53,47 +64,50 @@ class SetScores:
         self._inside = int(inside == "foreground")
         self._smallest = smallest_object
         self._sizes, self._unit = pixel_sizes(dataset.facts)
-        self._boundaries = scores.BoundaryCounts(num_classes)
         binary = num_classes == 2
-        self._instances = scores.InstanceCounts() if binary else None
         challenge = binary and not quick
-        self._challenge = scores.ChallengeScores(self._inside) if challenge else None
         touching = dataset.coding.kind == "instances"
-        self._warping = None
-        if challenge and not touching:
-            self._warping = scores.WarpingCounts(self._inside)
+        self._counts = _Counts(
+            scores.BoundaryCounts(num_classes),
+            scores.InstanceCounts() if binary else None,
+            scores.ChallengeScores(self._inside) if challenge else None,
+            scores.WarpingCounts(self._inside) if challenge and not touching else None,
+        )
 
     def add(self, one: Segmented) -> None:
-        """Adds an image."""
+        """Adds an image; one that fails leaves nothing behind."""
+        counts = copy.deepcopy(self._counts)
         y_pred = one.y_pred(self._threshold)
         size = self._sizes[one.index]
-        self._boundaries.add(
+        counts.boundaries.add(
             one.y_true,
             y_pred,
             one.scored,
             tolerance=tolerance(size),
             pixel_size=size,
         )
-        if self._instances is not None:
+        if counts.instances is not None:
             inside = one.y_pred(self._object_threshold) == self._inside
             truth, scored = true_objects(
                 self._dataset, one, self._smallest, self._inside
             )
             found = scores.objects(inside, scored, smallest=self._smallest)
-            self._instances.add(truth, found, scored)
+            counts.instances.add(truth, found, scored)
         # NaN, which a net that has diverged puts out, is above no threshold.
         foreground = np.nan_to_num(one.probability[..., -1], nan=0.0)
         image = one.y_true, foreground, one.scored
-        if self._challenge is not None:
+        if counts.challenge is not None:
             # Which divides what ignored pixels cut.
             cells = true_labels(self._dataset, one, self._inside)
-            self._challenge.add(*image, true_cells=cells)
-        if self._warping is not None:
-            self._warping.add(*image)
+            counts.challenge.add(*image, true_cells=cells)
+        if counts.warping is not None:
+            counts.warping.add(*image)
+        self._counts = counts
 
     def added_to(self, evaluation: Evaluation) -> Evaluation:
         """Returns scores of pixels with those of all images so far beside them."""
-        f1, hausdorff95 = self._boundaries.boundary_f1(), self._boundaries.hausdorff95()
+        boundaries = self._counts.boundaries
+        f1, hausdorff95 = boundaries.boundary_f1(), boundaries.hausdorff95()
         classes = [
             row
             | {
@@ -105,9 +119,9 @@ class SetScores:
         evaluation = dataclasses.replace(
             evaluation, classes=classes, hausdorff_unit=self._unit
         )
-        if self._instances is None:
+        if self._counts.instances is None:
             return evaluation
-        precision = self._instances.average_precision()
+        precision = self._counts.instances.average_precision()
         return dataclasses.replace(
             evaluation,
             average_precision={name: defined(x) for name, x in precision.items()},
@@ -118,7 +132,7 @@ class SetScores:
 
     def _of_the_challenge(self) -> dict[str, Any]:
         """Returns fields of `Evaluation`, those that there are."""
-        challenge, warping = self._challenge, self._warping
+        challenge, warping = self._counts.challenge, self._counts.warping
         if challenge is None:
             return {}
         found = {

@@ -4,9 +4,11 @@ import collections
 import contextlib
 import dataclasses
 import logging
+from typing import NoReturn
 
 from pipelines.config import DataConfig
 from pipelines.dataset import Dataset, load_dataset, split
+from pipelines.evaluation.unscored import unscored_sentence
 from pipelines.overlap_tile import Net
 from pipelines.run_folder import RunRecord
 from pipelines.validation import ObjectThresholds, validate
@@ -78,7 +80,16 @@ def choose_threshold(
     if wanted != "auto":
         return Threshold(float(wanted), "given")
     held_out = _not_scored(validation_set(record), scored)
-    value = validate(net, held_out, progress="Choosing the threshold").threshold
+
+    def refuse(index: int, error: Exception) -> NoReturn:
+        raise ValueError(
+            "threshold=auto needs all validation images of the run. "
+            f"{unscored_sentence(held_out, index, error)} Or give a number instead."
+        ) from error
+
+    value = validate(
+        net, held_out, progress="Choosing the threshold", on_failure=refuse
+    ).threshold
     logger.info(
         "Threshold %g chosen on the validation images of the run (%d), which are not "
         "scored.",
@@ -88,7 +99,9 @@ def choose_threshold(
     own = None
     if held_out.coding.kind == "instances" and value is not None:
         objects = ObjectThresholds(held_out, smallest_object, of_masks=value)
-        validate(net, held_out, threshold=value, on_image=objects.add)
+        validate(
+            net, held_out, threshold=value, on_image=objects.add, on_failure=refuse
+        )
         own = objects.own(value)
     return Threshold(value, "validation images", own)
 

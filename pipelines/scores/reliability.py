@@ -54,6 +54,12 @@ class ReliabilityCounts:
         self._probability += np.bincount(places, probability, minlength=bins)
         self._came_true += np.bincount(places[came_true], minlength=bins)
 
+    def add_counts(self, other: "ReliabilityCounts") -> None:
+        """Adds the pixels of another, of as many bins."""
+        self.pixels += other.pixels
+        self._probability += other._probability
+        self._came_true += other._came_true
+
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns the mean probability of each bin, and how often it came true.
 

@@ -6,9 +6,15 @@ from pipelines.validation.object_thresholds import (
     true_objects,
 )
 from pipelines.validation.segmented import Parts, Picture, Segmented
-from pipelines.validation.validation import Validation, pictures_of, validate
+from pipelines.validation.validation import (
+    OF_ONE_IMAGE,
+    Validation,
+    pictures_of,
+    validate,
+)
 
 __all__ = [
+    "OF_ONE_IMAGE",
     "ObjectThresholds",
     "Parts",
     "Picture",

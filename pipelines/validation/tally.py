@@ -31,6 +31,16 @@ class Tally:
         self.thresholds = scores.ThresholdCounts() if binary else None
         self.reliability = scores.ReliabilityCounts()
         self._lowest, self._highest = np.float32(np.inf), np.float32(-np.inf)
+        # By part, and how many pixels of it are scored.
+        self._losses: list[float] = []
+        self._pixels: list[int] = []
+
+    @property
+    def loss(self) -> float:
+        """The mean of the losses over pixels; NaN without any."""
+        if not sum(self._pixels):
+            return float("nan")
+        return float(np.average(self._losses, weights=self._pixels))
 
     @property
     def spread(self) -> float:
@@ -63,6 +73,24 @@ class Tally:
             found = scores.confusion_matrix(y_true, y_pred, self._num_classes)
             before = self._confusions.get(one.index, 0)
             self._confusions[one.index] = before + found
+
+    def add_loss(self, loss: float, pixels: int) -> None:
+        """Adds the loss of an image, or of a part of one, with so many pixels."""
+        self._losses.append(loss)
+        self._pixels.append(pixels)
+
+    def add_tally(self, other: "Tally") -> None:
+        """Adds other images, counted with the same settings."""
+        self._names |= other._names
+        self._confusions |= other._confusions
+        self._counts |= other._counts
+        if self.thresholds is not None and other.thresholds is not None:
+            self.thresholds.add_counts(other.thresholds)
+        self.reliability.add_counts(other.reliability)
+        self._lowest = np.minimum(self._lowest, other._lowest)
+        self._highest = np.maximum(self._highest, other._highest)
+        self._losses += other._losses
+        self._pixels += other._pixels
 
     def chosen_threshold(self) -> float | None:
         """Returns the threshold that was given, or else the best one."""

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tqdm
 
 from pipelines import scores
 from pipelines.dataset import Dataset
 from pipelines.dataset.inspection import ImageFacts
+from pipelines.images.damage import UnreadableImage
 from pipelines.overlap_tile import Net
 from pipelines.scores.image_scores import ImageScore
 from pipelines.tiles.targets import open_target
@@ -24,6 +26,8 @@ from pipelines.validation.tally import Tally
 
 # Pixels of a side, of images that may be too large to be shown whole.
 LARGEST_SHOWN = 1024
+# Errors that are of one image: the others may still be segmented.
+OF_ONE_IMAGE = (UnreadableImage, MemoryError, tf.errors.ResourceExhaustedError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +66,7 @@ def validate(
     num_pictures: int = 0,
     progress: str | None = None,
     on_image: Callable[[Segmented], None] | None = None,
+    on_failure: Callable[[int, Exception], None] | None = None,
     parts: Parts | None = None,
     separate_objects: bool = False,
     class_weights: np.ndarray | None = None,
@@ -79,6 +84,9 @@ def validate(
         num_pictures: how many images to keep for showing.
         progress: what a progress bar says; None for no bar.
         on_image: called with every image.
+        on_failure: called with the place of an image that cannot be read or for which
+            there is no memory, and with the error; nothing of it is counted. None
+            raises the error.
         parts: of images that are not to be held whole.
         separate_objects: of the loss, whose target is then that of training; scores are
             of the masks as they are. See `open_target`.
@@ -86,26 +94,35 @@ def validate(
             class weighs in each image, of which the loss then is the weighted sum over
             the number of pixels, as in training; None: all weigh 1.
     """
-    tally = Tally(max(2, net.output_channels), threshold)
-    losses, pixels, kept = [], [], []
+    tally, kept = Tally(max(2, net.output_channels), threshold), []
     indices = range(len(dataset.pairs))
     for index in tqdm.tqdm(indices, progress, disable=None if progress else True):
-        for one in segmented(net, dataset, index, parts):
-            pixels.append(int(one.scored.sum()))
-            if loss is not None:
-                target = _target(dataset, one, parts, separate_objects)
-                weights = None if class_weights is None else class_weights[index]
-                losses.append(_loss(loss, target, one.logits, one.scored, weights))
-            tally.add(one)
-            if on_image is not None:
-                on_image(one)
-            if index < num_pictures and one.holds_centre(dataset.facts[index]):
-                kept.append(
-                    one if parts is None else _centre(one, dataset.facts[index])
-                )
+        # Of its own, so that an image that fails leaves nothing behind.
+        own, shown = Tally(max(2, net.output_channels), threshold), []
+        try:
+            for one in segmented(net, dataset, index, parts):
+                if loss is not None:
+                    target = _target(dataset, one, parts, separate_objects)
+                    weights = None if class_weights is None else class_weights[index]
+                    value = _loss(loss, target, one.logits, one.scored, weights)
+                    own.add_loss(value, int(one.scored.sum()))
+                own.add(one)
+                if index < num_pictures and one.holds_centre(dataset.facts[index]):
+                    shown.append(
+                        one if parts is None else _centre(one, dataset.facts[index])
+                    )
+                if on_image is not None:
+                    on_image(one)
+        except OF_ONE_IMAGE as error:
+            if on_failure is None:
+                raise
+            on_failure(index, error)
+            continue
+        tally.add_tally(own)
+        kept += shown
     threshold = tally.chosen_threshold()
     return Validation(
-        loss=_mean(losses, pixels),
+        loss=tally.loss,
         threshold=threshold,
         confusion=tally.confusion(threshold),
         pictures=[one.picture(threshold) for one in kept],
@@ -183,9 +200,3 @@ def _loss(
     if weights is not None:
         given["sample_weight"] = weights[y_true].astype(np.float32)
     return float(np.mean(loss(y_true.astype(dtype), logits[np.newaxis], **given)))
-
-
-def _mean(losses: list[float], pixels: list[int]) -> float:
-    if not losses or not sum(pixels):
-        return float("nan")
-    return float(np.average(losses, weights=pixels))

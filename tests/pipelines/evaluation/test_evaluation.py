@@ -1,3 +1,5 @@
+import dataclasses
+import itertools
 import json
 import re
 import shutil
@@ -5,13 +7,16 @@ import shutil
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow as tf
 import tifffile
 
 from pipelines import evaluate, predict, scores
 from pipelines.config import EvaluateConfig, PredictConfig
 from pipelines.dataset import Dataset
 from pipelines.evaluation import evaluation
+from pipelines.evaluation.unscored import UnscoredImages
 from pipelines.images import ImageEntry, read_mask
+from pipelines.overlap_tile import Net
 
 KEYS = {
     "classes",
@@ -297,3 +302,67 @@ def test_images_are_scored_one_by_one(config, monkeypatch):
     monkeypatch.setattr(Dataset, "image", opened)
     evaluate(config(scores="quick"))
     assert events == ["read", "scored"] * 5
+
+
+def others_alone(config, discs, folder, left_out, **settings):
+    """The evaluation of all images but one."""
+    for name in ("images", "masks"):
+        shutil.copytree(discs / name, folder / name)
+        (folder / name / f"cell_{left_out}.png").unlink()
+    images, masks = str(folder / "images"), str(folder / "masks")
+    return evaluate(config(images=images, masks=masks, **settings))
+
+
+def fail_at(monkeypatch, owner, name, call, error):
+    """Lets a method raise when it is called for the so-manieth time, from 0 on."""
+    method, calls = getattr(owner, name), itertools.count()
+
+    def failing(self, *args, **kwargs):
+        if next(calls) == call:
+            raise error
+        return method(self, *args, **kwargs)
+
+    monkeypatch.setattr(owner, name, failing)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "error"),
+    [
+        # The last score of an image: the others have it already.
+        (scores.WarpingCounts, "add", MemoryError()),
+        (Net, "logits", tf.errors.ResourceExhaustedError(None, None, "OOM")),
+    ],
+)
+def test_an_image_without_memory_leaves_the_scores_of_the_others(
+    config, discs, tmp_path, monkeypatch, caplog, owner, name, error
+):
+    expected = others_alone(config, discs, tmp_path, 2)
+    fail_at(monkeypatch, owner, name, 2, error)
+    path, page = tmp_path / "scores.json", tmp_path / "scores.html"
+    with pytest.raises(
+        UnscoredImages, match=r"1 of 5 .*cell_2\.png: .*quick"
+    ) as caught:
+        evaluate(config(json=str(path), report=str(page)))
+    found = caught.value.report
+    assert found.images == 4
+    # What is warned of images that the run has seen counts those that were named.
+    assert "no memory left to score it" in found.warnings[-1]
+    left = [dataclasses.replace(one, warnings=[]) for one in (found, expected)]
+    assert left[0] == left[1]
+    assert path.read_text() == f"{found.to_json()}\n"
+    assert "cell_2.png: the machine has no memory" in caplog.text
+    named = set(re.findall("<b>(cell_[0-4])</b>: ", page.read_text()))
+    assert named == {"cell_0", "cell_1", "cell_3", "cell_4"}
+
+
+def test_without_memory_for_any_image_there_are_no_scores(config, discs, monkeypatch):
+    def full(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(scores.BoundaryCounts, "add", full)
+    with pytest.raises(UnscoredImages, match="5 of 5 files failed") as caught:
+        evaluate(config(scores="quick"))
+    assert caught.value.report is None
+    one = {name: str(discs / name / "cell_0.png") for name in ("images", "masks")}
+    with pytest.raises(UnscoredImages, match=r"cell_0\.png: .* into parts\.$"):
+        evaluate(config(scores="quick", **one))

@@ -5,6 +5,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from pipelines import scores
 from pipelines.config import DataConfig
 from pipelines.dataset import Dataset, load_dataset
 from pipelines.dataset.inspection import ImageFacts
@@ -211,6 +212,19 @@ def test_a_net_that_has_diverged_is_scored_as_all_background(dataset):
     expected.add(nothing)
     assert result_of(found) == result_of(expected)
     assert result_of(found).v_rand == 0
+
+
+def test_an_image_that_fails_leaves_nothing_behind(dataset, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    found, expected = SetScores(dataset, 2, 0.5), SetScores(dataset, 2, 0.5)
+    for counts in (found, expected):
+        counts.add(segmented(dataset, 0))
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(scores.WarpingCounts, "add", full)
+        found.add(segmented(dataset, 1, shift=3))
+    assert result_of(found) == result_of(expected)
 
 
 def test_the_inside_may_be_the_background():

@@ -150,3 +150,14 @@ def test_a_net_of_three_classes_has_no_threshold(loaded, random_net, dataset):
     assert choose_threshold(None, record, net, dataset) == Threshold(None, None)
     with pytest.raises(ValueError, match="tells 3 classes apart"):
         choose_threshold(0.5, record, net, dataset)
+
+
+def test_auto_without_memory_for_a_validation_image_asks_for_a_number(
+    loaded, net, dataset, monkeypatch
+):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(Net, "logits", full)
+    with pytest.raises(ValueError, match=r"auto .*cell_4\.png: .* Or give a number"):
+        choose_threshold("auto", loaded.record, net, dataset.subset([0]))

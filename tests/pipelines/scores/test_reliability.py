@@ -48,6 +48,18 @@ def test_other_shapes_are_refused():
         ReliabilityCounts().add(np.zeros(3), np.zeros(2, bool))
 
 
+def test_pixels_of_two_sets_add_up(random):
+    probability, came_true = random.random((2, 50)), random.random((2, 50)) < 0.5
+    both, total = ReliabilityCounts(), ReliabilityCounts()
+    both.add(probability, came_true)
+    for row in range(2):
+        one = ReliabilityCounts()
+        one.add(probability[row], came_true[row])
+        total.add_counts(one)
+    np.testing.assert_array_equal(total.pixels, both.pixels)
+    np.testing.assert_allclose(total.curve(), both.curve())
+
+
 def test_integers_of_0_and_1_are_taken_as_what_came_true_and_what_is_valid():
     counts = ReliabilityCounts(bins=2)
     probability = np.array([0.1, 0.2, 0.9, 0.8])

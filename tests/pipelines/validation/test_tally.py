@@ -40,3 +40,28 @@ def test_images_of_one_name_are_told_apart():
 
 def test_nothing_added_is_no_pixel():
     assert Tally(3, None).confusion(None).tolist() == [[0] * 3] * 3
+
+
+@pytest.mark.parametrize("threshold", [None, 0.5])
+def test_tallies_of_single_images_add_up(threshold):
+    both, total = Tally(2, threshold), Tally(2, threshold)
+    for index, columns in enumerate((slice(0, 2), slice(1, 4))):
+        one = Tally(2, threshold)
+        for tally in (both, one):
+            tally.add(part(columns, index))
+            tally.add_loss(index + 1.0, columns.stop - columns.start)
+        total.add_tally(one)
+    np.testing.assert_array_equal(total.confusion(0.5), both.confusion(0.5))
+    assert total.images(0.5) == both.images(0.5)
+    assert total.chosen_threshold() == both.chosen_threshold()
+    assert total.spread == both.spread
+    np.testing.assert_array_equal(total.reliability.pixels, both.reliability.pixels)
+    # Losses of 1 over 2 pixels and of 2 over 3.
+    assert total.loss == pytest.approx((1 * 2 + 2 * 3) / 5)
+
+
+def test_without_pixels_there_is_no_loss():
+    tally = Tally(2, 0.5)
+    assert np.isnan(tally.loss)
+    tally.add_loss(0.0, 0)
+    assert np.isnan(tally.loss)

@@ -243,6 +243,30 @@ def test_each_image_is_handed_on(net, dataset):
     np.testing.assert_array_equal(seen[2].probability, probabilities(net, dataset)[2])
 
 
+def test_an_image_that_fails_counts_nowhere(net, dataset):
+    error, failed = MemoryError(), []
+
+    def fail(one):
+        if one.index == 1:
+            raise error
+
+    with pytest.raises(MemoryError):
+        validate(net, dataset, on_image=fail)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    found = validate(
+        *(net, dataset),
+        loss=loss,
+        num_pictures=3,
+        on_image=fail,
+        on_failure=lambda *one: failed.append(one),
+    )
+    assert failed == [(1, error)]
+    expected = validate(net, dataset.subset([0, 2, 3, 4]), loss=loss)
+    assert (found.loss, found.images) == (expected.loss, expected.images)
+    np.testing.assert_array_equal(found.confusion, expected.confusion)
+    assert [one.name for one in found.pictures] == ["cell_0", "cell_2"]
+
+
 # Ignored pixels.
 
 
