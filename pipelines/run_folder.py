@@ -118,6 +118,11 @@ def versions() -> dict[str, str]:
     }
 
 
+def parts_of(path: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the files and folders that a run folder may have."""
+    return [path / name for name in (MODEL, RECORD, HISTORY, REPORT, LOGS, CHECKPOINT)]
+
+
 def save_model(path: pathlib.Path, model: keras.Model) -> None:
     """Writes a .keras file under another name first, so that it is always whole."""
     partial = path.with_name(f".{os.getpid()}.part.keras")

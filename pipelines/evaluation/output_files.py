@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator
 
 import tensorflow as tf
 
+from pipelines import run_folder
 from pipelines.config import EvaluateConfig
 from pipelines.evaluation.unscored import NO_MEMORY
-from pipelines.images.writing import check_replaceable
+from pipelines.images.writing import check_replaceable, identity
 from pipelines.scores.evaluation_result import Evaluation
 from pipelines.validation import OF_ONE_IMAGE
 
@@ -23,11 +24,36 @@ def check_outputs(
         inputs: what is read.
 
     Raises:
-        ValueError: a file cannot be written, or is an input.
+        ValueError: a file cannot be written, is an input or belongs to the run, or both
+            are one.
     """
-    for name in (config.json, config.report):
-        if name is not None:
-            check_replaceable(pathlib.Path(name), inputs)
+    paths = [pathlib.Path(name) for name in (config.json, config.report) if name]
+    if len(paths) == 2 and _are_one(*paths):
+        raise ValueError(
+            f"json and report both name {config.json}, where one would replace the "
+            "other. Name two files."
+        )
+    for path in paths:
+        if _belongs_to_run(path, pathlib.Path(config.model)):
+            raise ValueError(
+                f"{path} belongs to the run {config.model}; writing there would "
+                "destroy it. Name another file."
+            )
+        check_replaceable(path, inputs)
+
+
+def _are_one(path: pathlib.Path, other: pathlib.Path) -> bool:
+    known = identity(path)
+    linked = known is not None and known == identity(other)
+    return linked or path.resolve() == other.resolve()
+
+
+def _belongs_to_run(path: pathlib.Path, run: pathlib.Path) -> bool:
+    """Tells whether a file that is there is one of a run, or in a folder of it."""
+    if not path.exists():
+        return False
+    parts = {identity(part) for part in run_folder.parts_of(run)}
+    return bool(parts & {identity(one) for one in (path, *path.resolve().parents)})
 
 
 class UnwrittenScores(ValueError):

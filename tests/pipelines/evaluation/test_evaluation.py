@@ -95,6 +95,18 @@ def test_a_result_does_not_replace_what_is_scored(config, discs):
     assert mask.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_result_does_not_replace_the_record_of_the_run(config, run, monkeypatch):
+    record = (run / "config.json").read_bytes()
+
+    def too_late(*_):
+        raise AssertionError("before any work")
+
+    monkeypatch.setattr(evaluation.run_folder, "load", too_late)
+    with pytest.raises(ValueError, match=r"config\.json belongs to the run"):
+        evaluate(config(json=str(run / "config.json")))
+    assert (run / "config.json").read_bytes() == record
+
+
 def test_scores_are_those_of_the_masks_that_predict_writes(
     config, run, discs, tmp_path
 ):
