@@ -3,7 +3,6 @@
 import dataclasses
 import fractions
 import math
-import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ import tensorflow as tf
 from pipelines.dataset import Dataset
 from pipelines.images import ArrayCache, WindowedImage
 from pipelines.mirroring import mirrored_window
-from pipelines.tiles.positions import sample_positions
+from pipelines.tiles.class_pixels import ClassPixels
 
 # Instead of a slot: the tile is centred on a pixel of a rarer class.
 RARE = -1
@@ -58,9 +57,11 @@ class Places:
 
     Regular tiles go through slots: as many for each image as tiles cover it, so that
     large images are seen more often, in an order of its own in each epoch. They are
-    centred on any pixel of their image. A share of the tiles is centred on a pixel of
-    a class that is not the most frequent one: first the class is drawn, then one of all
-    its pixels. Tiles are then shifted into their image.
+    centred on any pixel of their image; where less than half of it is labelled, on a
+    labelled one, and its slots are as many as its labelled pixels fill tiles. A share
+    of the tiles is centred on a pixel of a class that is not the most frequent one:
+    first the class is drawn, then one of all its pixels. Tiles are then shifted into
+    their image.
 
     Args:
         dataset: checked pairs.
@@ -81,24 +82,32 @@ class Places:
     ) -> None:
         self._dataset, self._size, self._seed = dataset, size, seed
         self._cache = cache
-        slots = [
-            math.ceil(facts.height / size) * math.ceil(facts.width / size)
-            for facts in dataset.facts
-        ]
-        self._slots_until = np.cumsum(slots)
-        # Pixels of each rarer class in the images up to each one.
-        self._pixels_until = _pixels_of_rarer_classes(dataset.class_counts())
-        if not self._pixels_until:
+        self._pixels = ClassPixels(dataset, seed, cache)
+        self._slots_until = np.cumsum(self._slots())
+        if not self._pixels.has_rarer:
             rare_share = 0.0
         # A ratio of whole numbers, so that tiles are counted exactly.
         self._share = fractions.Fraction(rare_share).limit_denominator(1000)
-        self._positions: dict[int, dict[int, np.ndarray]] = {}
-        self._lock = threading.Lock()
 
     @property
     def num_slots(self) -> int:
         """Regular tiles of an epoch."""
         return int(self._slots_until[-1])
+
+    def _slots(self) -> list[int]:
+        """Returns how many slots each image has: tiles of what is there to learn."""
+        return [
+            math.ceil(labelled / self._size**2)
+            if is_sparse
+            else math.ceil(facts.height / self._size)
+            * math.ceil(facts.width / self._size)
+            for facts, labelled, is_sparse in zip(
+                self._dataset.facts,
+                self._pixels.labelled,
+                self._pixels.is_sparse,
+                strict=True,
+            )
+        ]
 
     def slot_of(self, number: tf.Tensor) -> tf.Tensor:
         """Returns the slot of a tile, or RARE.
@@ -143,10 +152,14 @@ class Places:
             words: NUM_WORDS random numbers of 63 bits.
         """
         if slot == RARE:
-            index, (row, column) = self._rare_pixel(words[0], words[1], words[4])
+            index, (row, column) = self._pixels.rarer_pixel(
+                words[0], words[1], words[4]
+            )
         else:
             index = int(np.searchsorted(self._slots_until, slot, side="right"))
             row, column = words[0], words[1]
+            if self._pixels.is_sparse[index]:
+                row, column = self._pixels.labelled_pixel(index, words[0], words[4])
         facts = self._dataset.facts[index]
         sides = ((row, facts.height, words[2]), (column, facts.width, words[3]))
         top, left = (
@@ -158,8 +171,8 @@ class Places:
     def class_shares(self) -> np.ndarray:
         """Returns about how many of the pixels of all tiles are of each class.
 
-        Regular tiles show the images evenly; of rare ones some are looked at, which
-        depend on the seed alone.
+        Regular tiles show labelled pixels evenly; of rare ones some are looked at,
+        which depend on the seed alone.
 
         Returns:
             float64 (num_classes,) with the sum 1; ignored pixels do not count.
@@ -184,48 +197,6 @@ class Places:
     def _classes_at(self, mask: WindowedImage, place: Place) -> np.ndarray:
         seen = mirrored_window(mask, place.top, place.left, self._size, self._size)
         return np.bincount(seen.ravel(), minlength=256)
-
-    def _rare_pixel(
-        self, class_word: int, pixel_word: int, position_word: int
-    ) -> tuple[int, np.ndarray]:
-        """Returns the index of an image and (row, column) of a pixel in it."""
-        classes = list(self._pixels_until)
-        class_id = classes[class_word % len(classes)]
-        pixels_until = self._pixels_until[class_id]
-        pixel = pixel_word % int(pixels_until[-1])
-        index = int(np.searchsorted(pixels_until, pixel, side="right"))
-        positions = self._positions_in(index)[class_id]
-        return index, positions[position_word % len(positions)]
-
-    def _positions_in(self, index: int) -> dict[int, np.ndarray]:
-        """Returns the sample of positions in an image, drawn when first needed."""
-        found = self._positions.get(index)
-        if found is None:
-            # One pass at a time: two of the same image would be one too many.
-            with self._lock:
-                found = self._positions.get(index) or self._sample(index)
-                self._positions[index] = found
-        return found
-
-    def _sample(self, index: int) -> dict[int, np.ndarray]:
-        counts = {
-            class_id: int(np.diff(pixels_until, prepend=0)[index])
-            for class_id, pixels_until in self._pixels_until.items()
-        }
-        present = {class_id: count for class_id, count in counts.items() if count}
-        with self._dataset.open_mask(index, self._cache) as mask:
-            return sample_positions(mask, present, seed=(self._seed, index))
-
-
-def _pixels_of_rarer_classes(counts: np.ndarray) -> dict[int, np.ndarray]:
-    """Returns the cumulated counts over images, of all classes but the largest."""
-    totals = counts.sum(axis=0)
-    rarer = [
-        int(class_id)
-        for class_id in np.flatnonzero(totals)
-        if class_id != np.argmax(totals)
-    ]
-    return {class_id: np.cumsum(counts[:, class_id]) for class_id in rarer}
 
 
 def _start(centre: int, side: int, size: int, word: int) -> int:

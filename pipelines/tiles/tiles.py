@@ -120,7 +120,7 @@ def tile_stream(
     """Streams batches of random tiles.
 
     Every epoch visits each image once for each tile that its area holds, in an order of
-    its own; see `Places`.
+    its own; of sparsely labelled ones the labelled places are visited. See `Places`.
 
     Args:
         dataset: checked pairs.

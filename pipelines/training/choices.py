@@ -15,6 +15,7 @@ from pipelines.config import DEFAULT_MINUTES, FitConfig
 from pipelines.config.fields import value_in_words
 from pipelines.dataset import Dataset
 from pipelines.dataset.object_sizes import ObjectSizes, object_sizes
+from pipelines.tiles.class_pixels import labelling_in_words
 from pipelines.tiles.places import default_rare_share
 from pipelines.tiles.tiles import PADDED_TILE_SIZE, PAPER_TILE_SIZE
 from pipelines.training import objectives, precision
@@ -205,9 +206,10 @@ def _weights(config: FitConfig, dataset: Dataset) -> Iterable[Choice]:
     present = totals[totals > 0]
     percent = 100 * present.min() / present.sum()
     share = default_rare_share(dataset)
-    said = f"the rarest of {present.size} classes has {percent:.2g} % of the pixels"
+    pixels, labelling = labelling_in_words(dataset)
+    said = f"the rarest of {present.size} classes has {percent:.2g} % of the {pixels}"
     more = "any place shows it" if share == 0 else "more tiles are centred on it"
-    yield Choice("rare_share", share, f"{said}: {more}")
+    yield Choice("rare_share", share, f"{said}: {more}{labelling}")
     if config.rare_share is not None:
         share = config.rare_share
     if config.weight_map != "none":

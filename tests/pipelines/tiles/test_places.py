@@ -210,3 +210,47 @@ def test_the_slot_decides_on_the_image(random):
     places = Places(two_images(), 16, seed=0)
     indices = [places.place(slot, words(random)).index for slot in range(22)]
     assert indices == [0] * 6 + [1] * 16
+
+
+def patch(side, *corner):
+    mask = np.full((side, side), 255, np.uint8)
+    top, left = corner
+    mask[top : top + 20, left : left + 20] = 0
+    mask[top : top + 20, left : left + 5] = 1
+    return mask
+
+
+def test_tiles_of_sparsely_labelled_images_show_what_is_labelled(random):
+    masks = Masks(patch(500, 100, 300), patch(400, 0, 380), num_classes=2)
+    places = Places(masks, 16, seed=0)
+    for slot in slots_of(places, 60):
+        place = places.place(slot, words(random))
+        mask = masks.masks[place.index]
+        tile = mask[place.top : place.top + 16, place.left : place.left + 16]
+        assert tile.shape == (16, 16)
+        # At the least a quarter of a tile whose centre is at a corner of the patch.
+        assert np.count_nonzero(tile < 255) >= 8 * 8
+
+
+def test_sparse_images_have_as_many_slots_as_their_pixels_fill_tiles():
+    unlabelled = np.full((64, 64), 255, np.uint8)
+    dense = np.zeros((64, 64), np.uint8)
+    places = Places(Masks(unlabelled, patch(500, 9, 9), dense), 16, seed=0)
+    indices = [places.place(slot, [0] * NUM_WORDS).index for slot in range(18)]
+    # 400 pixels are more than one tile of 256.
+    assert indices == [1] * 2 + [2] * 16
+    assert places.num_slots == 18
+
+
+def test_a_set_without_labels_is_seen_everywhere():
+    masks = Masks(np.full((64, 32), 255, np.uint8))
+    assert Places(masks, 16, seed=0).num_slots == 8
+
+
+def test_places_of_images_that_are_labelled_by_half_are_any_place():
+    # Resumed trainings and published figures hang on them.
+    half = np.zeros((64, 64), np.uint8)
+    half[32:] = 255
+    words = [2**40 + 5, 2**41 + 50, 0, 0, 7]
+    assert Places(Masks(half), 16, seed=0).place(3, words) == Place(0, 0, 42)
+    assert Places(Masks(half), 16, seed=0).place(3, [60, *words[1:]]).top == 48

@@ -439,3 +439,26 @@ def test_a_tile_that_the_net_does_not_take_is_refused():
         tile_shape(570, 4, "paper")
     with pytest.raises(ValueError, match="tile_size=30 .* 16 and 32"):
         tile_shape(30, 4, "padded")
+
+
+def test_the_stream_of_a_sparsely_labelled_set_shows_labels_in_every_tile(make_dataset):
+    def small_patch(number, rows, columns):
+        classes = (rows // 5 + columns // 5) % 2
+        labelled = (abs(rows - 300) < 20) & (abs(columns - 100 * number - 60) < 20)
+        return np.where(labelled, classes, 255)
+
+    dataset = make_dataset(
+        (400, 400), (400, 400), class_of=small_patch, ignore_value=255
+    )
+    shape = TileShape(48, 48)
+
+    def stream(**start):
+        return tile_stream(dataset, shape, batch_size=1, config=WARPED, **start)
+
+    found = tiles_of(stream(), 30)
+    assert all(weight.max() == 1 for _, _, weight in found)
+    assert {0, 1} == {int(value) for _, mask, _ in found for value in np.unique(mask)}
+    # It can begin anywhere, as any stream.
+    for whole, later in zip(found[20:], tiles_of(stream(start=20), 10), strict=True):
+        for part, again in zip(whole, later, strict=True):
+            np.testing.assert_array_equal(part, again)

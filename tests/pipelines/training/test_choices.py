@@ -147,6 +147,17 @@ def test_half_an_image_is_on_every_tile(chosen):
     assert found["rare_share"].reason == reason
 
 
+def test_of_sparse_labels_the_plan_tells_that_tiles_are_centred_on_them(chosen):
+    mask = np.full((400, 400), 7, np.uint8)
+    mask[100:120, 50:60], mask[100:120, 60:70] = 0, 1
+    found = chosen(mask, mask_kind="classes", ignore_value=7)
+    assert found["rare_share"].value == 0.0
+    assert found["rare_share"].reason == (
+        "the rarest of 2 classes has 50 % of the labelled pixels: any place shows it; "
+        "0.25 % of all are labelled: tiles are centred on these"
+    )
+
+
 def test_two_hours_are_enough_for_more_filters(chosen):
     found = chosen(disc(256, 20), minutes=120.0)
     assert found["base_filters"].value == 32
