@@ -9,16 +9,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_unet.loss_course import LossCourse, StepLosses
+
 logger = logging.getLogger(__name__)
 
 # Metrics that lie between 0 and 1 by their definition.
 _SHARES = re.compile(r"iou|dice|jaccard|accuracy|precision|recall|(^|_)(auc|f1)")
 # Losses that are watched as metrics, and may have such a name.
 _LOSSES = re.compile(r"loss|entropy")
-# The loss has jumped when its running mean is so many times its lowest value.
-_JUMP = 10.0
-# Weight of the newest loss in that mean.
-_NEWEST = 0.1
 # Probabilities (or logits) with a smaller range are one value.
 FLAT = 1e-3
 # Per cent of the pixels: a class of more is not missed for being rare.
@@ -29,10 +27,11 @@ class TrainingGuard(keras.callbacks.Callback):
     """Warns once of each sign that a training teaches nothing, with the likely cause.
 
     After every step, in what Keras reports of it (means over the epoch so far): a loss
-    below 0, a metric above 1, a loss that jumps or is not a number. After every epoch,
-    if it is given samples: an output that is the same everywhere, and classes that are
-    in the masks but never predicted. Training goes on; the warnings are those of the
-    logger `keras_unet.guard`.
+    below 0, a metric above 1, a loss that jumps or is not a number. After every epoch
+    the same, but for jumps, in what is validated (`val_loss`, ...); and, if it is given
+    samples: an output that is the same everywhere, and classes that are in the masks
+    but never predicted. Training goes on; the warnings are those of the logger
+    `keras_unet.guard`.
 
         model.fit(..., callbacks=[TrainingGuard(images[:4], masks[:4])])
 
@@ -52,6 +51,8 @@ class TrainingGuard(keras.callbacks.Callback):
 
     # What to do about a class that is never predicted.
     missed_advice = "Weigh it more in the loss (sample_weight), or train longer."
+    # Keras's own logs are means over the epoch.
+    losses_are_of_steps = False
 
     def __init__(
         self,
@@ -72,28 +73,21 @@ class TrainingGuard(keras.callbacks.Callback):
         self._ignore_class = ignore_class
         self._signed_loss = signed_loss
         self._said: set[str] = set()
-        self._mean, self._lowest = math.nan, math.inf
+        self._course, self._steps = LossCourse(), StepLosses()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Looks at the loss and the metrics of a step."""
-        for name, value in (logs or {}).items():
-            largest = float(np.max(value))
-            if name.endswith("loss"):
-                self._look_at_sign(name, float(value))
-            elif _is_share(name) and largest > 1 + 1e-4:
-                self._say(
-                    name,
-                    "%s is %.4g, but cannot be above 1: masks or predictions are not "
-                    "in 0 to 1. Masks of 0 and 255 must become 0 and 1; a model that "
-                    "ends in logits needs a metric that knows it (from_logits).",
-                    name,
-                    largest,
-                )
-        if "loss" in (logs or {}):
-            self._look_at_course(float(logs["loss"]))
+        self._look_at_logs(logs)
+        loss = float((logs or {}).get("loss", math.nan))
+        if math.isfinite(loss):
+            self._look_at_course(batch, loss)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Looks at the output on the samples. Errors there do not end the training."""
+        """Looks at what is validated, and at the output on the samples.
+
+        Errors on these do not end the training.
+        """
+        self._look_at_logs(logs)
         if self._images is None:
             return
         try:
@@ -105,6 +99,23 @@ class TrainingGuard(keras.callbacks.Callback):
                 "metrics alone from here on: %s",
                 error,
             )
+
+    def _look_at_logs(self, logs: Any) -> None:
+        for name, value in (logs or {}).items():
+            largest = float(np.max(value))
+            if name in ("loss", "val_loss"):
+                self._look_at_number(name, largest)
+            if name.endswith("loss"):
+                self._look_at_sign(name, largest)
+            elif _is_share(name) and largest > 1 + 1e-4:
+                self._say(
+                    name,
+                    "%s is %.4g, but cannot be above 1: masks or predictions are not "
+                    "in 0 to 1. Masks of 0 and 255 must become 0 and 1; a model that "
+                    "ends in logits needs a metric that knows it (from_logits).",
+                    name,
+                    largest,
+                )
 
     def _look_at_samples(self) -> None:
         y_pred = np.asarray(self.model.predict_on_batch(self._images), np.float32)
@@ -191,27 +202,27 @@ class TrainingGuard(keras.callbacks.Callback):
                 value,
             )
 
-    def _look_at_course(self, loss: float) -> None:
-        if not math.isfinite(loss):
+    def _look_at_number(self, name: str, value: float) -> None:
+        if not math.isfinite(value):
             self._say(
                 "not finite",
-                "The loss is %s: gradients explode, or the images hold NaN or infinite "
+                "%s is %s: gradients explode, or the images hold NaN or infinite "
                 "values. Look at the images, then lower learning_rate or clip the "
                 "gradients (global_clipnorm of the optimizer).",
-                loss,
+                "The loss" if name == "loss" else name,
+                value,
             )
-            return
-        before = loss if math.isnan(self._mean) else self._mean
-        self._mean = before + _NEWEST * (loss - before)
-        self._lowest = min(self._lowest, self._mean)
-        if 0 < _JUMP * self._lowest < self._mean:
+
+    def _look_at_course(self, batch: int, logged: float) -> None:
+        loss = logged if self.losses_are_of_steps else self._steps.of(batch, logged)
+        risen = self._course.jump(loss)
+        if risen is not None:
             self._say(
                 "jump",
                 "The loss has risen from %.3g to %.3g: gradients explode. Lower "
                 "learning_rate or clip the gradients (global_clipnorm of the "
                 "optimizer).",
-                self._lowest,
-                self._mean,
+                *risen,
             )
 
     def _say(self, key: str, message: str, *values: Any) -> None:

@@ -24,6 +24,8 @@ class ValidationGuard(TrainingGuard):
         "Weigh it more in the loss (--class-weights balanced), show it more often "
         "(--rare-share), or train longer."
     )
+    # The budget sees to that.
+    losses_are_of_steps = True
 
     def __init__(
         self, class_names: Sequence[str], *, signed_loss: bool = False

@@ -129,11 +129,47 @@ def test_an_output_of_nan_is_not_taken_for_a_class(caplog):
 
 def test_a_loss_that_rises_tenfold_is_said_with_both_values(caplog):
     guard = TrainingGuard()
-    for loss in [0.5] * 5 + [90.0]:
+    for loss in [0.5] * 5 + [90.0] * 30:
         guard.on_train_batch_end(0, {"loss": loss})
     (record,) = caplog.records
-    # A tenth of 89.5 more than 0.5.
-    assert "risen from 0.5 to 9.45" in record.getMessage()
+    # 0.9 ** 20 of 89.5 less than 90.
+    assert "risen from 0.5 to 79.1" in record.getMessage()
+
+
+def test_one_unusual_step_at_the_start_of_an_epoch_is_no_jump(caplog):
+    guard = TrainingGuard()
+    for epoch in range(4):
+        losses = np.full(40, 0.002)
+        losses[0] = 0.25 if epoch == 2 else 0.002
+        means = np.cumsum(losses) / np.arange(1, 41)
+        for batch, mean in enumerate(means):
+            guard.on_train_batch_end(batch, {"loss": mean})
+    assert caplog.records == []
+
+
+def test_an_explosion_late_in_an_epoch_is_told_soon(caplog):
+    guard = TrainingGuard()
+    losses = np.array([0.0] + [0.5] * 500 + [90.0] * 20)
+    means = np.cumsum(losses) / np.arange(1, len(losses) + 1)
+    for batch, mean in enumerate(means):
+        guard.on_train_batch_end(batch, {"loss": mean})
+    assert "risen from 0.5 to 79.1" in caplog.text
+
+
+def test_what_is_validated_is_looked_at_too(caplog):
+    guard = TrainingGuard()
+    logs = {"loss": 0.5, "dice": 0.7, "val_loss": -3.0, "val_dice": 7.1}
+    guard.on_epoch_end(0, logs)
+    guard.on_epoch_end(1, logs)
+    sign, share = [record.getMessage() for record in caplog.records]
+    assert sign.startswith("val_loss is -3, below 0")
+    assert share.startswith("val_dice is 7.1, but cannot be above 1")
+
+
+def test_a_validation_loss_that_is_no_number_is_told(caplog):
+    TrainingGuard().on_epoch_end(0, {"loss": 0.5, "val_loss": np.nan, "val_dice": 0.5})
+    (record,) = caplog.records
+    assert record.getMessage().startswith("val_loss is nan: gradients explode, or the")
 
 
 def test_a_class_that_is_never_predicted_is_said(discs, warnings_of):
