@@ -1,9 +1,12 @@
 """Imports TensorFlow for commands without its start-up notes."""
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
+
+_logger = logging.getLogger(__name__)
 
 
 def import_tensorflow_quietly(module: str = "keras") -> None:
@@ -35,12 +38,13 @@ def import_tensorflow_quietly(module: str = "keras") -> None:
 def let_gpus_grow() -> None:
     """Lets TensorFlow take memory of GPUs as it needs it, not all at once.
 
-    Without effect once a GPU is in use.
+    Without effect once a GPU is in use, or where its memory is divided already.
     """
     tensorflow = importlib.import_module("tensorflow")
     for gpu in tensorflow.config.list_physical_devices("GPU"):
         try:
             tensorflow.config.experimental.set_memory_growth(gpu, True)
-        except RuntimeError:
+        except (RuntimeError, ValueError) as error:
             # Somebody in this process was first, with settings of their own.
+            _logger.debug("GPUs keep the memory settings that they have: %s", error)
             return

@@ -45,6 +45,7 @@ def main() -> int:
     try:
         _check_ports(arguments.rest_port, arguments.grpc_port)
         tensorflow_start.import_tensorflow_quietly("tensorflow")
+        tensorflow_start.let_gpus_grow()
         _serve(arguments)
     except ValueError as error:
         _LOGGER.error("%s", error)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import keras_unet
 from keras_unet.gradient_checkpointing import CheckpointedUNet
-from pipelines import run_folder, tiles
+from pipelines import run_folder, tensorflow_start, tiles
 from pipelines.config import FitConfig
 from pipelines.inference import policy
 from pipelines.tiles.stream_errors import readable
@@ -51,7 +51,7 @@ def fit(config: FitConfig) -> FitResult | FitPlan:
     interrupted run goes on from its newest checkpoint as if nothing had happened: the
     same tiles, schedule, dropout masks and optimizer state. A finished run is left as
     it is. With `deterministic` TensorFlow stays deterministic, and slower, until the
-    process ends.
+    process ends. Memory of GPUs that are not in use yet is taken as it is needed.
 
     Args:
         config: every setting; see `FitConfig`.
@@ -64,6 +64,7 @@ def fit(config: FitConfig) -> FitResult | FitPlan:
             diverged, or the disk is full (the run folder holds the best model and the
             last checkpoint so far, or is removed if there is none).
     """
+    tensorflow_start.let_gpus_grow()
     state = run_start.check_place(config)
     if state is not None:
         return _go_on(run_start.as_begun(config, state), state)

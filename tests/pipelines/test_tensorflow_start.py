@@ -44,16 +44,21 @@ def test_notes_are_shown_to_who_asked_for_them(talkative_import, capfd, monkeypa
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
 
 
-def test_gpus_may_grow_unless_they_are_in_use(monkeypatch):
+@pytest.mark.parametrize("error", [RuntimeError, ValueError])
+def test_gpus_may_grow_unless_they_are_in_use(monkeypatch, caplog, error):
     import tensorflow as tf
+
+    caplog.set_level("DEBUG", logger="pipelines.tensorflow_start")
 
     grown = []
 
     def grow(gpu, enable):
         grown.append((gpu, enable))
-        raise RuntimeError("devices are initialised")
+        raise error("devices are initialised")
 
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind, kind])
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", grow)
     tensorflow_start.let_gpus_grow()
     assert grown == [("GPU", True)]
+    (record,) = caplog.records
+    assert record.levelname == "DEBUG" and "are initialised" in record.getMessage()

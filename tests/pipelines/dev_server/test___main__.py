@@ -29,6 +29,16 @@ def test_first_line_names_the_server_for_production(monkeypatch, tmp_path, caplo
     assert str(tmp_path) in caplog.messages[-1]
 
 
+def test_gpus_may_grow_before_anything_is_loaded(monkeypatch, tmp_path):
+    grown = []
+    monkeypatch.setattr(
+        program.tensorflow_start, "let_gpus_grow", lambda: grown.append(True)
+    )
+    arguments(monkeypatch, tmp_path)
+    assert program.main() == 2
+    assert grown == [True]
+
+
 def test_taken_port_is_told_before_anything_is_loaded(monkeypatch, toy_folder, caplog):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

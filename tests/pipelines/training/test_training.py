@@ -13,7 +13,7 @@ from pipelines import fit, run_folder, scaling
 from pipelines.config import DataConfig
 from pipelines.dataset import load_dataset
 from pipelines.overlap_tile import Net
-from pipelines.training import devices, recording
+from pipelines.training import devices, recording, training
 from pipelines.training.fit_result import FitPlan
 from pipelines.validation import ObjectThresholds, validate
 
@@ -208,6 +208,17 @@ def test_too_little_memory_for_a_step_is_told_with_the_ways_out(tiny, monkeypatc
     monkeypatch.setattr(keras.Model, "fit", no_memory)
     with pytest.raises(ValueError, match="no memory left .*batch_size .*resume"):
         fit(tiny())
+
+
+def test_gpus_may_grow_before_anything_else(tiny, tmp_path, monkeypatch):
+    grown = []
+    monkeypatch.setattr(
+        training.tensorflow_start, "let_gpus_grow", lambda: grown.append(True)
+    )
+    (tmp_path / "there").mkdir()
+    with pytest.raises(ValueError, match="exists already"):
+        fit(tiny("there"))
+    assert grown == [True]
 
 
 def test_an_existing_folder_is_refused_before_the_data_are_read(tiny, tmp_path):
