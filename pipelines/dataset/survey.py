@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import dataclasses
-import os
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from pipelines.dataset.mask_kinds import MaskSettings
 from pipelines.dataset.mask_values import MaskCoding, MaskValues
 from pipelines.dataset.pairing import Affixes, Pair, find_pairs
 from pipelines.images import ArrayCache
+from pipelines.processors import count_processors
 
 # Files that are read at once: reading, hashing and adding up leave Python's lock.
 MOST_THREADS = 4
@@ -118,7 +118,7 @@ def _mask_settings(config: DataConfig, known: MaskCoding | None) -> MaskSettings
 
 def _inspect_all(pairs: list[Pair], **options: Any) -> list[Inspection]:
     """Inspects pairs on several threads; the order is kept."""
-    threads = min(MOST_THREADS, os.cpu_count() or 1, max(1, len(pairs)))
+    threads = min(MOST_THREADS, count_processors(), max(1, len(pairs)))
     executor = concurrent.futures.ThreadPoolExecutor(threads)
     try:
         results = executor.map(lambda pair: inspection.inspect(pair, **options), pairs)

@@ -23,6 +23,7 @@ from pipelines.config import NO_AUGMENTATION, StreamConfig, TilesConfig
 from pipelines.dataset import Dataset, load_dataset
 from pipelines.images import ArrayCache
 from pipelines.images.cache import cache_of_gigabytes
+from pipelines.processors import count_processors
 from pipelines.tiles.pixel_weights import is_balanced, pixel_weights
 from pipelines.tiles.places import Places, default_rare_share
 from pipelines.tiles.tile_changes import TileChanges
@@ -189,7 +190,7 @@ def _threads() -> tf.data.Options:
     options = tf.data.Options()
     # Threads wait for Python and for each other: with only one for each processor, a
     # tenth of the processors' time is lost.
-    options.threading.private_threadpool_size = 2 * (os.cpu_count() or 1)
+    options.threading.private_threadpool_size = 2 * count_processors()
     return options
 
 

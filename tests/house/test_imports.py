@@ -11,7 +11,10 @@ ROOT = pathlib.Path(__file__).parents[2]
 # A room may import those of the rows above its own, and none of its own row. Names are
 # relative to pipelines.
 ROWS = [
-    ("config", "export_layout", "images", "scores", "tensorflow_start"),
+    (
+        *("config", "export_layout", "images", "processors", "scores"),
+        "tensorflow_start",
+    ),
     (
         "flags",
         "mirroring",
