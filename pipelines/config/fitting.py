@@ -51,11 +51,13 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     )
     tile_size: int | None = setting(
         None,
-        "pixels of a training tile's side; by default 256, less for small images "
-        "(paper: 572)",
+        "pixels of a training tile's side; by default 256, 512 for large objects, less "
+        "for small images (paper: 572)",
     )
     batch_size: int | None = setting(
-        None, "tiles a step; by default 8 of 256 pixels (paper: 1, as in the paper)"
+        None,
+        "tiles a step; by default 8 of 256 pixels, 2 of 512 (paper: 1, as in the "
+        "paper)",
     )
     steps: int | None = setting(None, "training steps")
     minutes: float | None = setting(

@@ -2,58 +2,24 @@
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from keras_unet import geometry
 from keras_unet.unet import DEFAULTS
-from pipelines.augment import default_elastic
-from pipelines.augment.augmentation import ELASTIC, TILE_OF_ELASTIC
 from pipelines.config import DEFAULT_MINUTES, FitConfig
 from pipelines.config.fields import value_in_words
 from pipelines.dataset import Dataset
 from pipelines.dataset.object_sizes import ObjectSizes, object_sizes
 from pipelines.tiles.class_pixels import labelling_in_words
 from pipelines.tiles.places import default_rare_share
-from pipelines.tiles.tiles import PADDED_TILE_SIZE, PAPER_TILE_SIZE
 from pipelines.training import objectives, precision
+from pipelines.training.choice import Choice
+from pipelines.training.tile_choices import tile_choices
 
-SMALLEST_TILE = 64
-DEPTH, LARGEST_DEPTH = 4, 5
-# The bottom of the net still has this many pixels a side.
-BOTTOM_PIXELS = 4
-BATCH_PIXELS = 8 * 256**2
-LARGEST_BATCH = 32
-# Batch normalisation takes the statistics of the tiles of one device.
-LEAST_BATCH_OF_A_DEVICE = 4
 # build_unet's 64 takes 16 times as long a step as 16.
 FILTERS, MORE_FILTERS = 16, 32
 # From so many minutes on, more filters have the time that they need.
 MINUTES_FOR_MORE_FILTERS = 120
-
-
-@dataclasses.dataclass(frozen=True)
-class Choice:
-    """A setting that was left open.
-
-    Attributes:
-        name: of the setting.
-        value: what was chosen.
-        reason: why, in words.
-    """
-
-    name: str
-    value: Any
-    reason: str
-
-    @classmethod
-    def from_json(cls, choice: dict[str, Any]) -> "Choice":
-        """Returns a choice as it was before it became JSON, which has no tuples."""
-        value = choice["value"]
-        value = tuple(value) if isinstance(value, list) else value
-        return cls(choice["name"], value, choice["reason"])
 
 
 def choose(config: FitConfig, dataset: Dataset) -> list[Choice]:
@@ -64,16 +30,12 @@ def choose(config: FitConfig, dataset: Dataset) -> list[Choice]:
         dataset: the training images.
     """
     left_open = config.left_open()
-    tile_size = config.tile_size or _largest_tile(config, dataset)
-    choices = []
     # Looking at objects takes time.
     sizes = ObjectSizes(0.0, 1)
-    if left_open & {"depth", "smallest_object"}:
+    if left_open & {"depth", "tile_size", "smallest_object"}:
         sizes = object_sizes(dataset)
-    choices.append(_depth(config, sizes.reach, tile_size))
-    depth = config.depth or choices[0].value
-    choices += by_machine(config)
-    choices += _tiles(config, dataset, tile_size, depth)
+    deep, *tiles = tile_choices(config, dataset, sizes.reach)
+    choices = [deep, *by_machine(config), *tiles]
     choices += _weights(config, dataset)
     choices += _course(config)
     reason = "hardly an object of the masks has fewer pixels"
@@ -119,86 +81,6 @@ def in_words(choices: Iterable[Choice]) -> str:
         f"  {name:<{first}}  {value:<{second}}  {reason}"
         for name, value, reason in rows
     )
-
-
-def _depth(config: FitConfig, reach: float, tile_size: int) -> Choice:
-    """The net sees from the middle of an object to its border, if tiles allow it."""
-    if config.variant == "paper":
-        return Choice("depth", DEPTH, "as in the paper")
-    most = max(1, int(np.log2(max(tile_size, BOTTOM_PIXELS) / BOTTOM_PIXELS)))
-    wanted = DEPTH
-    while wanted < LARGEST_DEPTH and geometry.context(wanted) < reach:
-        wanted += 1
-    depth = min(wanted, most)
-    # A tile that was given may be of any size that some depth takes.
-    while depth > 1 and not geometry.is_legal_input_size(tile_size, depth, "padded"):
-        depth -= 1
-    seen = geometry.context(depth)
-    reason = (
-        f"the net sees {seen} pixels around each; 95 % of the pixels of objects are "
-        f"within {reach:.0f} of their border"
-    )
-    if depth < wanted:
-        reason = f"tiles of {tile_size} pixels allow no more: {reason}"
-    if seen < reach:
-        reason += ", so it does not see all of the larger ones; smaller images help"
-    return Choice("depth", depth, reason)
-
-
-def _largest_tile(config: FitConfig, dataset: Dataset) -> int:
-    """Returns the usual size, or one that most images fill."""
-    if config.variant == "paper":
-        return PAPER_TILE_SIZE
-    sides = [min(facts.height, facts.width) for facts in dataset.facts]
-    step = 2 ** (config.depth or DEPTH)
-    fitting = int(np.median(sides)) // step * step
-    return min(PADDED_TILE_SIZE, max(SMALLEST_TILE, step, fitting))
-
-
-def _tiles(
-    config: FitConfig, dataset: Dataset, wanted: int, depth: int
-) -> Iterable[Choice]:
-    size = geometry.nearest_input_sizes(wanted, depth, config.variant)[-1]
-    if config.variant == "paper":
-        yield Choice("tile_size", size, "as in the paper")
-        reason = "as in the paper: large tiles instead of many"
-        if config.devices > 1:
-            reason = "one for each device: large tiles instead of many"
-        yield Choice("batch_size", config.devices, reason)
-        yield _elastic(config.tile_size or size)
-        return
-    if size < PADDED_TILE_SIZE:
-        side = int(np.median([min(f.height, f.width) for f in dataset.facts]))
-        yield Choice("tile_size", size, f"images are {side} pixels along a side")
-    else:
-        yield Choice(
-            "tile_size", size, "enough context, and several places in each step"
-        )
-    size = config.tile_size or size
-    yield _batch(config.devices, size)
-    yield _elastic(size)
-
-
-def _batch(devices: int, size: int) -> Choice:
-    batch = min(LARGEST_BATCH, max(1, round(BATCH_PIXELS / size**2)))
-    if devices > 1:
-        # Each has as many, and enough for the statistics of its share.
-        each = max(LEAST_BATCH_OF_A_DEVICE, -(-batch // devices))
-        batch = each * devices
-    reason = f"{batch * size**2 / 1e6:.2g} million pixels a step"
-    if devices > 1:
-        reason = f"{batch // devices} for each device: {reason}"
-    elif batch == LARGEST_BATCH:
-        reason = f"the most that are taken: {reason}"
-    return Choice("batch_size", batch, reason)
-
-
-def _elastic(size: int) -> Choice:
-    value = default_elastic(size)
-    reason = "pixels, as in the paper"
-    if size < TILE_OF_ELASTIC:
-        reason = f"{ELASTIC:g} pixels for tiles of {TILE_OF_ELASTIC}, less for smaller"
-    return Choice("elastic", value, reason)
 
 
 def _weights(config: FitConfig, dataset: Dataset) -> Iterable[Choice]:

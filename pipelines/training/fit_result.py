@@ -4,7 +4,8 @@ import dataclasses
 import pathlib
 
 from pipelines import run_folder
-from pipelines.training.choices import Choice, in_words
+from pipelines.training.choice import Choice
+from pipelines.training.choices import in_words
 
 
 @dataclasses.dataclass(frozen=True)

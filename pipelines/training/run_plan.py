@@ -12,7 +12,7 @@ from pipelines.images import ArrayCache
 from pipelines.images.cache import cache_of_gigabytes
 from pipelines.tiles.pixel_weights import pixel_weights
 from pipelines.training import choices, devices, objectives
-from pipelines.training.choices import Choice
+from pipelines.training.choice import Choice
 
 # Beside the run folders that share it; may be removed at any time.
 CACHE = ".keras-unet-cache"

@@ -12,7 +12,7 @@ from pipelines import run_folder
 from pipelines.config import FitConfig
 from pipelines.images.writing import write_bytes_atomically
 from pipelines.training import checkpoint, choices
-from pipelines.training.choices import Choice
+from pipelines.training.choice import Choice
 from pipelines.training.run_plan import RunPlan
 
 logger = logging.getLogger(__name__)

@@ -113,12 +113,6 @@ def test_small_images_get_small_tiles_and_more_of_them(chosen):
     assert "10 pixels for tiles of 256, less for smaller" in found["elastic"].reason
 
 
-def test_each_device_has_four_tiles_at_least(chosen):
-    found = chosen(disc(300, 12), devices=3)
-    assert found["batch_size"].value == 12
-    assert found["batch_size"].reason == "4 for each device: 0.79 million pixels a step"
-
-
 def test_what_depends_on_the_machine_needs_no_data(chosen, fit_config):
     found = choices.by_machine(fit_config("unused"))
     assert [one.name for one in found] == ["base_filters", "precision"]
@@ -127,15 +121,6 @@ def test_what_depends_on_the_machine_needs_no_data(chosen, fit_config):
 def test_tiles_have_a_least_size_and_a_bottom(chosen):
     found = chosen(disc(20, 5))
     assert (found["tile_size"].value, found["depth"].value) == (64, 4)
-
-
-def test_a_small_tile_that_is_given_limits_the_depth(chosen):
-    found = chosen(disc(300, 12), tile_size=32)
-    # 32 pixels, three times halved, are 4.
-    assert found["depth"].value == 3
-    assert found["elastic"].value == 1.25
-    assert "tiles of 32 pixels allow no more" in found["depth"].reason
-    assert "tile_size" not in found
 
 
 def test_half_an_image_is_on_every_tile(chosen):
