@@ -9,11 +9,16 @@ from scipy import ndimage
 
 from pipelines.dataset.dataset import Dataset
 from pipelines.dataset.mask_values import is_object
-from pipelines.images import WindowedImage
+from pipelines.images import WindowedImage, blocks
+
+# Top, left, height and width of a window.
+Box = tuple[int, int, int, int]
 
 # A look at so many masks, and so much of each, tells enough.
 MOST_MASKS = 12
 MOST_PIXELS = 1024
+# Of the share of objects in the whole mask: a window that shows less is not looked at.
+TYPICAL = 0.5
 # Of the pixels of objects; the rest are the middles of the largest.
 SHARE = 95
 # Of objects: as many may be smaller, such as stray pixels of a mask.
@@ -42,16 +47,18 @@ class ObjectSizes:
 
 
 def object_sizes(dataset: Dataset) -> ObjectSizes:
-    """Measures the objects in the middle of some masks that show any.
+    """Measures the objects in a window of some masks that show any.
 
-    Objects that go on beyond what is looked at count for the reach alone.
+    The window is the middle of the mask, or where that shows hardly any object lies
+    around one. Objects that go on beyond it count for the reach alone.
 
     Args:
         dataset: checked pairs.
     """
     distances, areas = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)]
-    for index in _sample(dataset):
-        for labels, complete in _labelled(dataset, index):
+    counts = dataset.class_counts()[:, 1:].sum(axis=1)
+    for index in _sample(counts):
+        for labels, complete in _labelled(dataset, index, int(counts[index])):
             distances.append(_distances(labels))
             areas.append(np.bincount(labels.ravel())[1:][complete])
     reach, pixels = np.concatenate(distances), np.concatenate(areas)
@@ -65,29 +72,41 @@ def object_sizes(dataset: Dataset) -> ObjectSizes:
     )
 
 
-def _sample(dataset: Dataset) -> list[int]:
-    """Returns the places of some masks with objects, evenly spread over the set."""
-    shown = np.flatnonzero(dataset.class_counts()[:, 1:].any(axis=1))
+def _sample(counts: np.ndarray) -> list[int]:
+    """Returns the places of some masks with objects, evenly spread over the set.
+
+    Args:
+        counts: pixels of objects in each mask.
+    """
+    shown = np.flatnonzero(counts)
     if not shown.size:
         return []
     places = np.linspace(0, len(shown) - 1, MOST_MASKS).round().astype(int)
     return [int(shown[place]) for place in np.unique(places)]
 
 
-def _labelled(dataset: Dataset, index: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-    """Yields the objects in the middle of one mask, of each class.
+def _labelled(
+    dataset: Dataset, index: int, pixels: int
+) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+    """Yields the objects in a window of one mask, of each class.
+
+    Args:
+        dataset: checked pairs.
+        index: of the mask.
+        pixels: of objects in all of it.
 
     Yields:
         (labels, complete): integers (height, width), 0 for all else and objects from 1
-        on; bool (objects,), False for those that go on beyond the middle.
+        on; bool (objects,), False for those that go on beyond the window.
     """
     with dataset.open_mask(index) as mask:
-        class_ids, within = _middle(mask)
+        box = _window_with_objects(mask, pixels)
+        class_ids, within = mask.window(*box)[..., 0], _goes_on(mask, box)
     for class_id in np.unique(class_ids[is_object(class_ids)]):
         inside = class_ids == class_id
         if dataset.coding.kind == "instances":
             with dataset.open_labels(index) as ids:
-                numbers = np.where(inside, _middle(ids)[0], 0)
+                numbers = np.where(inside, ids.window(*box)[..., 0], 0)
             labels = np.unique(numbers, return_inverse=True)[1].reshape(numbers.shape)
             # Without any background the first number is an object's.
             labels = labels + inside.all()
@@ -120,12 +139,38 @@ def _edges(labels: np.ndarray) -> tuple[np.ndarray, ...]:
     return labels[0], labels[-1], labels[:, 0], labels[:, -1]
 
 
-def _middle(mask: WindowedImage) -> tuple[np.ndarray, tuple[bool, ...]]:
-    """Returns the middle of a mask, and at which sides the mask goes on."""
+def _window_with_objects(mask: WindowedImage, pixels: int) -> Box:
+    """Returns the window to look at.
+
+    Args:
+        mask: class ids.
+        pixels: that are of objects, in the whole mask.
+    """
+    middle = _window_around(mask, mask.height // 2, mask.width // 2)
+    least = TYPICAL * pixels / (mask.height * mask.width)
+    if is_object(mask.window(*middle)).mean() >= least:
+        return middle
+    # Some block has at least the share of the whole mask.
+    for top, left, block in blocks(mask):
+        objects = is_object(block[..., 0])
+        if objects.any() and objects.mean() >= least:
+            found = np.flatnonzero(objects)
+            row, column = divmod(int(found[found.size // 2]), objects.shape[1])
+            return _window_around(mask, top + row, left + column)
+    return middle
+
+
+def _window_around(mask: WindowedImage, row: int, column: int) -> Box:
     height, width = min(MOST_PIXELS, mask.height), min(MOST_PIXELS, mask.width)
-    top, left = (mask.height - height) // 2, (mask.width - width) // 2
-    sides = (
+    top = min(max(0, row - height // 2), mask.height - height)
+    left = min(max(0, column - width // 2), mask.width - width)
+    return top, left, height, width
+
+
+def _goes_on(mask: WindowedImage, box: Box) -> tuple[bool, ...]:
+    """Tells at which sides of a window the mask goes on."""
+    top, left, height, width = box
+    return (
         *(top > 0, top + height < mask.height),
         *(left > 0, left + width < mask.width),
     )
-    return mask.window(top, left, height, width)[..., 0], sides

@@ -70,10 +70,12 @@ def _depth(config: FitConfig, side: int, reach: float) -> Choice:
             break
         depth -= 1
     seen = geometry.context(depth)
-    reason = (
-        f"the net sees {seen} pixels around each; 95 % of the pixels of objects are "
-        f"within {reach:.0f} of their border"
+    of_objects = (
+        f"95 % of the pixels of objects are within {reach:.0f} of their border"
+        if reach
+        else "no object in what was looked at"
     )
+    reason = f"the net sees {seen} pixels around each; {of_objects}"
     if depth < wanted:
         limit = f"images of {side} pixels along a side"
         if config.tile_size:

@@ -35,6 +35,11 @@ def reach(dataset_of):
     return lambda *masks, **settings: object_sizes(dataset_of(*masks, **settings)).reach
 
 
+@pytest.fixture
+def small_window(monkeypatch):
+    monkeypatch.setattr(object_sizes_module, "MOST_PIXELS", 20)
+
+
 def test_of_a_bar_it_is_half_its_width(reach):
     mask = np.zeros((60, 80))
     mask[20:29, :] = 255
@@ -69,8 +74,7 @@ def test_masks_without_objects_are_not_looked_at(reach):
     assert reach(*empty, shown, mask_kind="binary") == 3.0
 
 
-def test_an_object_cut_by_what_is_looked_at_has_no_size(dataset_of, monkeypatch):
-    monkeypatch.setattr(object_sizes_module, "MOST_PIXELS", 20)
+def test_an_object_cut_by_what_is_looked_at_has_no_size(dataset_of, small_window):
     mask = np.zeros((40, 40))
     # The middle is rows and columns 10 to 29: of the first one row is in it.
     mask[4:11, 12:20] = 255
@@ -80,6 +84,42 @@ def test_an_object_cut_by_what_is_looked_at_has_no_size(dataset_of, monkeypatch)
     mask = np.zeros((40, 20))
     mask[15:20, :3], mask[22:28, 8:12] = 255, 255
     assert object_sizes(dataset_of(mask)).smallest == 8
+
+
+@pytest.mark.parametrize("row", [2, 30, 53])
+@pytest.mark.parametrize("column", [1, 52])
+def test_objects_far_from_the_middle_are_looked_at(
+    dataset_of, small_window, row, column
+):
+    mask = np.zeros((60, 60))
+    mask[row : row + 5, column : column + 7] = 255
+    # A stray pixel in the middle does not keep the look there.
+    mask[30, 30] = 255
+    found = object_sizes(dataset_of(mask))
+    # Half of 5 x 7 pixels; the distances are 1, 2 and 3.
+    assert (found.reach, found.smallest) == (3.0, 18)
+    assert object_sizes(dataset_of(mask)) == found
+
+
+def test_objects_of_any_class_or_number_far_from_the_middle_are_looked_at(
+    dataset_of, small_window
+):
+    mask = np.zeros((60, 60))
+    mask[3:8, 50:55], mask[8:13, 50:55] = 1, 2
+    for kind in ("classes", "instances"):
+        found = object_sizes(dataset_of(mask, mask_kind=kind))
+        # Of 25 pixels one is 3 from the border, which is less than 5 %.
+        assert (found.reach, found.smallest) == (2.0, 13)
+
+
+def test_the_middle_is_looked_at_where_it_shows_as_much_as_the_rest(
+    reach, small_window
+):
+    mask = np.zeros((60, 60))
+    mask[29:32, 20:40] = 255
+    mask[:3], mask[50:57, 50:57] = 255, 255
+    # 60 of 400 pixels, and 289 of 3600.
+    assert reach(mask) == 2.0
 
 
 def test_many_masks_are_sampled(reach, monkeypatch):

@@ -88,6 +88,12 @@ def test_a_small_tile_that_is_given_limits_the_depth(chosen):
     assert found["elastic"].value == 1.25
 
 
+def test_where_no_object_was_found_the_depth_says_so(chosen):
+    found = chosen(512, 0.0)
+    assert found["depth"].value == 4
+    assert found["depth"].reason.endswith("; no object in what was looked at")
+
+
 @pytest.mark.parametrize(
     ("reach", "devices", "batch"), [(10, 3, 12), (10, 2, 8), (93, 2, 4)]
 )
