@@ -23,8 +23,8 @@ TYPICAL = 0.5
 SHARE = 95
 # Of objects: as many may be smaller, such as stray pixels of a mask.
 SMALL_SHARE = 1
-# So many tell how small objects are.
-ENOUGH_OBJECTS = 100
+# So many tell how small objects are; fewer than a few nothing.
+ENOUGH_OBJECTS, FEW_OBJECTS = 100, 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +39,29 @@ class ObjectSizes:
             theirs; 0 without objects.
         smallest: pixels that 99 % of the objects have at least. Of fewer than 100
             objects half of the smallest one's: what has less could match none of them
-            with an IoU of 0.5. 1 without objects.
+            with an IoU of 0.5. 1 of fewer than 20.
+        count: objects that are whole in what was looked at.
     """
 
     reach: float
     smallest: int
+    count: int
+
+    @property
+    def in_words(self) -> str:
+        """Says by what the smallest size was chosen."""
+        if self.count >= ENOUGH_OBJECTS:
+            return "hardly an object of the masks has fewer pixels"
+        if self.count >= FEW_OBJECTS:
+            return f"half of the smallest of {self.count} objects that were looked at"
+        return (
+            f"no limit: {self.count or 'no'} whole objects in what was looked at are "
+            "too few to tell one"
+        )
+
+
+# Of masks that were not looked at.
+UNKNOWN = ObjectSizes(0.0, 1, 0)
 
 
 def object_sizes(dataset: Dataset) -> ObjectSizes:
@@ -65,10 +83,12 @@ def object_sizes(dataset: Dataset) -> ObjectSizes:
     smallest = 1
     if pixels.size >= ENOUGH_OBJECTS:
         smallest = int(np.percentile(pixels, SMALL_SHARE, method="lower"))
-    elif pixels.size:
+    elif pixels.size >= FEW_OBJECTS:
         smallest = math.ceil(pixels.min() / 2)
     return ObjectSizes(
-        float(np.percentile(reach, SHARE)) if reach.size else 0.0, smallest
+        float(np.percentile(reach, SHARE)) if reach.size else 0.0,
+        smallest,
+        int(pixels.size),
     )
 
 

@@ -9,7 +9,7 @@ from keras_unet.unet import DEFAULTS
 from pipelines.config import DEFAULT_MINUTES, FitConfig
 from pipelines.config.fields import value_in_words
 from pipelines.dataset import Dataset
-from pipelines.dataset.object_sizes import ObjectSizes, object_sizes
+from pipelines.dataset.object_sizes import UNKNOWN, object_sizes
 from pipelines.tiles.class_pixels import labelling_in_words
 from pipelines.tiles.places import default_rare_share
 from pipelines.training import objectives, precision
@@ -31,15 +31,14 @@ def choose(config: FitConfig, dataset: Dataset) -> list[Choice]:
     """
     left_open = config.left_open()
     # Looking at objects takes time.
-    sizes = ObjectSizes(0.0, 1)
+    sizes = UNKNOWN
     if left_open & {"depth", "tile_size", "smallest_object"}:
         sizes = object_sizes(dataset)
     deep, *tiles = tile_choices(config, dataset, sizes.reach)
     choices = [deep, *by_machine(config), *tiles]
     choices += _weights(config, dataset)
     choices += _course(config)
-    reason = "hardly an object of the masks has fewer pixels"
-    choices.append(Choice("smallest_object", sizes.smallest, reason))
+    choices.append(Choice("smallest_object", sizes.smallest, sizes.in_words))
     return [one for one in choices if one.name in left_open]
 
 

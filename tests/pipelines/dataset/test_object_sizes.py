@@ -40,6 +40,12 @@ def small_window(monkeypatch):
     monkeypatch.setattr(object_sizes_module, "MOST_PIXELS", 20)
 
 
+@pytest.fixture
+def few_are_enough(monkeypatch):
+    """One object tells how small objects are."""
+    monkeypatch.setattr(object_sizes_module, "FEW_OBJECTS", 1)
+
+
 def test_of_a_bar_it_is_half_its_width(reach):
     mask = np.zeros((60, 80))
     mask[20:29, :] = 255
@@ -74,7 +80,9 @@ def test_masks_without_objects_are_not_looked_at(reach):
     assert reach(*empty, shown, mask_kind="binary") == 3.0
 
 
-def test_an_object_cut_by_what_is_looked_at_has_no_size(dataset_of, small_window):
+def test_an_object_cut_by_what_is_looked_at_has_no_size(
+    dataset_of, small_window, few_are_enough
+):
     mask = np.zeros((40, 40))
     # The middle is rows and columns 10 to 29: of the first one row is in it.
     mask[4:11, 12:20] = 255
@@ -89,7 +97,7 @@ def test_an_object_cut_by_what_is_looked_at_has_no_size(dataset_of, small_window
 @pytest.mark.parametrize("row", [2, 30, 53])
 @pytest.mark.parametrize("column", [1, 52])
 def test_objects_far_from_the_middle_are_looked_at(
-    dataset_of, small_window, row, column
+    dataset_of, small_window, few_are_enough, row, column
 ):
     mask = np.zeros((60, 60))
     mask[row : row + 5, column : column + 7] = 255
@@ -102,7 +110,7 @@ def test_objects_far_from_the_middle_are_looked_at(
 
 
 def test_objects_of_any_class_or_number_far_from_the_middle_are_looked_at(
-    dataset_of, small_window
+    dataset_of, small_window, few_are_enough
 ):
     mask = np.zeros((60, 60))
     mask[3:8, 50:55], mask[8:13, 50:55] = 1, 2
@@ -138,7 +146,7 @@ def test_many_masks_are_sampled(reach, monkeypatch):
     assert len(opened) == 12 and (opened[0], opened[-1]) == (0, 29)
 
 
-def test_the_smallest_object_is_that_of_connected_pixels(dataset_of):
+def test_the_smallest_object_is_that_of_connected_pixels(dataset_of, few_are_enough):
     mask = np.zeros((30, 40))
     mask[2:6, 2:6] = mask[10:20, 10:20] = 255
     mask[25, 25] = mask[26, 26] = 255
@@ -158,7 +166,7 @@ def test_one_object_of_a_hundred_may_be_smaller(dataset_of):
     assert object_sizes(dataset_of(mask)).smallest == 16
 
 
-def test_instances_that_touch_are_objects_of_their_own(dataset_of):
+def test_instances_that_touch_are_objects_of_their_own(dataset_of, few_are_enough):
     mask = np.zeros((30, 40))
     mask[2:6, 2:6], mask[6:12, 2:12] = 3, 7
     mask[0:2] = 9
@@ -169,3 +177,23 @@ def test_instances_that_touch_are_objects_of_their_own(dataset_of):
 def test_without_objects_the_smallest_is_one_pixel(dataset_of):
     mask = np.zeros((30, 40))
     assert object_sizes(dataset_of(mask, mask_kind="binary")).smallest == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "smallest", "reason"),
+    [
+        (19, 1, "no limit: 19 whole objects in what was looked at are too few"),
+        (20, 8, "half of the smallest of 20 objects that were looked at"),
+        (100, 16, "hardly an object of the masks has fewer pixels"),
+    ],
+)
+def test_few_objects_do_not_tell_how_small_others_are(
+    dataset_of, number, smallest, reason
+):
+    mask = np.zeros((80, 80))
+    for place in range(number):
+        row, column = divmod(place, 13)
+        mask[6 * row : 6 * row + 4, 6 * column : 6 * column + 4] = 255
+    found = object_sizes(dataset_of(mask))
+    assert (found.count, found.smallest) == (number, smallest)
+    assert found.in_words.startswith(reason)
