@@ -68,7 +68,7 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     learning_rate: float | None = setting(
         None,
         "learning rate at the start; by default 0.002 (0.0002 without batch "
-        "normalisation)",
+        "normalisation), of optimizers unlike Adam their own",
     )
     loss: str | None = setting(
         None,

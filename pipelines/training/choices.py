@@ -5,15 +5,15 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from keras_unet.unet import DEFAULTS
 from pipelines.config import DEFAULT_MINUTES, FitConfig
 from pipelines.config.fields import value_in_words
 from pipelines.dataset import Dataset
 from pipelines.dataset.object_sizes import UNKNOWN, object_sizes
 from pipelines.tiles.class_pixels import labelling_in_words
 from pipelines.tiles.places import default_rare_share
-from pipelines.training import objectives, precision
+from pipelines.training import precision
 from pipelines.training.choice import Choice
+from pipelines.training.learning_rate import learning_rate
 from pipelines.training.tile_choices import tile_choices
 
 # build_unet's 64 takes 16 times as long a step as 16.
@@ -109,12 +109,4 @@ def _course(config: FitConfig) -> Iterable[Choice]:
     if config.steps is None:
         reason = "validations take a fifth at most; the last comes after it"
         yield Choice("minutes", DEFAULT_MINUTES, reason)
-    batch_norm = config.batch_norm
-    if batch_norm is None:
-        batch_norm = DEFAULTS[config.variant]["batch_norm"]
-    rate, kind = (2e-3, "with") if batch_norm else (2e-4, "without")
-    reason = f"{kind} batch normalisation"
-    own = objectives.rate_of_path(config.optimizer)
-    if own is not None:
-        rate, reason = own, "as the optimizer's path sets it"
-    yield Choice("learning_rate", rate, reason)
+    yield learning_rate(config)

@@ -78,7 +78,7 @@ def test_of_many_classes_with_even_shares_none_is_rare(chosen):
     assert found["class_weights"].reason == "no class is rare"
 
 
-def test_the_rate_of_an_optimizers_path_is_the_one_that_is_told(chosen):
+def test_the_learning_rate_is_that_of_the_optimizer(chosen):
     found = chosen(disc(300, 12), optimizer="keras.optimizers:SGD:learning_rate=0.5")
     assert found["learning_rate"].value == 0.5
     assert "optimizer" in found["learning_rate"].reason
