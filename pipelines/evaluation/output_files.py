@@ -4,14 +4,12 @@ import contextlib
 import pathlib
 from collections.abc import Collection, Iterator
 
-import tensorflow as tf
-
 from pipelines import run_folder
 from pipelines.config import EvaluateConfig
 from pipelines.evaluation.unscored import NO_MEMORY
 from pipelines.images.writing import check_replaceable, identity
 from pipelines.scores.evaluation_result import Evaluation
-from pipelines.validation import OF_ONE_IMAGE
+from pipelines.validation import OF_ONE_IMAGE, OUT_OF_MEMORY
 
 
 def check_outputs(
@@ -75,7 +73,7 @@ def kept(evaluation: Evaluation, path: str | None) -> Iterator[None]:
         yield
     except (OSError, ValueError, *OF_ONE_IMAGE) as error:
         reason = getattr(error, "strerror", None) or error
-        if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+        if isinstance(error, OUT_OF_MEMORY):
             reason = NO_MEMORY
         raise UnwrittenScores(
             f"{path}: cannot be written ({reason}). The scores are shown all the same; "

@@ -8,6 +8,7 @@ from pipelines.validation.object_thresholds import (
 from pipelines.validation.segmented import Parts, Picture, Segmented
 from pipelines.validation.validation import (
     OF_ONE_IMAGE,
+    OUT_OF_MEMORY,
     Validation,
     pictures_of,
     validate,
@@ -15,6 +16,7 @@ from pipelines.validation.validation import (
 
 __all__ = [
     "OF_ONE_IMAGE",
+    "OUT_OF_MEMORY",
     "ObjectThresholds",
     "Parts",
     "Picture",

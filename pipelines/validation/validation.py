@@ -26,8 +26,14 @@ from pipelines.validation.tally import Tally
 
 # Pixels of a side, of images that may be too large to be shown whole.
 LARGEST_SHOWN = 1024
+# oneDNN, in which TensorFlow convolves, aborts where it gets no memory (its status 1).
+OUT_OF_MEMORY = (
+    MemoryError,
+    tf.errors.ResourceExhaustedError,
+    tf.errors.AbortedError,
+)
 # Errors that are of one image: the others may still be segmented.
-OF_ONE_IMAGE = (UnreadableImage, MemoryError, tf.errors.ResourceExhaustedError)
+OF_ONE_IMAGE = (UnreadableImage, *OUT_OF_MEMORY)
 
 
 @dataclasses.dataclass(frozen=True)

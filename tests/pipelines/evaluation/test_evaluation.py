@@ -343,6 +343,7 @@ def fail_at(monkeypatch, owner, name, call, error):
         # The last score of an image: the others have it already.
         (scores.WarpingCounts, "add", MemoryError()),
         (Net, "logits", tf.errors.ResourceExhaustedError(None, None, "OOM")),
+        (Net, "logits", tf.errors.AbortedError(None, None, "no primitive")),
     ],
 )
 def test_an_image_without_memory_leaves_the_scores_of_the_others(
