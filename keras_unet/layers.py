@@ -118,7 +118,8 @@ class SeededDropout(keras.layers.Layer):
     The random state of `keras.layers.Dropout` is not saved, so that a training that
     was interrupted cannot go on with the masks it would have had. Here it needs the
     step only. Masks are the same in every precision, and on all replicas of a
-    `tf.distribute` strategy, each of which has images of its own.
+    `tf.distribute` strategy, each of which has images of its own. Where XLA compiles
+    the step (`jit_compile`) they are others, for it draws other numbers.
 
     Args:
         rate: share of the numbers set to 0, from 0 to below 1; the others are divided

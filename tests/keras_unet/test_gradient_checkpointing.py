@@ -52,6 +52,24 @@ def test_it_learns_the_same_to_the_last_bit(variant, settings, policy):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_step_that_xla_compiles_learns_the_same(random):
+    images = random.normal(size=(2, 16, 16, 1)).astype("float32")
+    masks = random.integers(0, 2, images.shape).astype("float32")
+
+    def after_a_step(checkpointed):
+        keras.utils.set_random_seed(0)
+        model = keras_unet.build_unet("padded", base_filters=2, depth=1, dropout=0.5)
+        if checkpointed:
+            model = CheckpointedUNet(model.input, model.output)
+        sgd = keras.optimizers.SGD(0.1)
+        model.compile(sgd, "binary_crossentropy", jit_compile=True)
+        model.train_on_batch(images, masks)
+        return model.get_weights()
+
+    for one, other in zip(after_a_step(False), after_a_step(True), strict=True):
+        np.testing.assert_allclose(other, one, atol=1e-5)
+
+
 def test_masks_of_dropout_are_counted_once(random):
     model, _ = trained(True, "paper", "float32")
     steps = {layer.step for layer in model.layers if "dropout" in layer.name}

@@ -308,6 +308,29 @@ def test_a_size_unknown_to_the_graph_is_refused_in_the_nets_words(variant, compi
     assert "oncat" not in message
 
 
+# Keras compiles steps so by itself where there is one GPU.
+@pytest.mark.parametrize(
+    ("variant", "size", "kept"), [("paper", 20, 4), ("padded", 16, 16)]
+)
+def test_a_step_that_xla_compiles_learns_the_same(random, variant, size, kept):
+    images = random.normal(size=(2, size, size, 1)).astype("float32")
+    masks = random.integers(0, 2, (2, kept, kept, 1)).astype("float32")
+
+    def after_a_step(compiled):
+        keras.utils.set_random_seed(0)
+        # XLA draws other masks of dropout.
+        model, _ = tiny(variant, num_classes=1, dropout=0)
+        before = model.get_weights()
+        sgd = keras.optimizers.SGD(0.1)
+        model.compile(sgd, "binary_crossentropy", jit_compile=compiled)
+        loss = model.train_on_batch(images, masks)
+        assert not np.array_equal(model.get_weights()[0], before[0])
+        return [np.asarray(loss), *model.get_weights()]
+
+    for plain, compiled in zip(after_a_step(False), after_a_step(True), strict=True):
+        np.testing.assert_allclose(compiled, plain, atol=1e-5)
+
+
 # The contract of every variant.
 
 

@@ -88,6 +88,16 @@ def test_two_devices_learn_what_one_does(losses_of):
     np.testing.assert_allclose(two, one, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("changes", "tolerance"),
+    [({"precision": "float16"}, 2e-3), ({"gradient_checkpointing": True}, 1e-5)],
+)
+def test_two_devices_learn_it_in_less_memory_too(losses_of, changes, tolerance):
+    settings = {"optimizer": "keras.optimizers:SGD", "steps": 2} | changes
+    one, two = losses_of(TRAIN, ("1", "2"), **settings)
+    np.testing.assert_allclose(two, one, rtol=tolerance)
+
+
 def test_a_training_on_two_devices_can_be_resumed(losses_of):
     # With the moving statistics of both.
     whole, resumed = losses_of(RESUME, ("whole", "cut"), batch_norm=True)
