@@ -185,5 +185,6 @@ def _rare_classes(
                 most,
                 f"has most pixels of {names[number]}, which is {share:.3%} of all "
                 "pixels: a net may never find it.",
-                "Add images that show it; class_weights balanced makes it count more.",
+                "Add images that show it. fit centres more tiles on it (rare_share); "
+                "if it is still missed, class_weights balanced makes it count more.",
             )

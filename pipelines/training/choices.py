@@ -3,11 +3,13 @@
 import dataclasses
 from collections.abc import Iterable
 
+import numpy as np
 import tensorflow as tf
 
 from pipelines.config import DEFAULT_MINUTES, FitConfig
 from pipelines.config.fields import value_in_words
 from pipelines.dataset import Dataset
+from pipelines.dataset.mask_values import RARE_SHARE
 from pipelines.dataset.object_sizes import UNKNOWN, object_sizes
 from pipelines.tiles.class_pixels import labelling_in_words
 from pipelines.tiles.places import default_rare_share
@@ -91,18 +93,31 @@ def _weights(config: FitConfig, dataset: Dataset) -> Iterable[Choice]:
     said = f"the rarest of {present.size} classes has {percent:.2g} % of the {pixels}"
     more = "any place shows it" if share == 0 else "more tiles are centred on it"
     yield Choice("rare_share", share, f"{said}: {more}{labelling}")
-    if config.rare_share is not None:
-        share = config.rare_share
     if config.weight_map != "none":
         reason = "as in the paper, with its weight map"
         yield Choice("class_weights", ("balanced",), reason)
         return
-    reason = "the threshold is chosen on the held-out images instead"
-    if len(totals) > 2:
-        reason = "rare classes are shown more often instead"
-        if share == 0:
-            reason = "no class is rare"
-    yield Choice("class_weights", (), reason)
+    yield Choice("class_weights", (), _without_weights(config, totals, share))
+
+
+def _without_weights(config: FitConfig, totals: np.ndarray, share: float) -> str:
+    """Says why the classes weigh the same, as the check of the data does.
+
+    Args:
+        config: as given.
+        totals: pixels of each class.
+        share: of tiles that is centred on rarer classes by default.
+    """
+    reason = "rare classes are shown more often instead"
+    if config.rare_share == 0 < share:
+        reason = "as rare_share 0 asks for no more of rare classes"
+    elif share == 0:
+        reason = "no class is rare"
+    if totals.size == 2:
+        reason = "the threshold is chosen on the held-out images instead"
+    if totals[totals > 0].min() < RARE_SHARE * totals.sum():
+        reason += "; balanced, if one is still missed"
+    return reason
 
 
 def _course(config: FitConfig) -> Iterable[Choice]:

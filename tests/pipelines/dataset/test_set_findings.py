@@ -95,6 +95,8 @@ def test_masks_of_one_class_leave_nothing_to_learn():
 def test_a_rare_class_is_told_with_the_mask_that_has_most_of_it():
     (found,) = of_classes([[99_999, 1], [99_901, 99]])
     assert found.file == "masks/b" and "0.050%" in str(found)
+    # As the plan of fit.
+    assert "(rare_share); if it is still missed, class_weights balanced" in str(found)
     assert of_classes([[99_900, 100], [99_900, 100]]) == []
 
 

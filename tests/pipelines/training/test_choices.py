@@ -78,6 +78,32 @@ def test_of_many_classes_with_even_shares_none_is_rare(chosen):
     assert found["class_weights"].reason == "no class is rare"
 
 
+@pytest.mark.parametrize(
+    ("pixels", "settings", "reason"),
+    [
+        (200, {}, "rare classes are shown more often instead"),
+        (
+            *(40, {}),
+            "rare classes are shown more often instead; balanced, if one is still "
+            "missed",
+        ),
+        (
+            *(200, {"rare_share": 0.0}),
+            "as rare_share 0 asks for no more of rare classes",
+        ),
+    ],
+)
+def test_what_is_told_of_rare_classes_agrees_with_the_check(
+    chosen, pixels, settings, reason
+):
+    mask = np.repeat(np.arange(4, dtype=np.uint8), 64)[np.newaxis].repeat(256, axis=0)
+    # Of 256 x 256 pixels 66 are more than 0.1 %, below which the check warns.
+    mask.flat[:pixels] = 4
+    found = chosen(mask, mask_kind="classes", **settings)
+    assert found["class_weights"].value == ()
+    assert found["class_weights"].reason == reason
+
+
 def test_the_learning_rate_is_that_of_the_optimizer(chosen):
     found = chosen(disc(300, 12), optimizer="keras.optimizers:SGD:learning_rate=0.5")
     assert found["learning_rate"].value == 0.5
