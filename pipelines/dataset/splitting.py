@@ -2,6 +2,8 @@
 
 import collections
 import itertools
+import json
+import shlex
 import unicodedata
 
 from pipelines.dataset.dataset import Dataset
@@ -42,9 +44,27 @@ def _parts(dataset: Dataset, held_out: list[int]) -> tuple[Dataset, Dataset]:
         raise ValueError(
             f"{len(held_out)} of {number} images are held out for validation: "
             "none is left to train on. Add images, or name validation images of "
-            "their own."
+            f"their own{_cut_of_one(dataset)}."
         )
     return dataset.subset(kept), dataset.subset(held_out)
+
+
+def _cut_of_one(dataset: Dataset) -> str:
+    """Returns the command that makes two images of a single one, as a way out."""
+    pair, *others = dataset.pairs
+    image, mask = pair.image, pair.mask
+    if others or image.page is not None or mask.page is not None:
+        return ""
+    # As Python and the shell take any name.
+    paths = (json.dumps(str(one.path), ensure_ascii=False) for one in (image, mask))
+    code = (
+        "from pipelines.dataset import cut_in_two; "
+        f'cut_in_two({", ".join(paths)}, "cut")'
+    )
+    return (
+        f"; or cut a large one in two: python -c {shlex.quote(code)} writes cut/images "
+        "and cut/masks, to be named instead"
+    )
 
 
 def _every_fifth(dataset: Dataset) -> list[int]:
