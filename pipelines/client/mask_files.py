@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import imagecodecs
 import numpy as np
@@ -25,6 +25,7 @@ def write_masks(
     taken: Collection[pathlib.Path],
     sent: Iterator[SentImage],
     num_images: int,
+    before: Callable[[pathlib.Path], None],
 ) -> tuple[pathlib.Path, str]:
     """Writes the masks of one file's images; sends those that go as regions.
 
@@ -34,6 +35,7 @@ def write_masks(
         taken: what other images are written to.
         sent: the images.
         num_images: how many they are.
+        before: is called with the file before it is written.
 
     Returns:
         The file that is written, a TIFF where a PNG cannot hold the mask, and what it
@@ -47,6 +49,7 @@ def write_masks(
     first = _checked(next(sent))
     is_tiff = target.suffix.lower() in TIFF_SUFFIXES
     if not is_tiff and first.mask is not None:
+        before(target)
         write_bytes_atomically(target, first.mask)
         return target, first.key
 
@@ -59,6 +62,7 @@ def write_masks(
         layout = _mask_layout(image)
     if not is_tiff and not png_holds(layout):
         target = tiff_instead(target, first.entry.path, taken)
+    before(target)
     suffix = target.suffix.lower()
     placed = suffix in TIFF_SUFFIXES and layout.georeference is not None
     with appearing(target) as partial:

@@ -26,8 +26,9 @@ from pipelines.client.sending import SentImage, send_image
 from pipelines.client.service import Service, at_work
 from pipelines.config import SegmentConfig
 from pipelines.images import ImageEntry, find_images
-from pipelines.images.done_files import DoneFiles
+from pipelines.images.done_files import DoneFiles, claim
 from pipelines.images.file_failures import FilesError, sentence, summary
+from pipelines.images.own_results import OwnResults
 from pipelines.images.writing import check_writable, output_paths
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ def segment(config: SegmentConfig) -> list[Path] | GoldenReport:
 
     Raises:
         ValueError: no image is found, or no server can be reached or is ready (nothing
-            is written then); with `check`, the answers differ.
+            is written then), or something that is no result has the name of one; with
+            `check`, the answers differ.
         FilesError: some images failed, after all the others are done, or the servers
             were lost; a ValueError that lists what is done.
     """
@@ -80,9 +82,12 @@ def _segment_files(
         results = {path: result for path, result in found.items() if result is not None}
     failures: list[str] = []
     todo = {path: file for path, file in files.items() if path not in results}
+    own = OwnResults()
+    for path in todo:
+        own.check(path)
     taken = {*files, *results.values()}
     try:
-        for path, key, result in _written(service, done, todo, taken):
+        for path, key, result in _written(service, done, own, todo, taken):
             if isinstance(result, Path):
                 results[path] = result
                 record.add(path, key, result)
@@ -113,6 +118,7 @@ def _segment_files(
 def _written(
     service: Service,
     done: DoneFiles,
+    own: OwnResults,
     files: Mapping[Path, list[ImageEntry]],
     taken: set[Path],
 ) -> Iterator[tuple[Path, str, Path | Exception]]:
@@ -124,6 +130,10 @@ def _written(
             # Of a stack that failed the rest is passed over.
             return SentImage(entry)
         return send_image(service, done, entry)
+
+    def allowed(target: Path) -> None:
+        own.check(target)
+        claim(target)
 
     def counted(images: Iterator[SentImage]) -> Iterator[SentImage]:
         for image in images:
@@ -140,9 +150,11 @@ def _written(
         ) as progress,
     ):
         for path, file in files.items():
-            own = counted(itertools.islice(sent, len(file)))
+            images = counted(itertools.islice(sent, len(file)))
             try:
-                result, key = write_masks(service, path, taken, own, len(file))
+                result, key = write_masks(
+                    service, path, taken, images, len(file), allowed
+                )
                 yield path, key, result
             except ServerFailure:
                 raise
@@ -151,7 +163,7 @@ def _written(
                 given_up.add(file[0].path)
                 yield path, "", error
             # What is left of it.
-            collections.deque(own, maxlen=0)
+            collections.deque(images, maxlen=0)
 
 
 def _in_order_of(

@@ -94,9 +94,7 @@ class DoneFiles:
         line = {"file": path.name, "key": key, "result": result.name}
         line["state"] = file_state(written or result)
         try:
-            with (path.parent / RECORD).open("a") as record:
-                # Also before it: a full disk may have left half a line.
-                record.write(f"\n{json.dumps(line)}\n")
+            _append(path.parent, line)
         # The result is whole all the same.
         except OSError as error:
             logger.warning(
@@ -107,9 +105,29 @@ class DoneFiles:
             )
 
 
+def claim(result: pathlib.Path) -> None:
+    """Records that what will be there is a result, before it is known to be done.
+
+    Args:
+        result: the file that is to be written.
+
+    Raises:
+        OSError: the record, or its folder, cannot be written.
+    """
+    name = result.name
+    result.parent.mkdir(parents=True, exist_ok=True)
+    _append(result.parent, {"file": name, "key": "", "result": name, "state": ""})
+
+
 def recorded_results(folder: pathlib.Path) -> set[str]:
     """Returns the names of the results of earlier runs in a folder."""
     return {result for _, result, _ in _read_record(folder / RECORD).values()}
+
+
+def _append(folder: pathlib.Path, line: dict[str, str]) -> None:
+    with (folder / RECORD).open("a") as record:
+        # Also before it: a full disk may have left half a line.
+        record.write(f"\n{json.dumps(line)}\n")
 
 
 def _read_record(path: pathlib.Path) -> dict[str, tuple[str, str, str]]:

@@ -8,10 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from pipelines.images import ImageEntry, find_images
-from pipelines.images.done_files import recorded_results
 from pipelines.images.finding import printable
+from pipelines.images.own_results import OwnResults
 from pipelines.images.writing import identity
-from pipelines.images.zarr_axes import is_marked
 from pipelines.run_folder import RunRecord
 
 # Settings of a run that name images, and masks.
@@ -35,7 +34,7 @@ class ReplacementCheck:
             record: of the run.
         """
         self._run, self._record = run, record
-        self._results: dict[pathlib.Path, set[str]] = {}
+        self._own = OwnResults()
 
     def check(self, path: pathlib.Path) -> None:
         """Checks a file or folder that is to be written.
@@ -53,17 +52,7 @@ class ReplacementCheck:
                 f"{path} is an image or mask that the run has learned from; writing "
                 "there would destroy it. Name another folder."
             )
-        if not self._is_result(path) and not (path.is_dir() and is_marked(path)):
-            raise ValueError(
-                f"{path} is already there, and no prediction has written it: it is not "
-                "replaced. Name another folder, or remove it."
-            )
-
-    def _is_result(self, path: pathlib.Path) -> bool:
-        folder = path.parent
-        if folder not in self._results:
-            self._results[folder] = recorded_results(folder)
-        return path.name in self._results[folder]
+        self._own.check(path)
 
     @functools.cached_property
     def _learned_from(self) -> set[tuple[int, int] | None]:

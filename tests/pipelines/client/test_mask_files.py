@@ -15,14 +15,30 @@ def mask(random):
     return (random.integers(0, 2, (20, 30)) * 255).astype(np.uint8)
 
 
-def written(target, *sent, taken=()):
-    return write_masks(None, target, taken, iter(sent), len(sent))
+def written(target, *sent, taken=(), before=lambda target: None):
+    return write_masks(None, target, taken, iter(sent), len(sent), before)
 
 
 def test_mask_of_a_server_is_written_as_it_came(tmp_path, mask):
     sent = SentImage(ImageEntry(pathlib.Path("in/a.png")), "key", encode_png(mask))
     assert written(tmp_path / "a.png", sent) == (tmp_path / "a.png", "key")
     assert (tmp_path / "a.png").read_bytes() == encode_png(mask)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_what_must_not_be_replaced_is_not(tmp_path, mask, suffix):
+    image = ImageEntry(tmp_path / "in.png")
+    image.path.write_bytes(encode_png(mask))
+    target = tmp_path / f"a{suffix}"
+    target.write_bytes(b"drawn by hand")
+
+    def refuse(path):
+        raise ValueError(f"{path.name} is already there")
+
+    sent = SentImage(image, "key", encode_png(mask))
+    with pytest.raises(ValueError, match=f"a{suffix} is already there"):
+        written(target, sent, before=refuse)
+    assert target.read_bytes() == b"drawn by hand"
 
 
 def test_masks_of_a_stack_are_pages(tmp_path, mask):

@@ -240,6 +240,34 @@ def test_a_stack_with_a_bad_page_fails_alone(url, images, image, tmp_path, monke
     assert not (tmp_path / "masks" / "b.tif").exists()
 
 
+def test_masks_drawn_by_hand_are_not_replaced(rest_url, images, image, tmp_path):
+    (images / "b.png").write_bytes(png(image))
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    (masks / "b.png").write_bytes(b"drawn by hand")
+    with pytest.raises(ValueError, match=r"masks/b\.png is already there, and is no"):
+        run(rest_url, images, masks)
+    assert [path.name for path in masks.iterdir()] == ["b.png"]
+    assert (masks / "b.png").read_bytes() == b"drawn by hand"
+    (masks / "b.png").unlink()
+    # Masks of a server are replaced by the next ones.
+    for _ in range(2):
+        assert len(run(rest_url, images, masks)) == 2
+
+
+def test_masks_of_a_process_that_was_killed_are_replaced(rest_url, images, tmp_path):
+    out = tmp_path / "masks"
+    run(rest_url, images, out)
+    # Before the servers said again what they serve.
+    lines = (out / RECORD).read_text().splitlines()
+    (out / RECORD).write_text(
+        "".join(f"{one}\n" for one in lines if '"key": ""' in one)
+    )
+    (out / "a.png").write_bytes(b"of another model")
+    assert [path.name for path in run(rest_url, images, out, resume=True)] == ["a.png"]
+    assert read(out / "a.png").shape == (40, 44)
+
+
 def test_resume_leaves_out_what_is_done(
     images, image, tmp_path, stub, b64, monkeypatch
 ):

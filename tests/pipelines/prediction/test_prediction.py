@@ -187,7 +187,7 @@ def test_masks_drawn_by_hand_are_not_replaced(nets, random, tmp_path):
     for name in ("a.png", "b.png"):
         PIL.Image.fromarray(grey(random)).save(tmp_path / "images" / name)
     (tmp_path / "masks" / "b.png").write_bytes(b"drawn by hand")
-    with pytest.raises(ValueError, match=r"masks/b\.png is already there, and no pred"):
+    with pytest.raises(ValueError, match=r"masks/b\.png is already there, and is no"):
         predicted(run, tmp_path / "images", tmp_path / "masks")
     assert visible(tmp_path / "masks") == ["b.png"]
     assert (tmp_path / "masks" / "b.png").read_bytes() == b"drawn by hand"
