@@ -109,7 +109,7 @@ def information_of(counts: PixelCounts) -> float:
 def _pairs(counts: np.ndarray) -> float:
     """Returns how many pairs of pixels lie in one cell, twice."""
     counts = counts.astype(np.float64)
-    return float(counts @ (counts - 1))
+    return float((counts * (counts - 1)).sum())
 
 
 def _entropy(counts: np.ndarray, alone: int = 0) -> float:
