@@ -2,8 +2,11 @@
 
 import contextlib
 import dataclasses
+import functools
+import logging
 import pathlib
 import tempfile
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 
 import numpy as np
@@ -27,8 +30,11 @@ from pipelines.prediction.instance_windows import (
     object_bytes,
 )
 from pipelines.prediction.kept_windows import KeptWindows
+from pipelines.prediction.memory_advice import Planned, Planner, memory_advice
 from pipelines.prediction.memory_plan import MemoryModel, largest_plan
 from pipelines.prediction.output_values import OutputValues
+
+logger = logging.getLogger(__name__)
 
 # Images that are not read in parts are decoded into memory up to here, else to disk.
 MOST_DECODED_BYTES = 64 * 2**20
@@ -47,6 +53,7 @@ class ImagePredictor:
         flips: averages over flips and turns.
         smallest_object: pixels; smaller ones get no number.
         no_data: what was found of it, in the images so far.
+        advised: what was said of the memory.
     """
 
     net: Net
@@ -57,6 +64,8 @@ class ImagePredictor:
     flips: bool
     smallest_object: int = 1
     no_data: list[NoData] = dataclasses.field(default_factory=list)
+    advised: list[str] = dataclasses.field(default_factory=list)
+    _advising: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
     def layout(self, image: WindowedImage) -> ImageLayout:
         """Returns what is written for an image.
@@ -134,11 +143,11 @@ class ImagePredictor:
         if self.values.numbered:
             held += band_bytes(layout)
             growing = object_bytes(layout)
-        plan, tile_pass = largest_plan(
+        planner = functools.partial(
+            largest_plan,
             self.net,
             self.memory,
             layout,
-            self.budget,
             flips=self.flips,
             held=held,
             growing=growing,
@@ -146,6 +155,8 @@ class ImagePredictor:
             begun=begun,
             files_at_once=files_at_once,
         )
+        plan, tile_pass = planner(self.budget)
+        self._advise(image.name, (plan, tile_pass), planner)
         source = MatchedChannels(image, self.net.channels)
         mean, std, no_data = statistics_of(source, self.scaling)
         if no_data is not None:
@@ -161,6 +172,16 @@ class ImagePredictor:
             yield from encoded(0)
         else:
             yield from kept.through(page, plan, self._encoded_layout(layout), encoded)
+
+    def _advise(self, name: str, planned: Planned, planner: Planner) -> None:
+        """Says once if more memory would save much time."""
+        with self._advising:
+            if self.advised:
+                return
+            advice = memory_advice(name, planned, self.budget, planner)
+            if advice is not None:
+                self.advised.append(advice)
+                logger.warning("%s", advice)
 
     def _encoded_layout(self, layout: ImageLayout) -> ImageLayout:
         """Returns the layout of what `values` encode: objects come of masks."""

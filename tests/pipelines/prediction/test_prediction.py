@@ -482,6 +482,20 @@ def test_too_little_memory_says_what_would_do(nets, random, tmp_path):
         predicted(run, tmp_path / "a.png", tmp_path / "out", memory="100MB")
 
 
+def test_more_memory_is_advised_once_where_it_saves_time(
+    nets, random, tmp_path, caplog, monkeypatch
+):
+    run, _ = nets()
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, grey(random, 100, 120))
+    monkeypatch.setattr(
+        image_prediction, "memory_advice", lambda name, *_: f"{name}: more is faster"
+    )
+    predicted(run, tmp_path / "*.tif", tmp_path / "out")
+    told = [r.message for r in caplog.records if "more is faster" in r.message]
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_probabilities_have_a_stated_scale(nets, random, tmp_path, dtype):
     run, net = nets()
