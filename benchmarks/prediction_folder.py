@@ -18,7 +18,7 @@ import numpy as np
 import PIL.Image
 import random_run
 import records
-from prediction_speed import bare, tile_shape
+from prediction_speed import bare, predictor_of, tile_shape
 
 from pipelines import run_folder
 from pipelines.images import find_images
@@ -29,8 +29,6 @@ from pipelines.prediction import folder_prediction
 from pipelines.prediction.file_prediction import FilePredictor
 from pipelines.prediction.folder_prediction import FolderPrediction
 from pipelines.prediction.image_prediction import ImagePredictor
-from pipelines.prediction.memory_plan import MemoryModel
-from pipelines.prediction.output_values import OutputValues
 from pipelines.prediction.prediction_files import plan_files
 from pipelines.prediction.replacing import ReplacementCheck
 
@@ -65,14 +63,7 @@ def write_images(folder: pathlib.Path, files: int) -> None:
 def measure(folder: pathlib.Path, files: int, rounds: int) -> list[dict[str, float]]:
     run = run_folder.load(str(folder / "run"))
     net = Net(inference_net(run.model))
-    predictor = ImagePredictor(
-        net=net,
-        values=OutputValues("mask", "uint16", 1, 0.5),
-        scaling="per_image",
-        memory=MemoryModel.of_warm(net),
-        budget=1500 * 10**6,
-        flips=False,
-    )
+    predictor = predictor_of(net)
     shape, tiles = tile_shape(predictor, folder / "images" / "0000.png")
     bare(net, shape, 1)
     seconds = []

@@ -50,14 +50,7 @@ def measure(base_filters: int, rounds: int) -> dict:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         write_image(folder / "image.tif", side)
-        predictor = ImagePredictor(
-            net=net,
-            values=OutputValues("mask", "uint16", 1, 0.5),
-            scaling="per_image",
-            memory=MemoryModel.of_warm(net),
-            budget=1500 * 10**6,
-            flips=False,
-        )
+        predictor = predictor_of(net)
         shape, tiles = tile_shape(predictor, folder / "image.tif")
         bare(net, shape, 1)
         for _ in range(rounds):
@@ -72,6 +65,17 @@ def measure(base_filters: int, rounds: int) -> dict:
         "ratios": [bare_seconds / whole for bare_seconds, whole in seconds],
         "megapixels_per_second": [side**2 / whole / 10**6 for _, whole in seconds],
     }
+
+
+def predictor_of(net: Net) -> ImagePredictor:
+    return ImagePredictor(
+        net=net,
+        values=OutputValues("mask", "uint16", 1, 0.5),
+        scaling="per_image",
+        memory=MemoryModel.of_warm(net),
+        budget=1500 * 10**6,
+        flips=False,
+    )
 
 
 def tile_shape(predictor: ImagePredictor, path: pathlib.Path) -> tuple[list[int], int]:
