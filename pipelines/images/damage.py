@@ -48,6 +48,14 @@ class ChangedFile(Exception):
     """A file is another than it was when it was opened."""
 
 
+def broken_link(name: str, path: pathlib.Path) -> UnreadableImage:
+    """Returns what is said of a link to nothing."""
+    return UnreadableImage(
+        f"{name}: it is a link to {os.readlink(path)}, which does not exist. Restore "
+        "that (by git annex get, dvc pull or a mount), or remove the link."
+    )
+
+
 @contextlib.contextmanager
 def reading(name: str, path: pathlib.Path, kind: str) -> Iterator[None]:
     """Turns whatever a reader raises into one sentence.
@@ -66,11 +74,7 @@ def reading(name: str, path: pathlib.Path, kind: str) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         if path.is_symlink():
-            raise UnreadableImage(
-                f"{name}: it is a link to {os.readlink(path)}, which does not exist. "
-                "Restore that (by git annex get, dvc pull or a mount), or remove the "
-                "link."
-            ) from error
+            raise broken_link(name, path) from error
         raise UnreadableImage(
             f"{name}: the file does not exist. Name another, or restore it."
         ) from error

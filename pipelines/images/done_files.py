@@ -9,6 +9,7 @@ import pathlib
 from typing import Any
 
 from pipelines.images.cache import file_state
+from pipelines.images.damage import broken_link
 from pipelines.images.tiff import other_files
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class DoneFiles:
             parts = [self._settings, source.name, file_state(source)]
             parts += [f"{f.name} {file_state(f)}" for f in other_files(source)]
         except OSError as error:
+            if source.is_symlink():
+                raise broken_link(str(source), source) from error
             raise ValueError(
                 f"{source}: cannot be read any more ({error.strerror}). Restore it, "
                 "and run again with resume."

@@ -52,4 +52,6 @@ def summary(failures: Sequence[str], num_files: int) -> str:
     more = len(failures) - _MOST_NAMED
     rest = f" And {more} more; they are named above." if more > 0 else ""
     counts = f"{len(failures)} of {num_files} files failed, the others are done"
+    if len(failures) == num_files:
+        counts = f"all {num_files} files failed"
     return f"{counts}: {shown}{rest}"

@@ -373,7 +373,7 @@ def test_without_memory_for_any_image_there_are_no_scores(config, discs, monkeyp
         raise MemoryError
 
     monkeypatch.setattr(scores.BoundaryCounts, "add", full)
-    with pytest.raises(UnscoredImages, match="5 of 5 files failed") as caught:
+    with pytest.raises(UnscoredImages, match="all 5 files failed") as caught:
         evaluate(config(scores="quick"))
     assert caught.value.report is None
     one = {name: str(discs / name / "cell_0.png") for name in ("images", "masks")}

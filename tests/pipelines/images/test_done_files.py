@@ -41,6 +41,14 @@ def test_a_result_that_is_recorded_before_it_is_renamed_counts_once_it_is(tmp_pa
     assert DoneFiles([]).find(source, path) == path
 
 
+def test_a_link_to_nothing_is_named_as_one(tmp_path):
+    (tmp_path / "a.jpg").symlink_to(tmp_path / "annex")
+    with pytest.raises(
+        ValueError, match=r"a\.jpg: it is a link to .*annex, which does"
+    ):
+        DoneFiles([]).key(tmp_path / "a.jpg")
+
+
 def test_what_was_moved_is_done(tmp_path):
     for folder in ("in", "out"):
         (tmp_path / folder).mkdir()

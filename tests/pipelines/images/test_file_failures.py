@@ -39,6 +39,10 @@ def test_a_name_that_is_no_text_is_told_in_letters():
     assert said.encode() and said.endswith(".png: words")
 
 
+def test_where_all_failed_no_others_are_done():
+    assert summary(["one.", "two."], 2) == "all 2 files failed: one. two."
+
+
 def test_of_many_failures_the_first_are_repeated():
     assert summary(["one."], 1) == "one."
     text = summary([f"{number}." for number in range(25)], 30)
