@@ -69,13 +69,16 @@ class FilePredictor:
         advance: Callable[[int], object],
         *,
         files_at_once: int = 1,
-    ) -> None:
+    ) -> PreparedFile:
         """Writes one file, which appears when it is whole.
 
         Args:
             prepared: the file.
             advance: is called with a number of pixels when they are done.
             files_at_once: files of about its size that share the memory.
+
+        Returns:
+            The file.
 
         Raises:
             ValueError: an image cannot be read, does not fit the net or has changed,
@@ -121,3 +124,4 @@ class FilePredictor:
                     "again once nothing writes to it."
                 )
             self.done.mark(prepared.planned, prepared.key, file.path, partial)
+        return prepared

@@ -43,13 +43,8 @@ class _StoppedError(Exception):
     """Ends the work of a thread when the whole run ends."""
 
 
-@dataclasses.dataclass(frozen=True)
-class _Begun:
-    """A file that is worked on, or whose work could not begin."""
-
-    file: OutputFile
-    prepared: PreparedFile | None
-    work: concurrent.futures.Future
+# Files that are worked on, in their order.
+_Begun = collections.deque[tuple[OutputFile, "concurrent.futures.Future[PreparedFile]"]]
 
 
 @dataclasses.dataclass
@@ -90,37 +85,44 @@ class FolderPrediction:
         self, pixels: dict[OutputFile, int], progress: PixelProgress
     ) -> None:
         stopped = threading.Event()
-        begun: collections.deque[_Begun] = collections.deque()
+        begun: _Begun = collections.deque()
         with concurrent.futures.ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
-
-            def begin(file: OutputFile, files_at_once: int) -> _Begun:
-                advance = _unless(stopped, progress.of(file))
-                try:
-                    prepared = self._prepared(file, pixels[file])
-                except _FAILURES as error:
-                    failed: concurrent.futures.Future = concurrent.futures.Future()
-                    failed.set_exception(error)
-                    return _Begun(file, None, failed)
-                work = threads.submit(
-                    self.files.write, prepared, advance, files_at_once=files_at_once
-                )
-                return _Begun(file, prepared, work)
-
             try:
-                for file in pixels:
-                    is_small = self.files.several and pixels[file] <= SMALL_PIXELS
+                for file, num_pixels in pixels.items():
+                    is_small = self.files.several and num_pixels <= SMALL_PIXELS
                     files_at_once = _FILES_AT_ONCE if is_small else 1
-                    while len(begun) >= files_at_once:
-                        self._finish(begun.popleft(), progress)
-                    begun.append(begin(file, files_at_once))
-                    # One that is not small is alone to its end.
-                    while begun and not is_small:
-                        self._finish(begun.popleft(), progress)
-                while begun:
-                    self._finish(begun.popleft(), progress)
+                    self._finish_but(files_at_once - 1, begun, progress)
+                    advance = _unless(stopped, progress.of(file))
+                    work = self._begin(
+                        threads, file, num_pixels, advance, files_at_once
+                    )
+                    begun.append((file, work))
+                    if files_at_once == 1:
+                        # Also the next one, if it is small, waits for its end.
+                        self._finish_but(0, begun, progress)
+                self._finish_but(0, begun, progress)
             finally:
                 stopped.set()
                 threads.shutdown(cancel_futures=True)
+
+    def _begin(
+        self,
+        threads: concurrent.futures.Executor,
+        file: OutputFile,
+        num_pixels: int,
+        advance: Callable[[int], None],
+        files_at_once: int,
+    ) -> "concurrent.futures.Future[PreparedFile]":
+        try:
+            prepared = self._prepared(file, num_pixels)
+        except _FAILURES as error:
+            failed: concurrent.futures.Future[PreparedFile]
+            failed = concurrent.futures.Future()
+            failed.set_exception(error)
+            return failed
+        return threads.submit(
+            self.files.write, prepared, advance, files_at_once=files_at_once
+        )
 
     def _prepared(self, planned: OutputFile, num_pixels: int) -> PreparedFile:
         key = self.files.done.key(planned.input, planned.note)
@@ -134,21 +136,21 @@ class FolderPrediction:
         self.taken.add(file.path)
         return PreparedFile(planned.path, file, key, layout, num_pixels, is_placed)
 
-    def _finish(self, begun: _Begun, progress: PixelProgress) -> None:
-        """Waits until a file is done or has failed."""
-        try:
-            begun.work.result()
-        except _FAILURES as error:
-            logger.debug("Where it was found:", exc_info=True)
-            self._failures.append(prediction_sentence(begun.file, error))
-            progress.give_up(begun.file)
-            if self.files.several:
-                logger.warning("%s", self._failures[-1])
-            return
-        prepared = begun.prepared
-        if prepared is not None:
-            self._written.append(prepared)
-            self.results[begun.file] = prepared.file.path
+    def _finish_but(self, most: int, begun: _Begun, progress: PixelProgress) -> None:
+        """Waits for the first files until no more than some are worked on."""
+        while len(begun) > most:
+            file, work = begun.popleft()
+            try:
+                prepared = work.result()
+            except _FAILURES as error:
+                logger.debug("Where it was found:", exc_info=True)
+                self._failures.append(prediction_sentence(file, error))
+                progress.give_up(file)
+                if self.files.several:
+                    logger.warning("%s", self._failures[-1])
+            else:
+                self._written.append(prepared)
+                self.results[file] = prepared.file.path
 
     def _doubt(self, dtype: str) -> None:
         """Warns once of each type of pixels that the run does not know."""

@@ -86,8 +86,9 @@ def test_only_small_files_share_the_memory(
         at_once.append(files_at_once)
         at_work.append(prepared)
         most.append(len(at_work))
-        write(files, prepared, advance, files_at_once=files_at_once)
+        written = write(files, prepared, advance, files_at_once=files_at_once)
         at_work.remove(prepared)
+        return written
 
     monkeypatch.setattr(folder_prediction, "SMALL_PIXELS", small_pixels)
     monkeypatch.setattr(FilePredictor, "write", spy)
@@ -208,7 +209,7 @@ def test_a_run_that_is_stopped_ends_the_other_file_too(
             threading.Event().wait(1)
             advance(pixels)
 
-        write(files, prepared, later, **settings)
+        return write(files, prepared, later, **settings)
 
     monkeypatch.setattr(FilePredictor, "write", writing)
     with pytest.raises(KeyboardInterrupt):
