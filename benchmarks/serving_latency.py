@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import io
 import pathlib
-import tempfile
 import time
 from collections.abc import Callable
 
@@ -24,8 +23,6 @@ from pipelines.client.about import string_array
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.server import Server
-from pipelines.config import ServeConfig
-from pipelines.serving.serving import running_launch
 
 SIDE = 512
 # JSON of floats is slow: a few rounds tell enough.
@@ -38,29 +35,20 @@ def main() -> None:
     parser.add_argument("--base-filters", type=int, default=16)
     parser.add_argument("--engine", default="development")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        model = served_model.exported(
-            pathlib.Path(folder),
-            "cells",
-            depth=4,
-            base_filters=arguments.base_filters,
-        )
-        config = ServeConfig(
-            saved_model=str(model),
-            engine=arguments.engine,
-            rest_port=0,
-            grpc_port=0,
-        )
-        with running_launch(config) as launch:
-            servers = [
-                connect(parse_addresses(url)[0], 600.0)
-                for url in (launch.url, launch.grpc_url)
-            ]
-            with contextlib.ExitStack() as closing:
-                for server in servers:
-                    closing.callback(server.close)
-                calls = ways(model / "1", *servers)
-                seconds = measure(calls, arguments.rounds)
+    with (
+        served_model.served(arguments.base_filters, arguments.engine) as (
+            model,
+            launch,
+        ),
+        contextlib.ExitStack() as closing,
+    ):
+        servers = [
+            connect(parse_addresses(url)[0], 600.0)
+            for url in (launch.url, launch.grpc_url)
+        ]
+        for server in servers:
+            closing.callback(server.close)
+        seconds = measure(ways(model / "1", *servers), arguments.rounds)
     settings = vars(arguments) | {"side": SIDE, "server": launch.engine}
     records.append("serving_latency", settings, seconds=seconds)
     for name, values in seconds.items():

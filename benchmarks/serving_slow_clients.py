@@ -11,11 +11,9 @@ import argparse
 import contextlib
 import io
 import json
-import pathlib
 import select
 import socket
 import struct
-import tempfile
 import threading
 import time
 import urllib.parse
@@ -34,8 +32,6 @@ from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.grpc_server import CHANNEL_OPTIONS
 from pipelines.client.server import Server
-from pipelines.config import ServeConfig
-from pipelines.serving.serving import running_launch
 from pipelines.serving.serving_engines import Launch
 from pipelines.tensor_messages import to_message
 
@@ -61,21 +57,8 @@ def main() -> None:
     parser.add_argument("--base-filters", type=int, default=16)
     parser.add_argument("--engine", default="development")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        model = served_model.exported(
-            pathlib.Path(folder),
-            "cells",
-            depth=4,
-            base_filters=arguments.base_filters,
-        )
-        config = ServeConfig(
-            saved_model=str(model),
-            engine=arguments.engine,
-            rest_port=0,
-            grpc_port=0,
-        )
-        with running_launch(config, timeout=300) as launch:
-            seconds = measure(launch, arguments)
+    with served_model.served(arguments.base_filters, arguments.engine) as (_, launch):
+        seconds = measure(launch, arguments)
     settings = vars(arguments) | {"server": launch.engine}
     records.append("serving_slow_clients", settings, seconds=seconds)
     for kind, transports in seconds.items():

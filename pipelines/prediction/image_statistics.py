@@ -32,9 +32,9 @@ def statistics_of(
     Raises:
         ValueError: pixels are NaN, infinite or beyond float32, or cannot be read.
     """
-    watched = WatchedImage(image)
     if how == "dtype":
         return *scaling.dtype_statistics(image.dtype, image.channels), None
+    watched = WatchedImage(image)
     moments = scaling.moments_of(watched)
     mean, std = scaling.statistics_of_moments(moments)
     if not (np.isfinite(mean).all() and np.isfinite(std).all()):
