@@ -70,6 +70,13 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
         "learning rate at the start; by default 0.002 (0.0002 without batch "
         "normalisation), of optimizers unlike Adam their own",
     )
+    decay: float = setting(
+        0.9,
+        "power by which the learning rate falls to 0 over the training; 0: it stays",
+    )
+    warm_up: float = setting(
+        0.0, "first share of the training over which the learning rate rises; 0: none"
+    )
     loss: str | None = setting(
         None,
         "import path MODULE:NAME[:key=value,...]; by default binary cross-entropy "
@@ -136,6 +143,8 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
         check_range(self, "devices", 1)
         check_range(self, "minutes", 0.001)
         check_range(self, "learning_rate", 1e-12)
+        check_range(self, "decay", 0)
+        check_range(self, "warm_up", 0, 1)
         check_range(self, "averaging", 0, 1)
         check_range(self, "seed", 0, 2**31 - 1)
         check_range(self, "checkpoint_minutes", 0)
