@@ -15,7 +15,8 @@ Cells at the border of u373 have no mask: its field of interest ends 50 pixels b
 training and scores.
 
     python benchmarks/accuracy.py --set isbi2012 [--minutes 10 | --steps 900]
-        [--seeds 0,1] [--name defaults] [--ignore-border 50] [-- flags of fit]
+        [--seeds 0,1] [--name defaults] [--ignore-border 50] [--threshold 0.5]
+        [-- flags of fit]
 """
 
 import argparse
@@ -58,6 +59,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--name", help="of the row; by default what is not as usual")
     parser.add_argument("--ignore-border", type=int, default=0)
+    parser.add_argument("--threshold", help="a second row for each training, with it")
     parser.add_argument("flags", nargs="*", help="more flags of fit, after --")
     given = parser.parse_args()
     if given.name is None:
@@ -74,13 +76,19 @@ def main() -> None:
             if given.steps:
                 budget = ["--steps", str(given.steps)]
             train(folder, seed, budget + flags)
-            scores = score(folder, data_flags)
-        print(f"{given.set}, {given.name}, seed {seed}: {scores}")
-        records.append(
-            "accuracy",
-            vars(given) | {"seed": seed},
-            scores=scores,
-        )
+            append(given, seed, given.name, score(folder, data_flags))
+            if given.threshold is not None:
+                fixed = ["--threshold", given.threshold]
+                name = f"{given.name}, threshold {given.threshold}"
+                append(given, seed, name, score(folder, [*data_flags, *fixed]))
+
+
+def append(
+    given: argparse.Namespace, seed: int, name: str, scores: dict[str, float]
+) -> None:
+    print(f"{given.set}, {name}, seed {seed}: {scores}")
+    settings = vars(given) | {"seed": seed, "name": name}
+    records.append("accuracy", settings, scores=scores)
 
 
 def split(name: str, folder: pathlib.Path, ignore_border: int = 0) -> None:
