@@ -1,4 +1,4 @@
-"""The table of what trainings reach."""
+"""The tables of what trainings reach, in minutes and in equal steps."""
 
 import collections
 from typing import Any
@@ -22,6 +22,14 @@ SETS: dict[str, Columns] = {
     },
     "dsb2018_fluo": {"foreground_iou": "IoU", "average_precision_50": "AP at IoU 0.5"},
 }
+
+
+def of_minutes(rows: list[dict[str, Any]]) -> list[str]:
+    return accuracy([row for row in rows if not row["settings"]["steps"]])
+
+
+def of_steps(rows: list[dict[str, Any]]) -> list[str]:
+    return accuracy([row for row in rows if row["settings"]["steps"]])
 
 
 def accuracy(rows: list[dict[str, Any]]) -> list[str]:

@@ -31,10 +31,11 @@ Written by `python benchmarks/tables.py` from `benchmarks/results/accuracy.jsonl
 `python benchmarks/accuracy.py` appends: trainings by `keras-unet fit` with its defaults
 but for what a row names, and the scores of `keras-unet evaluate --flips` on held-out
 images. On isbi2012 and u373, which are small, the held-out images also choose the
-saved model and the threshold; on dsb2018_fluo other images do. Runs with a number of
-steps compare settings on a busy machine; those with minutes are what a user gets on 2
-processor cores. Two seeds of one row differ by a thousandth, in V_rand by a hundredth:
-smaller differences say nothing. Defaults are those of the commit of the row.
+saved model and the threshold; on dsb2018_fluo other images do. Trainings of some
+minutes are what a user gets on 2 processor cores; trainings of equal steps compare
+settings, whatever else the machine does. Two seeds of one row differ by a thousandth,
+in V_rand by a hundredth: smaller differences say nothing. Defaults are those of the
+commit of the row.
 
 Rows of others are of `python benchmarks/accuracy_peers.py`: the same images, minutes
 and scores, the mean over 8 flips and turns, 16 filters in the first stage, the last
@@ -51,73 +52,74 @@ them as PNG of equal names: `isbi2012/image` and `label`, `u373/image` and `mask
 `dsb2018_fluo/image` and `mask` (object ids).
 """
 Lines = Callable[[list[dict[str, Any]]], list[str]]
+# By title: the file of the records, and what makes lines of its rows.
 Sections = dict[str, tuple[str, Lines]]
 PAGES: dict[str, tuple[str, Sections]] = {
     "benchmarks.md": (
         BENCHMARKS,
         {
-            "training_speed": ("Training speed", training_tables.training_speed),
-            "training_speed_paper": (
-                "Training speed of the paper's net",
+            "Training speed": ("training_speed", training_tables.training_speed),
+            "Training speed of the paper's net": (
+                "training_speed_paper",
                 speed_tables.training_speed_paper,
             ),
-            "inference_speed": ("Inference speed", speed_tables.inference_speed),
-            "convolution_peak": (
-                "Share of the machine's convolutions",
+            "Inference speed": ("inference_speed", speed_tables.inference_speed),
+            "Share of the machine's convolutions": (
+                "convolution_peak",
                 speed_tables.convolution_peak,
             ),
-            "tile_stream": ("The tile stream", training_tables.tile_stream),
-            "augmentation_peers": (
-                "Tiles beside the peers",
+            "The tile stream": ("tile_stream", training_tables.tile_stream),
+            "Tiles beside the peers": (
+                "augmentation_peers",
                 training_tables.augmentation_peers,
             ),
-            "training_input": (
-                "Training fed by the stream",
+            "Training fed by the stream": (
+                "training_input",
                 training_tables.training_input,
             ),
-            "end_to_end": ("From files to a trained net", training_tables.end_to_end),
-            "start_up": ("Start-up", training_tables.start_up),
-            "step_memory": (
-                "Memory of a training step",
-                training_tables.step_memory,
-            ),
-            "run_memory": ("Memory of a training run", training_tables.run_memory),
-            "prediction_speed": (
-                "Prediction against the bare net",
+            "From files to a trained net": ("end_to_end", training_tables.end_to_end),
+            "Start-up": ("start_up", training_tables.start_up),
+            "Memory of a training step": ("step_memory", training_tables.step_memory),
+            "Memory of a training run": ("run_memory", training_tables.run_memory),
+            "Prediction against the bare net": (
+                "prediction_speed",
                 prediction_tables.prediction_speed,
             ),
-            "prediction_folder": (
-                "Prediction of many small images",
+            "Prediction of many small images": (
+                "prediction_folder",
                 prediction_tables.prediction_folder,
             ),
-            "prediction_memory": (
-                "Memory of a prediction",
+            "Memory of a prediction": (
+                "prediction_memory",
                 prediction_tables.prediction_memory,
             ),
-            "prediction_large": (
-                "Prediction over the size of the image",
+            "Prediction over the size of the image": (
+                "prediction_large",
                 prediction_tables.prediction_large,
             ),
-            "tiling_peers": (
-                "Prediction beside the peers",
+            "Prediction beside the peers": (
+                "tiling_peers",
                 prediction_tables.tiling_peers,
             ),
-            "serving_latency": ("Latency of a server", serving_tables.serving_latency),
-            "serving_load": ("A server under load", serving_tables.serving_load),
-            "serving_slow_clients": (
-                "A server beside slow clients",
+            "Latency of a server": ("serving_latency", serving_tables.serving_latency),
+            "A server under load": ("serving_load", serving_tables.serving_load),
+            "A server beside slow clients": (
+                "serving_slow_clients",
                 serving_tables.serving_slow_clients,
             ),
-            "serving_memory": ("Memory of an export", serving_tables.serving_memory),
-            "serving_malformed": (
-                "Malformed requests",
+            "Memory of an export": ("serving_memory", serving_tables.serving_memory),
+            "Malformed requests": (
+                "serving_malformed",
                 serving_tables.serving_malformed,
             ),
         },
     ),
     "accuracy.md": (
         ACCURACY,
-        {"accuracy": ("What trainings reach", accuracy_tables.accuracy)},
+        {
+            "What trainings reach": ("accuracy", accuracy_tables.of_minutes),
+            "Settings compared": ("accuracy", accuracy_tables.of_steps),
+        },
     ),
 }
 
@@ -142,7 +144,7 @@ def page(name: str) -> str:
     """Returns a whole page of the docs."""
     head, sections = PAGES[name]
     parts = [head]
-    for source, (title, lines) in sections.items():
+    for title, (source, lines) in sections.items():
         rows = records.load(source)
         if rows:
             parts.append("\n".join([f"## {title}", "", *lines(rows), ""]))
