@@ -61,6 +61,18 @@ bench: $(VENV)/$(STAMP) $(PEERS)/$(STAMP) $(ADDONS)/$(STAMP)
 	$(VENV)/bin/python benchmarks/serving_load.py
 	$(VENV)/bin/python benchmarks/serving_slow_clients.py
 	$(VENV)/bin/python benchmarks/serving_memory.py
+	$(VENV)/bin/python benchmarks/serving_malformed.py
+ifdef KERAS_UNET_TEST_DATA
+	for set in isbi2012 u373 dsb2018_fluo; do \
+		$(VENV)/bin/python benchmarks/accuracy.py --set $$set && \
+		$(VENV)/bin/python benchmarks/accuracy_peers.py --set $$set || exit 1; \
+	done
+	$(VENV)/bin/python benchmarks/accuracy.py --set u373 --ignore-border 50
+	$(VENV)/bin/python benchmarks/end_to_end.py
+else
+	@echo "Accuracy is left out: KERAS_UNET_TEST_DATA names no folder of the sets that"
+	@echo "docs/accuracy.md describes."
+endif
 	$(VENV)/bin/python benchmarks/tables.py
 
 $(VENV)/$(STAMP): setup.py
