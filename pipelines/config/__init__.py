@@ -1,7 +1,8 @@
 """The settings of every verb: frozen dataclasses that check themselves.
 
-A default stands here and nowhere else. The command line makes its flags from these
-classes, and a run keeps its `FitConfig` in config.json.
+A setting's default, help and bounds stand in its declaration and nowhere else. The
+command line makes its flags from these classes, and a run keeps its `FitConfig` in
+config.json.
 """
 
 from pipelines.config.checking import CheckConfig

@@ -4,19 +4,13 @@ import dataclasses
 from typing import Literal
 
 from pipelines.config.fields import IMAGES, MASKS, PATTERN, setting
-from pipelines.config.setting_checks import (
-    check_choice,
-    check_named,
-    check_named_if_given,
-    check_range,
-    check_texts,
-)
+from pipelines.config.setting_checks import Settings, check_texts
 
 MaskKind = Literal["auto", "binary", "classes", "instances"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DataConfig:
+class DataConfig(Settings):
     """Images, their masks, and what the values of the masks mean."""
 
     images: str = setting(..., IMAGES, PATTERN)
@@ -28,7 +22,10 @@ class DataConfig:
         (), "RRGGBB of each class of masks in colour, in the order of their ids"
     )
     ignore_value: int | None = setting(
-        None, "mask value of pixels that are neither trained on nor scored"
+        None,
+        "mask value of pixels that are neither trained on nor scored",
+        least=-(2**31),
+        most=2**32 - 1,
     )
     image_prefix: str = setting(
         "", "start of image file names that is not part of the common stem"
@@ -41,9 +38,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range or settings that clash."""
-        check_named(self, "images", "masks")
-        check_choice(self, "mask_kind", MaskKind)
-        check_range(self, "ignore_value", -(2**31), 2**32 - 1)
+        super().__post_init__()
         check_texts(self, "class_colours", "colours", r"[0-9a-fA-F]{6}")
         if self.class_colours and self.mask_kind not in ("auto", "classes"):
             raise ValueError(
@@ -59,7 +54,7 @@ class DataConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class HoldOutConfig:
+class HoldOutConfig(Settings):
     """Which images are held out for validation."""
 
     validation_images: str | None = setting(
@@ -73,7 +68,7 @@ class HoldOutConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for settings that clash."""
-        check_named_if_given(self, "validation_images", "validation_masks")
+        super().__post_init__()
         check_texts(self, "validation_stems", "stems")
         if (self.validation_images is None) != (self.validation_masks is None):
             raise ValueError(

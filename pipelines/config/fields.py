@@ -1,30 +1,53 @@
 """How a setting is declared, and help texts that several settings share."""
 
 import dataclasses
+import math
 from typing import Any
 
 IMAGES = "image files: a file, a folder, a quoted glob or a multi-page TIFF"
 MASKS = "mask files of the same stems, likewise"
 RUN = "folder of a finished fit"
-# What a flag's value is called in the help.
-FILE, FOLDER, PATTERN = "FILE", "FOLDER", "PATTERN"
+# What the help calls the value of a flag that names files.
+NAMES_OF_FILES = FILE, FOLDER, PATTERN, PATH = ("FILE", "FOLDER", "PATTERN", "PATH")
+LARGEST_SEED = 2**31 - 1
 
 
 def setting(
-    default: Any, text: str, metavar: str | None = None, *, positional: bool = False
+    default: Any,
+    text: str,
+    metavar: str | None = None,
+    *,
+    least: float | None = None,
+    most: float = math.inf,
+    positional: bool = False,
 ) -> Any:
-    """Returns a dataclass field that a flag can set.
+    """Returns a field of `Settings` that a flag can set.
 
     Args:
         default: `...` for none.
         text: its help.
-        metavar: what its value is called in the help; by default by its type.
+        metavar: what its value is called in the help; by default by its type. With one
+            of NAMES_OF_FILES it must name something.
+        least: that a number may be; None for what is no number.
+        most: that a number may be.
         positional: the value stands without a flag.
     """
-    metadata = {"help": text, "metavar": metavar, "positional": positional}
+    metadata = {
+        "help": text,
+        "metavar": metavar,
+        "least": least,
+        "most": most,
+        "positional": positional,
+    }
     if default is ...:
         return dataclasses.field(metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def bounds_in_words(field: dataclasses.Field) -> str:
+    """Returns between what a number must be: "0 to 1", "at least 0"."""
+    least, most = field.metadata["least"], field.metadata["most"]
+    return f"at least {least}" if most == math.inf else f"{least} to {most}"
 
 
 def value_in_words(value: Any) -> str:

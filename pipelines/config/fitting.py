@@ -4,15 +4,9 @@ import dataclasses
 from typing import Literal
 
 from pipelines.config.data import DataConfig, HoldOutConfig
-from pipelines.config.fields import FOLDER, setting
+from pipelines.config.fields import FOLDER, LARGEST_SEED, setting
 from pipelines.config.import_path import FORM
 from pipelines.config.network import NetworkConfig
-from pipelines.config.setting_checks import (
-    check_choice,
-    check_named,
-    check_named_if_given,
-    check_range,
-)
 from pipelines.config.stream import StreamConfig
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -44,38 +38,49 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
         False, "say what fit would do, from the data and the settings, and stop"
     )
     base_filters: int | None = setting(
-        None, "channels of the first stage; by default by time and machine"
+        None, "channels of the first stage; by default by time and machine", least=1
     )
     depth: int | None = setting(
-        None, "number of poolings, 1 to 6; by default by tile and size of objects"
+        None,
+        "number of poolings; by default by tile and size of objects",
+        least=1,
+        most=6,
     )
     tile_size: int | None = setting(
         None,
         "pixels of a training tile's side; by default 256, 512 for large objects, less "
         "for small images (paper: 572)",
+        least=1,
     )
     batch_size: int | None = setting(
         None,
         "tiles a step; by default 8 of 256 pixels, 2 of 512 (paper: 1, as in the "
         "paper)",
+        least=1,
     )
-    steps: int | None = setting(None, "training steps")
+    steps: int | None = setting(None, "training steps", least=1)
     minutes: float | None = setting(
         None,
         f"training time instead of steps; {DEFAULT_MINUTES:g} if neither is given",
+        least=0.001,
     )
-    validations: int = setting(10, "validations over the whole training")
+    validations: int = setting(10, "validations over the whole training", least=1)
     learning_rate: float | None = setting(
         None,
         "learning rate at the start; by default 0.002 (0.0002 without batch "
         "normalisation), of optimizers unlike Adam their own",
+        least=1e-12,
     )
     decay: float = setting(
         0.9,
         "power by which the learning rate falls to 0 over the training; 0: it stays",
+        least=0,
     )
     warm_up: float = setting(
-        0.0, "first share of the training over which the learning rate rises; 0: none"
+        0.0,
+        "first share of the training over which the learning rate rises; 0: none",
+        least=0,
+        most=1,
     )
     loss: str | None = setting(
         None,
@@ -88,11 +93,14 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     averaging: float = setting(
         0.1,
         "latest share of the steps whose weights are averaged into the model; 0: none",
+        least=0,
+        most=1,
     )
     smallest_object: int | None = setting(
         None,
         "pixels of the smallest object that counts in predict and evaluate; by default "
         "as in the training masks",
+        least=1,
     )
     precision: Precision = setting(
         "auto",
@@ -102,8 +110,10 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     gradient_checkpointing: bool = setting(
         False, "computes features again instead of keeping them: less memory, slower"
     )
-    devices: int = setting(1, "GPUs that share the tiles of each step")
-    seed: int = setting(0, "seed of weights, tiles and augmentation")
+    devices: int = setting(1, "GPUs that share the tiles of each step", least=1)
+    seed: int = setting(
+        0, "seed of weights, tiles and augmentation", least=0, most=LARGEST_SEED
+    )
     deterministic: bool = setting(
         False, "the same weights at every run on one machine; slower"
     )
@@ -116,39 +126,20 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
         "none yet",
     )
     checkpoint_minutes: float = setting(
-        2.0, "training time between checkpoints; 0: one after every step"
+        2.0, "training time between checkpoints; 0: one after every step", least=0
     )
     cache_gigabytes: float = setting(
         10.0,
         "most disk that decoded images may take (formats that are not read in parts), "
         "in a folder beside the run",
+        least=0,
     )
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range or settings that clash."""
-        NetworkConfig.__post_init__(self)
-        StreamConfig.__post_init__(self)
-        DataConfig.__post_init__(self)
-        HoldOutConfig.__post_init__(self)
-        check_named(self, "run_dir")
-        check_named_if_given(self, "init_from")
+        super().__post_init__()
         for name in ("loss", "optimizer"):
             _check_import_path(self, name)
-        check_choice(self, "precision", Precision)
-        for name in ("base_filters", "tile_size", "batch_size", "steps"):
-            check_range(self, name, 1)
-        check_range(self, "smallest_object", 1)
-        check_range(self, "depth", 1, 6)
-        check_range(self, "validations", 1)
-        check_range(self, "devices", 1)
-        check_range(self, "minutes", 0.001)
-        check_range(self, "learning_rate", 1e-12)
-        check_range(self, "decay", 0)
-        check_range(self, "warm_up", 0, 1)
-        check_range(self, "averaging", 0, 1)
-        check_range(self, "seed", 0, 2**31 - 1)
-        check_range(self, "checkpoint_minutes", 0)
-        check_range(self, "cache_gigabytes", 0)
         if self.steps is not None and self.minutes is not None:
             raise ValueError(
                 f"Give steps or minutes, not both; got {self.steps} steps and "

@@ -4,8 +4,8 @@ import dataclasses
 from typing import Literal
 
 from pipelines.config.byte_sizes import parse_bytes
-from pipelines.config.fields import FOLDER, IMAGES, PATTERN, RUN, setting
-from pipelines.config.setting_checks import check_choice, check_named, check_range
+from pipelines.config.fields import FOLDER, IMAGES, PATH, PATTERN, RUN, setting
+from pipelines.config.setting_checks import Settings
 
 Output = Literal["mask", "probability", "instances"]
 OutputFormat = Literal["auto", "png", "tiff", "zarr"]
@@ -14,17 +14,17 @@ ProbabilityType = Literal["uint8", "uint16", "float32"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PredictConfig:
+class PredictConfig(Settings):
     """Settings of `predict`."""
 
     model: str = setting(..., RUN, FOLDER)
     images: str = setting(..., IMAGES, PATTERN)
-    out: str = setting(
-        ..., "folder to write to, or the file for a single image", "PATH"
-    )
+    out: str = setting(..., "folder to write to, or the file for a single image", PATH)
     output: Output = setting("mask", "instances are numbered objects")
     smallest_object: int | None = setting(
-        None, "pixels of the smallest object that counts; by default as in the run"
+        None,
+        "pixels of the smallest object that counts; by default as in the run",
+        least=1,
     )
     probability_dtype: ProbabilityType = setting(
         "uint16",
@@ -51,13 +51,8 @@ class PredictConfig:
     resume: bool = setting(False, "leave out images that an earlier run has done")
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a value out of range."""
-        check_named(self, "model", "images", "out")
-        check_choice(self, "output", Output)
-        check_range(self, "smallest_object", 1)
-        check_choice(self, "probability_dtype", ProbabilityType)
-        check_choice(self, "format", OutputFormat)
-        check_choice(self, "precision", PredictionPrecision)
+        """Raises ValueError for a value out of range or settings that clash."""
+        super().__post_init__()
         if self.memory is not None:
             parse_bytes(self.memory, "memory")
         if self.smallest_object is not None and self.output != "instances":

@@ -1,57 +1,50 @@
-"""Checks of one setting of a settings class; messages name it, bounds and value."""
+"""Settings that check themselves; messages name setting, bounds and value."""
 
+import dataclasses
 import math
 import numbers
 import os
 import re
 from collections.abc import Iterable
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from pipelines.config.fields import NAMES_OF_FILES, bounds_in_words
 
 
-def check_choice(config: Any, name: str, choices: Any) -> None:
-    """Raises ValueError unless the setting is one of a `Literal`."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings that are checked when they are made: each by its declaration."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value that its setting cannot have.
+
+        None passes where the type takes it. Paths become text and numbers of NumPy
+        those of Python, which JSON can hold.
+        """
+        hints = get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value, hint = getattr(self, field.name), hints[field.name]
+            if value is None and type(None) in get_args(hint):
+                continue
+            if get_origin(hint) is Literal:
+                _check_choice(field.name, value, get_args(hint))
+            elif field.metadata["least"] is not None:
+                replace(self, field.name, _number(field, value, hint))
+            elif field.metadata["metavar"] in NAMES_OF_FILES:
+                check_named(self, field.name)
+
+
+def replace(config: Any, name: str, value: Any) -> None:
+    """Sets a setting while it is checked: for everybody else the classes are frozen."""
+    object.__setattr__(config, name, value)
+
+
+def check_named(config: Any, name: str) -> None:
+    """Raises ValueError unless the setting names a file; turns a path into text."""
     value = getattr(config, name)
-    if value not in get_args(choices):
-        raise ValueError(
-            f"{name} must be one of {', '.join(get_args(choices))}, got {value!r}."
-        )
-
-
-def check_range(config: Any, name: str, least: float, most: float = math.inf) -> None:
-    """Raises ValueError unless the setting is None or a number in [least, most].
-
-    A setting that is a whole number by its type must be one. Numbers of NumPy become
-    Python's, which JSON can hold.
-    """
-    value = getattr(config, name)
-    if value is None:
-        return
-    hint = get_type_hints(type(config))[name]
-    whole = float not in (hint, *get_args(hint))
-    right_type = isinstance(value, numbers.Integral if whole else numbers.Real)
-    in_range = right_type and math.isfinite(value) and least <= value <= most
-    if isinstance(value, bool) or not in_range:
-        kind = "a whole number" if whole else "a number"
-        bounds = f"at least {least}" if most == math.inf else f"{least} to {most}"
-        raise ValueError(f"{name} must be {kind}, {bounds}, got {value!r}.")
-    python = int if isinstance(value, numbers.Integral) else float
-    # The dataclasses are frozen for everybody else.
-    object.__setattr__(config, name, python(value))
-
-
-def check_named(config: Any, *names: str) -> None:
-    """Raises ValueError unless settings name files; turns paths into text."""
-    for name in names:
-        value = getattr(config, name)
-        if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-            raise ValueError(f"{name} must name a file or folder, got {value!r}.")
-        # Text goes into config.json; the dataclasses are frozen for everybody else.
-        object.__setattr__(config, name, os.fspath(value))
-
-
-def check_named_if_given(config: Any, *names: str) -> None:
-    """As `check_named`, but None passes."""
-    check_named(config, *(name for name in names if getattr(config, name) is not None))
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise ValueError(f"{name} must name a file or folder, got {value!r}.")
+    replace(config, name, os.fspath(value))
 
 
 def check_texts(config: Any, name: str, what: str, form: str | None = None) -> None:
@@ -69,9 +62,31 @@ def check_texts(config: Any, name: str, what: str, form: str | None = None) -> N
             f"{name} must be a tuple of {what}, got {values!r}; write ({values!r},)."
         )
     values = tuple(values)
-    # JSON has lists, which cannot be hashed; the dataclasses are frozen for others.
-    object.__setattr__(config, name, values)
+    # JSON has lists, which cannot be hashed.
+    replace(config, name, values)
     for value in values:
         if not isinstance(value, str) or (form and not re.fullmatch(form, value)):
             expected = f" of the form {form}" if form else ""
             raise ValueError(f"{name} must be {what}{expected}, got {value!r}.")
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")
+
+
+def _number(field: dataclasses.Field, value: Any, hint: Any) -> int | float:
+    """Returns a number of Python; raises ValueError unless it is within its bounds.
+
+    A setting that is a whole number by its type must be one.
+    """
+    whole = float not in (hint, *get_args(hint))
+    right_type = isinstance(value, numbers.Integral if whole else numbers.Real)
+    least, most = field.metadata["least"], field.metadata["most"]
+    in_range = right_type and math.isfinite(value) and least <= value <= most
+    if isinstance(value, bool) or not in_range:
+        kind = "a whole number" if whole else "a number"
+        raise ValueError(
+            f"{field.name} must be {kind}, {bounds_in_words(field)}, got {value!r}."
+        )
+    return int(value) if isinstance(value, numbers.Integral) else float(value)

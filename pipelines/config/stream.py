@@ -6,14 +6,14 @@ import numbers
 from typing import Any, Literal
 
 from pipelines.config.fields import setting
-from pipelines.config.setting_checks import check_choice, check_range, check_texts
+from pipelines.config.setting_checks import Settings, check_texts, replace
 
 Scaling = Literal["per_image", "dtype"]
 WeightMap = Literal["none", "paper", "authors-tool"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AugmentConfig:
+class AugmentConfig(Settings):
     """Random changes of training tiles; 0 or --no- switches one off."""
 
     flips: bool = setting(True, "mirror tiles (not for oblique light or shadows)")
@@ -22,51 +22,61 @@ class AugmentConfig:
         None,
         "standard deviation in pixels of the displacements on a 3x3 grid; by default "
         "10, less for tiles under 256 pixels; 0: none",
+        least=0,
+        most=1000,
     )
-    rotation: float = setting(0.0, "most degrees that tiles are turned by; 0: none")
+    rotation: float = setting(
+        0.0, "most degrees that tiles are turned by; 0: none", least=0, most=180
+    )
     zoom: float = setting(
-        0.3, "most that the logarithm of the size is changed by, to both sides; 0: none"
+        0.3,
+        "most that the logarithm of the size is changed by, to both sides; 0: none",
+        least=0,
+        most=1,
     )
     shear: float = setting(
-        0.0, "most degrees that tiles are sheared by, along rows or columns; 0: none"
+        0.0,
+        "most degrees that tiles are sheared by, along rows or columns; 0: none",
+        least=0,
+        most=45,
     )
     brightness: float = setting(
         0.2,
         "standard deviation of the shift of pixel values, where that of the image is "
         "1; 0: none",
+        least=0,
+        most=10,
     )
     contrast: float = setting(
         0.2,
         "standard deviation of the logarithm of the factor on pixel values; 0: none",
+        least=0,
+        most=10,
     )
     gamma: float = setting(
         0.0,
         "standard deviation of the logarithm of the exponent on the tile's range of "
         "values; 0: none",
+        least=0,
+        most=2,
     )
     noise: float = setting(
         0.3,
         "largest standard deviation of noise added to pixel values, where that of the "
         "image is 1; 0: none",
+        least=0,
+        most=10,
     )
     blur: float = setting(
-        0.0, "largest standard deviation of a Gaussian blur in pixels; 0: none"
+        0.0,
+        "largest standard deviation of a Gaussian blur in pixels; 0: none",
+        least=0,
+        most=5,
     )
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a strength out of range."""
-        check_range(self, "elastic", 0, 1000)
-        check_range(self, "rotation", 0, 180)
-        check_range(self, "zoom", 0, 1)
-        check_range(self, "shear", 0, 45)
-        for name in ("brightness", "contrast", "noise"):
-            check_range(self, name, 0, 10)
-        check_range(self, "gamma", 0, 2)
-        check_range(self, "blur", 0, 5)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class WeightConfig:
+class WeightConfig(Settings):
     """What each pixel weighs in the loss."""
 
     weight_map: WeightMap = setting(
@@ -74,9 +84,11 @@ class WeightConfig:
         "equation 2 of the paper: gaps between touching objects weigh more; paper is "
         "w0 10 and sigma 5, authors-tool 50 and 6",
     )
-    border_weight: float | None = setting(None, "w0 of the weight map, if another")
+    border_weight: float | None = setting(
+        None, "w0 of the weight map, if another", least=0, most=1e6
+    )
     border_sigma: float | None = setting(
-        None, "sigma of the weight map in pixels, if another"
+        None, "sigma of the weight map in pixels, if another", least=0.1, most=1000
     )
     class_weights: tuple[str, ...] = setting(
         (),
@@ -86,14 +98,11 @@ class WeightConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range or settings that clash."""
-        check_choice(self, "weight_map", WeightMap)
-        check_range(self, "border_weight", 0, 1e6)
-        check_range(self, "border_sigma", 0.1, 1000)
+        super().__post_init__()
         number = r"\d+(\.\d*)?|\.\d+"
         if isinstance(self.class_weights, list | tuple):
-            # On the command line numbers are text; the dataclass is frozen for others.
-            texts = tuple(_as_text(weight) for weight in self.class_weights)
-            object.__setattr__(self, "class_weights", texts)
+            # On the command line numbers are text.
+            replace(self, "class_weights", tuple(map(_as_text, self.class_weights)))
         check_texts(self, "class_weights", "weights", f"{number}|balanced")
         if "balanced" in self.class_weights and len(self.class_weights) > 1:
             raise ValueError(
@@ -132,14 +141,9 @@ class StreamConfig(AugmentConfig, WeightConfig):
         None,
         "share of the tiles centred on a pixel of a rarer class; by default a third, "
         "or none where no class is rare (of two: none under a fifth of the pixels)",
+        least=0,
+        most=1,
     )
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a value out of range."""
-        AugmentConfig.__post_init__(self)
-        WeightConfig.__post_init__(self)
-        check_choice(self, "scaling", Scaling)
-        check_range(self, "rare_share", 0, 1)
 
 
 # Beside the defaults, so that what is on by one is off here.

@@ -4,14 +4,9 @@ import dataclasses
 from typing import Literal
 
 from pipelines.config.data import DataConfig
-from pipelines.config.fields import FILE, FOLDER, IMAGES, PATTERN, RUN, setting
-from pipelines.config.network import NetworkConfig
-from pipelines.config.setting_checks import (
-    check_choice,
-    check_named,
-    check_named_if_given,
-    check_range,
-)
+from pipelines.config.fields import FILE, FOLDER, IMAGES, PATH, PATTERN, RUN, setting
+from pipelines.config.network import MAX_CLASSES, NetworkConfig
+from pipelines.config.setting_checks import Settings, check_named, replace
 
 Engine = Literal["auto", "tensorflow-serving", "development"]
 Inside = Literal["foreground", "background"]
@@ -38,7 +33,9 @@ class EvaluateConfig(DataConfig):
         "such as membranes",
     )
     smallest_object: int | None = setting(
-        None, "pixels of the smallest object that counts; by default as in the run"
+        None,
+        "pixels of the smallest object that counts; by default as in the run",
+        least=1,
     )
     flips: bool = setting(
         False, "average over the 8 flips and quarter turns, as predict --flips does"
@@ -49,18 +46,13 @@ class EvaluateConfig(DataConfig):
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range."""
-        DataConfig.__post_init__(self)
-        check_named(self, "model")
-        check_named_if_given(self, "json", "report")
-        check_choice(self, "inside", Inside)
-        check_choice(self, "scores", Scores)
-        check_range(self, "smallest_object", 1)
+        super().__post_init__()
         if self.threshold not in (None, "auto"):
-            object.__setattr__(self, "threshold", _threshold(self.threshold))
+            replace(self, "threshold", _threshold(self.threshold))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ExportConfig:
+class ExportConfig(Settings):
     """Settings of `export`."""
 
     model: str = setting(..., RUN, FOLDER)
@@ -68,28 +60,23 @@ class ExportConfig:
         ..., "folder saved_models/NAME; the next version is added to it", FOLDER
     )
     keep: int | None = setting(
-        None, "number of the newest versions to keep; by default all"
+        None, "number of the newest versions to keep; by default all", least=1
     )
+    # TensorFlow decodes PNG files below 2**29 pixels, and JPEG files below 2**29
+    # values: an RGB JPEG of more than 178 megapixels is refused whatever the limit.
     pixel_limit: float = setting(
-        256, "largest image that is served, megapixels, up to 500"
+        256, "largest image that is served, megapixels", least=0.000001, most=500
     )
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for an empty name or a value out of range."""
-        check_named(self, "model", "to")
-        check_range(self, "keep", 1)
-        # TensorFlow decodes PNG files below 2**29 pixels, and JPEG files below 2**29
-        # values: an RGB JPEG of more than 178 megapixels is refused whatever the limit.
-        check_range(self, "pixel_limit", 0.000001, 500)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ServeConfig:
+class ServeConfig(Settings):
     """Settings of `serve`."""
 
     saved_model: str = setting(
         ...,
         "folder saved_models/NAME, or a model configuration file of TensorFlow Serving",
+        PATH,
         positional=True,
     )
     engine: Engine = setting(
@@ -99,19 +86,12 @@ class ServeConfig:
         "127.0.0.1",
         "address to listen on; TensorFlow Serving without Docker takes every one",
     )
-    rest_port: int = setting(8501, "port of the REST API")
-    grpc_port: int = setting(8500, "port of the gRPC API")
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a value out of range."""
-        check_named(self, "saved_model")
-        check_choice(self, "engine", Engine)
-        check_range(self, "rest_port", 0, 65535)
-        check_range(self, "grpc_port", 0, 65535)
+    rest_port: int = setting(8501, "port of the REST API", least=0, most=65535)
+    grpc_port: int = setting(8500, "port of the gRPC API", least=0, most=65535)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SegmentConfig:
+class SegmentConfig(Settings):
     """Settings of `segment`."""
 
     url: str = setting(
@@ -122,25 +102,24 @@ class SegmentConfig:
     )
     images: str | None = setting(None, IMAGES, PATTERN)
     out: str | None = setting(
-        None, "folder to write masks to, or the file for one", "PATH"
+        None, "folder to write masks to, or the file for one", PATH
     )
     check: str | None = setting(
         None, "folder saved_models/NAME: instead, compare its golden answers", FOLDER
     )
-    timeout: float = setting(300.0, "seconds to wait for an answer")
+    timeout: float = setting(300.0, "seconds to wait for an answer", least=0.001)
     retries: int = setting(
         4,
         "more tries at least where a server is away, too busy, or breaks off; some "
         "minutes of them once it has answered; 0 for none",
+        least=0,
     )
     resume: bool = setting(False, "leave out images that an earlier run has done")
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a value out of range."""
+        """Raises ValueError for a value out of range or settings that clash."""
+        super().__post_init__()
         check_named(self, "url")
-        check_named_if_given(self, "images", "out", "check")
-        check_range(self, "timeout", 0.001)
-        check_range(self, "retries", 0)
         given = (self.images is not None, self.out is not None)
         if given != ((False, False) if self.check is not None else (True, True)):
             raise ValueError(
@@ -153,41 +132,30 @@ class SegmentConfig:
 class DescribeConfig(NetworkConfig):
     """Settings of `describe`."""
 
-    base_filters: int = setting(64, "channels of the first stage")
-    depth: int = setting(4, "number of poolings, 1 to 6")
-    num_classes: int | None = setting(None, "channels out; by default 1 (paper: 2)")
-    height: int | None = setting(
-        None, "height of the input; by default 572, or 512 padded"
+    base_filters: int = setting(64, "channels of the first stage", least=1)
+    depth: int = setting(4, "number of poolings", least=1, most=6)
+    num_classes: int | None = setting(
+        None, "channels out; by default 1 (paper: 2)", least=1, most=MAX_CLASSES
     )
-    width: int | None = setting(None, "width of the input; by default its height")
-    channels: int = setting(1, "channels of the input")
+    height: int | None = setting(
+        None, "height of the input; by default 572, or 512 padded", least=1
+    )
+    width: int | None = setting(
+        None, "width of the input; by default its height", least=1
+    )
+    channels: int = setting(1, "channels of the input", least=1)
     figure: str | None = setting(None, "file to draw the U to (.svg or .png)", FILE)
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a value out of range."""
-        NetworkConfig.__post_init__(self)
-        check_range(self, "base_filters", 1)
-        check_range(self, "depth", 1, 6)
-        for name in ("height", "width", "channels"):
-            check_range(self, name, 1)
-        check_named_if_given(self, "figure")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DemoConfig:
+class DemoConfig(Settings):
     """Settings of `demo`."""
 
     out: str = setting(
         "demo", "folder to write to; an earlier demo in it is replaced", FOLDER
     )
-    minutes: float = setting(5, "training time, the same on every machine")
-    steps: int | None = setting(None, "training steps instead of minutes")
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a value out of range."""
-        check_named(self, "out")
-        check_range(self, "minutes", 0.001)
-        check_range(self, "steps", 1)
+    minutes: float = setting(5, "training time, the same on every machine", least=0.001)
+    steps: int | None = setting(None, "training steps instead of minutes", least=1)
 
 
 def _threshold(value: str | float | None) -> float:
