@@ -2,9 +2,12 @@
 
 import argparse
 import dataclasses
+import math
 import re
 import types
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from pipelines.config.fields import bounds_in_words
 
 
 def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
@@ -66,10 +69,13 @@ def _title(owner: type) -> str:
 def _options(field: dataclasses.Field, hint: Any) -> dict[str, Any]:
     required = _required(field)
     options: dict[str, Any] = {"help": field.metadata["help"], "required": required}
+    notes = [bounds_in_words(field)] if field.metadata["most"] < math.inf else []
     if not required:
         options["default"] = field.default
         if field.default not in (None, (), "") and not isinstance(field.default, bool):
-            options["help"] += f" (default {field.default})"
+            notes.append(f"default {field.default}")
+    if notes:
+        options["help"] += f" ({'; '.join(notes)})"
     if get_origin(hint) in (types.UnionType,):
         hint = next(part for part in get_args(hint) if part is not type(None))
     if hint is bool:

@@ -13,7 +13,9 @@ class Settings:
     folder: str = setting(..., "where", positional=True)
     images: str = setting(..., "which", "PATTERN")
     tile_size: int | None = setting(None, "how large")
-    rate: float = setting(0.5, "how fast")
+    rate: float = setting(0.5, "how fast", least=0)
+    share: float = setting(0.5, "how much", least=0, most=1)
+    depth: int | None = setting(None, "how deep", least=1, most=6)
     flips: bool = setting(True, "whether")
     batch_norm: bool | None = setting(None, "perhaps")
     kind: Literal["red", "blue"] = setting("red", "of which")
@@ -54,9 +56,11 @@ def test_a_switch_that_is_neither_on_nor_off_can_be_put_off(parser):
     assert parse(parser, "--no-batch-norm").batch_norm is False
 
 
-def test_the_help_tells_defaults_and_choices(parser):
+def test_the_help_tells_defaults_bounds_and_choices(parser):
     text = " ".join(parser.format_help().split())
     assert "how fast (default 0.5)" in text
+    assert "how much (0 to 1; default 0.5)" in text
+    assert "how deep (1 to 6)" in text
     assert "whether (default on)" in text
     assert "{red,blue}" in text
     assert "--images PATTERN" in text
