@@ -1,6 +1,5 @@
 """A net trained without `fit`, made a run, for `evaluate`, `predict` and `export`."""
 
-import dataclasses
 import os
 import pathlib
 import shutil
@@ -77,7 +76,7 @@ def save_run(
         settings={"smallest_object": int(smallest_object)},
         network=network,
         classes=names,
-        mask_coding=dataclasses.asdict(_coding(num_classes)),
+        mask_coding=_coding(num_classes),
         scaling=scaling,
         threshold=float(threshold) if num_classes == 2 else None,
         precision={"training": model.compute_dtype, "model": "float32"},

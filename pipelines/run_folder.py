@@ -20,6 +20,7 @@ from typing import Any
 import keras
 
 import keras_unet
+from pipelines.config.choice import Choice
 from pipelines.dataset.mask_values import MaskCoding
 from pipelines.images.appearing import flush_to_disk
 
@@ -53,7 +54,7 @@ class RunRecord:
         best: step, validation loss and scores of the saved model ("by validation
             loss").
         versions: of Python and packages.
-        choices: the settings that `fit` decided: name, value and reason.
+        choices: the settings that `fit` decided.
         object_threshold: on P(foreground), of numbered objects, chosen on the
             validation images; None where it is that of masks.
     """
@@ -61,14 +62,14 @@ class RunRecord:
     settings: dict[str, Any]
     network: dict[str, Any]
     classes: list[str]
-    mask_coding: dict[str, Any]
+    mask_coding: MaskCoding
     scaling: str
     threshold: float | None
     precision: dict[str, str]
     data: dict[str, Any]
     best: dict[str, Any]
     versions: dict[str, str]
-    choices: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    choices: tuple[Choice, ...] = ()
     object_threshold: float | None = None
 
     @property
@@ -87,10 +88,12 @@ class RunRecord:
         """Of the training images, the most frequent first; empty if not recorded."""
         return list(self.data.get("training", {}).get("pixel_types", {}))
 
-    @property
-    def coding(self) -> MaskCoding:
-        """What mask values meant."""
-        return MaskCoding(**self.mask_coding)
+    @classmethod
+    def from_json(cls, known: dict[str, Any]) -> "RunRecord":
+        """Returns a record as it was before it became JSON."""
+        coding = MaskCoding(**known["mask_coding"])
+        choices = tuple(map(Choice.from_json, known.get("choices", ())))
+        return cls(**known | {"mask_coding": coding, "choices": choices})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,8 +174,8 @@ def load_record(path: pathlib.Path) -> RunRecord:
     """
     _check_has(path, RECORD)
     try:
-        return RunRecord(**json.loads((path / RECORD).read_text()))
-    except (TypeError, ValueError) as error:
+        return RunRecord.from_json(json.loads((path / RECORD).read_text()))
+    except (TypeError, ValueError, KeyError) as error:
         raise ValueError(
             f"{path / RECORD}: not the record of a run ({error}). Restore the file, "
             "or fit again."

@@ -52,7 +52,6 @@ def bounds_in_words(field: dataclasses.Field) -> str:
 
 def value_in_words(value: Any) -> str:
     """Returns a setting's value as tables show it."""
-    # JSON has lists for tuples.
-    if value in ((), []):
+    if value == ():
         return "none"
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -129,14 +129,18 @@ def _load_data(config: EvaluateConfig, run: Run, net: Net) -> Dataset:
             "inside and smallest_object are of objects, which are scored in masks of "
             f"two classes; the model tells {num_classes} apart. Leave them out."
         )
-    kind = run.record.coding.kind if config.mask_kind == "auto" else config.mask_kind
+    kind = (
+        run.record.mask_coding.kind if config.mask_kind == "auto" else config.mask_kind
+    )
     if kind == "instances" and config.inside == "background":
         raise ValueError(
             "inside=background is for masks whose foreground lies between the objects, "
             "such as membranes; in masks of instances the objects are the ids. Leave "
             "inside out, or score with mask_kind binary."
         )
-    dataset = load_dataset(config, known=run.record.coding, scaling=run.record.scaling)
+    dataset = load_dataset(
+        config, known=run.record.mask_coding, scaling=run.record.scaling
+    )
     if dataset.coding.num_classes > num_classes:
         raise ValueError(
             f"{config.masks}: {dataset.coding.num_classes} classes, but the model "

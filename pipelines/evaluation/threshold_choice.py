@@ -142,7 +142,7 @@ def _load(config: DataConfig, record: RunRecord) -> Dataset:
         config,
         images=of_its_own,
         masks=record.settings.get("validation_masks"),
-        known=record.coding,
+        known=record.mask_coding,
         scaling=record.scaling,
     )
     usual = dataset

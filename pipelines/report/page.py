@@ -117,8 +117,7 @@ def _choices(record: RunRecord) -> list[str]:
     if not record.choices:
         return []
     rows = {
-        one["name"]: f"{value_in_words(one['value'])}: {one['reason']}"
-        for one in record.choices
+        one.name: f"{value_in_words(one.value)}: {one.reason}" for one in record.choices
     }
     return ["<p>Decided from the data:</p>", tables.facts_table(rows)]
 

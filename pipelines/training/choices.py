@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.config import DEFAULT_MINUTES, FitConfig
+from pipelines.config.choice import Choice
 from pipelines.config.fields import value_in_words
 from pipelines.dataset import Dataset
 from pipelines.dataset.mask_values import RARE_SHARE
@@ -14,7 +15,6 @@ from pipelines.dataset.object_sizes import UNKNOWN, object_sizes
 from pipelines.tiles.class_pixels import labelling_in_words
 from pipelines.tiles.places import default_rare_share
 from pipelines.training import precision
-from pipelines.training.choice import Choice
 from pipelines.training.learning_rate import learning_rate
 from pipelines.training.tile_choices import tile_choices
 

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 
 from pipelines import run_folder
-from pipelines.training.choice import Choice
+from pipelines.config.choice import Choice
 from pipelines.training.choices import in_words
 
 
@@ -71,7 +71,7 @@ def result_of(
         steps,
         record.best,
         record.threshold,
-        tuple(Choice.from_json(choice) for choice in record.choices),
+        record.choices,
         record.object_threshold,
     )
 

@@ -4,8 +4,8 @@ import inspect
 
 from keras_unet.unet import DEFAULTS
 from pipelines.config import FitConfig, import_path
+from pipelines.config.choice import Choice
 from pipelines.training import objectives
-from pipelines.training.choice import Choice
 
 RATE, RATE_WITHOUT_NORMALISATION = 2e-3, 2e-4
 # Of Keras and of TensorFlow Addons: a step is about as long as the rate, whatever the

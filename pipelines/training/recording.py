@@ -63,7 +63,7 @@ class Recorder:
             settings=dataclasses.asdict(plan.config),
             network=plan.network,
             classes=plan.class_names,
-            mask_coding=dataclasses.asdict(plan.training_set.coding),
+            mask_coding=plan.training_set.coding,
             scaling=plan.training_set.scaling,
             threshold=None,
             precision={"training": plan.config.precision, "model": "float32"},
@@ -73,7 +73,7 @@ class Recorder:
             },
             best={},
             versions=run_folder.versions(),
-            choices=[dataclasses.asdict(choice) for choice in plan.choices],
+            choices=plan.choices,
         )
 
     def validate(self, weights: Sequence[np.ndarray]) -> Validation:

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 from keras_unet.unet import DEFAULTS
 from pipelines import tiles
 from pipelines.config import FitConfig
+from pipelines.config.choice import Choice
 from pipelines.dataset import Dataset, heed, load_dataset, part_findings, split
 from pipelines.images import ArrayCache
 from pipelines.images.cache import cache_of_gigabytes
 from pipelines.tiles.pixel_weights import pixel_weights
 from pipelines.training import choices, devices, objectives
-from pipelines.training.choice import Choice
 
 # Beside the run folders that share it; may be removed at any time.
 CACHE = ".keras-unet-cache"

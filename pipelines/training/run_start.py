@@ -10,9 +10,9 @@ from typing import Any
 
 from pipelines import run_folder
 from pipelines.config import FitConfig
+from pipelines.config.choice import Choice
 from pipelines.images.writing import write_bytes_atomically
 from pipelines.training import checkpoint, choices
-from pipelines.training.choice import Choice
 from pipelines.training.run_plan import RunPlan
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class RunState:
     data: dict[str, str]
     versions: dict[str, str]
     finished: bool = False
-    choices: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    choices: tuple[Choice, ...] = ()
     format: int = 1
 
 
@@ -126,7 +126,7 @@ def as_begun(config: FitConfig, state: RunState) -> FitConfig:
             )
     config = dataclasses.replace(config, **decided)
     if not state.finished:
-        _warn_of_machine(config, {choice["name"] for choice in state.choices})
+        _warn_of_machine(config, {choice.name for choice in state.choices})
     return config
 
 
@@ -169,8 +169,7 @@ def resumed_plan(plan: RunPlan, state: RunState) -> RunPlan:
                 state.versions.get(package),
                 version,
             )
-    made = (Choice.from_json(choice) for choice in state.choices)
-    return dataclasses.replace(plan, choices=tuple(made))
+    return dataclasses.replace(plan, choices=state.choices)
 
 
 def begin(plan: RunPlan) -> pathlib.Path:
@@ -180,12 +179,11 @@ def begin(plan: RunPlan) -> pathlib.Path:
         ValueError: it cannot be made there.
     """
     path = plan.path
-    settings = dataclasses.asdict(plan.config)
     state = RunState(
-        settings,
+        dataclasses.asdict(plan.config),
         fingerprints(plan),
         run_folder.versions(),
-        choices=[dataclasses.asdict(choice) for choice in plan.choices],
+        choices=plan.choices,
         format=FORMAT,
     )
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -240,8 +238,10 @@ def _load(path: pathlib.Path) -> RunState | None:
     """Returns None where there is no state that can be read."""
     try:
         text = (path / run_folder.CHECKPOINT / run_folder.STATE).read_text()
-        return RunState(**json.loads(text))
-    except (OSError, ValueError, TypeError):
+        known = json.loads(text)
+        choices = tuple(map(Choice.from_json, known.get("choices", ())))
+        return RunState(**known | {"choices": choices})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

@@ -8,9 +8,9 @@ from keras_unet import geometry
 from pipelines.augment import default_elastic
 from pipelines.augment.augmentation import ELASTIC, TILE_OF_ELASTIC
 from pipelines.config import FitConfig
+from pipelines.config.choice import Choice
 from pipelines.dataset import Dataset
 from pipelines.tiles.tiles import PADDED_TILE_SIZE, PAPER_TILE_SIZE
-from pipelines.training.choice import Choice
 
 SMALLEST_TILE, LARGE_TILE = 64, 512
 DEPTH, LARGEST_DEPTH = 4, 5

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines import run_folder
+from pipelines.config.choice import Choice
 from pipelines.dataset.mask_values import MaskCoding
 
 
@@ -33,7 +34,7 @@ def test_a_run_is_read_back_with_its_model_and_record(random_net, save_run, tmp_
     run = run_folder.load(str(path))
     assert run.path == path
     assert run.record.threshold == 0.31
-    assert run.record.coding == MaskCoding("binary", 255, 2)
+    assert run.record.mask_coding == MaskCoding("binary", 255, 2)
     for found, expected in zip(
         run.model.get_weights(), model.get_weights(), strict=True
     ):
@@ -45,6 +46,16 @@ def test_a_record_survives_writing_and_reading(run, tmp_path):
     run_folder.publish(tmp_path, run / "model.keras", record)
     again = json.loads((tmp_path / "config.json").read_text())
     assert again == json.loads(json.dumps(dataclasses.asdict(record)))
+
+
+def test_a_record_of_an_older_version_has_no_choices(copied):
+    assert {type(one) for one in run_folder.load_record(copied).choices} == {Choice}
+    path = copied / "config.json"
+    older = json.loads(path.read_text())
+    del older["choices"], older["object_threshold"]
+    path.write_text(json.dumps(older))
+    record = run_folder.load_record(copied)
+    assert (record.choices, record.object_threshold) == ((), None)
 
 
 def test_saving_leaves_no_partial_file(run):

@@ -45,7 +45,7 @@ def run(random_net, save_run, settings, tmp_path_factory):
     record = dataclasses.replace(
         run_folder.load_record(path),
         scaling=dataset.scaling,
-        mask_coding=dataclasses.asdict(dataset.coding),
+        mask_coding=dataset.coding,
         data={"training": dataset.describe()},
         threshold=0.45,
     )

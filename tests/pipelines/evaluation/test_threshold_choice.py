@@ -85,11 +85,10 @@ def test_auto_chooses_for_the_objects_of_instances_too(loaded, net, discs, monke
     monkeypatch.setattr(threshold_choice, "ObjectThresholds", Fixed)
     paths = {"images": str(discs / "images"), "masks": str(discs / "masks")}
     dataset = load_dataset(DataConfig(**paths, mask_kind="instances"))
-    coding = loaded.record.mask_coding | {"kind": "instances", "foreground": None}
     held_out = {"fingerprint": dataset.subset([4]).fingerprint}
     record = dataclasses.replace(
         loaded.record,
-        mask_coding=coding,
+        mask_coding=dataset.coding,
         settings=loaded.record.settings | {"mask_kind": "instances"},
         data=loaded.record.data | {"validation": held_out},
     )

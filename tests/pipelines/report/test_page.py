@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines import scores
+from pipelines.config.choice import Choice
 from pipelines.report import write_report
 from pipelines.run_folder import RunRecord
 from pipelines.scores.evaluation_result import COLUMNS, Evaluation
@@ -109,8 +110,8 @@ def test_the_best_model_is_described(written):
 
 
 def test_what_was_decided_is_shown_in_short(written):
-    values = {"rare_share": 1 / 3, "dropout": 0, "class_weights": []}
-    choices = [{"name": n, "value": v, "reason": "why"} for n, v in values.items()]
+    values = {"rare_share": 1 / 3, "dropout": 0, "class_weights": ()}
+    choices = tuple(Choice(name, value, "why") for name, value in values.items())
     page = written(record=record(choices=choices))
     for text in ("0.333: why", "0: why", "none: why"):
         assert f">{text}<" in page

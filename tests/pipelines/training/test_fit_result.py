@@ -1,4 +1,4 @@
-from pipelines.training.choice import Choice
+from pipelines.config.choice import Choice
 from pipelines.training.fit_result import FitPlan, FitResult, result_of_finished_run
 
 BEST = {"step": 7, "val_loss": 0.25, "val_mean_iou": 0.5, "val_pixel_error": 0.125}

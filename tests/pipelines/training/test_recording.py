@@ -24,6 +24,10 @@ def result(loss, threshold=0.4):
     return Validation(loss, threshold, np.array([[6, 1], [1, 2]]), [])
 
 
+def as_json(record):
+    return json.dumps(dataclasses.asdict(record))
+
+
 def names(recorder):
     return sorted(path.name for path in recorder.path.rglob("*.keras"))
 
@@ -32,9 +36,7 @@ def test_the_best_model_has_its_record_and_a_file_of_its_own(recorder):
     recorder.save_best(3, result(0.5))
     assert names(recorder) == ["best_000000003.keras", "model.keras"]
     record = run_folder.load_record(recorder.path)
-    # JSON has lists for tuples.
-    kept = json.loads(json.dumps(dataclasses.asdict(recorder.record)))
-    assert dataclasses.asdict(record) == kept
+    assert as_json(record) == as_json(recorder.record)
     assert (record.threshold, record.best["step"]) == (0.4, 3)
     assert record.best["val_pixel_error"] == pytest.approx(0.2)
 

@@ -1,5 +1,3 @@
-import dataclasses
-import json
 import logging
 
 import keras
@@ -32,16 +30,11 @@ NETWORK = {
 
 
 @pytest.fixture(scope="module")
-def other(tmp_path_factory):
+def other(save_run, tmp_path_factory):
     """A run folder with the model and the record of NETWORK."""
-    path = tmp_path_factory.mktemp("runs") / "other"
-    path.mkdir()
     keras.utils.set_random_seed(1)
-    keras_unet.build_unet(**NETWORK).save(path / run_folder.MODEL)
-    fields = {field.name: {} for field in dataclasses.fields(run_folder.RunRecord)}
-    record = fields | {"network": NETWORK}
-    (path / run_folder.RECORD).write_text(json.dumps(record))
-    return path
+    model = keras_unet.build_unet(**NETWORK)
+    return save_run(tmp_path_factory.mktemp("runs") / "other", model)
 
 
 def build(**changes):

@@ -1,6 +1,6 @@
 import json
 
-from pipelines.training.choice import Choice
+from pipelines.config.choice import Choice
 
 
 def test_a_choice_comes_back_from_json_as_it_was():
