@@ -17,7 +17,7 @@ from pipelines.images import (
 from pipelines.images.derived import MatchedChannels
 from pipelines.images.lossy import lossy_compression
 from pipelines.images.orientation import AS_STORED, orientation
-from pipelines.images.windowed import as_length
+from pipelines.images.windowed import PixelSize, as_length
 
 # Formats in which a second or fourth channel is transparency.
 ALPHA_SUFFIXES = (".png", ".webp", ".bmp")
@@ -43,7 +43,7 @@ class ImageFacts:
         image_digest: hash of the pixels of the image.
         mask_runs: see `MaskValues.runs`.
         mask_in_colour: the mask has pixels that are not grey.
-        pixel_size: height, width and unit of a pixel, if the file says.
+        pixel_size: of the image, if the file says it with a unit.
         has_alpha: the last of the channels says how transparent the others are.
     """
 
@@ -58,7 +58,7 @@ class ImageFacts:
     image_digest: str = ""
     mask_runs: int = 0
     mask_in_colour: bool = False
-    pixel_size: tuple[float, float, str] | None = None
+    pixel_size: PixelSize | None = None
     has_alpha: bool = False
 
 
@@ -123,7 +123,7 @@ def inspect(
         image_digest=image_digest,
         mask_runs=mask.runs,
         mask_in_colour=mask.in_colour,
-        pixel_size=_pixel_size(image),
+        pixel_size=seen.place.pixel_size,
         has_alpha=image.has_alpha,
     )
     return Inspection(facts, tuple(found))
@@ -183,8 +183,3 @@ def _channels(image: WindowedImage, pair: Pair) -> int:
     """Returns the channels without alpha, which says nothing of the object."""
     has_alpha = pair.image.path.suffix.lower() in ALPHA_SUFFIXES
     return image.channels - (has_alpha and image.channels in (2, 4))
-
-
-def _pixel_size(image: WindowedImage) -> tuple[float, float, str] | None:
-    size = as_length(image.pixel_size)
-    return None if size is None else (size.height, size.width, size.unit)

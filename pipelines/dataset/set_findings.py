@@ -116,10 +116,9 @@ def _other_pixel_sizes(
     pairs: Sequence[Pair], facts: Sequence[ImageFacts]
 ) -> Iterator[Finding]:
     def rounded(one: ImageFacts) -> str | None:
-        if one.pixel_size is None:
+        if (size := one.pixel_size) is None:
             return None
-        height, width, unit = one.pixel_size
-        return f"{height:.3g} x {width:.3g} {unit}"
+        return f"{size.height:.3g} x {size.width:.3g} {size.unit}"
 
     for pair, one, usual, example in _unusual(pairs, facts, rounded):
         yield findings.warning(

@@ -157,11 +157,11 @@ def pixel_sizes(
     Pixels of 1 by 1 "pixels" unless all images say a size, in one unit.
     """
     sizes = [one.pixel_size for one in facts]
-    units = {size[2] if size else None for size in sizes}
+    units = {size.unit if size else None for size in sizes}
     unit = units.pop() if len(units) == 1 else None
     if unit is None:
         return [(1.0, 1.0)] * len(sizes), PIXELS
-    return [(size[0], size[1]) for size in sizes if size], unit
+    return [(size.height, size.width) for size in sizes if size], unit
 
 
 def tolerance(pixel_size: tuple[float, float]) -> float:

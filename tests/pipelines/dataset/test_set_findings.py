@@ -7,6 +7,7 @@ from pipelines.dataset import set_findings
 from pipelines.dataset.inspection import ImageFacts
 from pipelines.dataset.pairing import Pair
 from pipelines.images import ImageEntry
+from pipelines.images.windowed import PixelSize
 
 
 def pair(name):
@@ -63,12 +64,12 @@ def test_images_of_another_type_are_warnings():
 
 
 def test_images_of_another_magnification_are_warnings():
-    um = (0.5, 0.5, "µm")
-    (found,) = of_images(
-        {"pixel_size": um}, {"pixel_size": (0.25, 0.25, "µm")}, {"pixel_size": um}
+    usual, half, about = (
+        {"pixel_size": PixelSize(side, 0.5, "µm")} for side in (0.5, 0.25, 0.50001)
     )
-    assert "images/b: a pixel is 0.25 x 0.25 µm, but images/a says 0.5" in str(found)
-    assert of_images({"pixel_size": um}, {"pixel_size": (0.50001, 0.5, "µm")}) == []
+    (found,) = of_images(usual, half, usual)
+    assert "images/b: a pixel is 0.25 x 0.5 µm, but images/a says 0.5" in str(found)
+    assert of_images(usual, about) == []
 
 
 def test_images_that_occur_twice_are_warnings_with_both_names():

@@ -11,6 +11,7 @@ from pipelines.dataset import Dataset, load_dataset
 from pipelines.dataset.inspection import ImageFacts
 from pipelines.dataset.mask_values import IGNORED, MaskCoding
 from pipelines.evaluation.set_scores import SetScores, defined, pixel_sizes, tolerance
+from pipelines.images.windowed import PixelSize
 from pipelines.scores.evaluation_result import Evaluation
 from pipelines.validation import Segmented
 
@@ -95,7 +96,9 @@ def test_three_classes_have_no_scores_of_objects(dataset):
 def test_distances_are_in_the_unit_that_all_images_have(dataset):
     facts = dataset.facts[:2]
     assert pixel_sizes(facts) == ([(1.0, 1.0)] * 2, "pixels")
-    sized = [dataclasses.replace(one, pixel_size=(0.5, 0.25, "µm")) for one in facts]
+    sized = [
+        dataclasses.replace(one, pixel_size=PixelSize(0.5, 0.25, "µm")) for one in facts
+    ]
     assert pixel_sizes(sized) == ([(0.5, 0.25)] * 2, "µm")
     assert pixel_sizes([sized[0], facts[1]])[1] == "pixels"
 
@@ -252,7 +255,7 @@ def test_the_inside_may_be_the_background():
 def test_distances_are_in_units_and_the_tolerance_stays_in_pixels():
     y_true, y_pred = np.zeros((2, 20, 30), np.uint8)
     y_true[:, 10:], y_pred[:, 12:] = 1, 1
-    sized = dataclasses.replace(FACTS, pixel_size=(0.3, 0.3, "µm"))
+    sized = dataclasses.replace(FACTS, pixel_size=PixelSize(0.3, 0.3, "µm"))
     dataset = Dataset((), (sized,), MaskCoding("binary", 255, 2))
     found = SetScores(dataset, 2, 0.5, quick=True)
     found.add(net_output(y_true, y_pred))
