@@ -11,7 +11,7 @@ from pipelines.dataset import Dataset, load_dataset, split
 from pipelines.evaluation.unscored import unscored_sentence
 from pipelines.overlap_tile import Net
 from pipelines.run_folder import RunRecord
-from pipelines.validation import ObjectThresholds, validate
+from pipelines.validation import own_threshold_of_objects, validate
 
 logger = logging.getLogger(__name__)
 
@@ -96,13 +96,9 @@ def choose_threshold(
         value,
         len(held_out.pairs),
     )
-    own = None
-    if held_out.coding.kind == "instances" and value is not None:
-        objects = ObjectThresholds(held_out, smallest_object, of_masks=value)
-        validate(
-            net, held_out, threshold=value, on_image=objects.add, on_failure=refuse
-        )
-        own = objects.own(value)
+    own = own_threshold_of_objects(
+        net, held_out, smallest_object, value, on_failure=refuse
+    )
     return Threshold(value, "validation images", own)
 
 

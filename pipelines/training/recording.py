@@ -21,9 +21,9 @@ from pipelines.training.disk import written
 from pipelines.training.run_plan import RunPlan
 from pipelines.training.validator import Validator
 from pipelines.validation import (
-    ObjectThresholds,
     Parts,
     Validation,
+    own_threshold_of_objects,
     pictures_of,
     validate,
 )
@@ -118,26 +118,17 @@ class Recorder:
         self._write_report(validator)
 
     def _choose_object_threshold(self) -> None:
-        """Chooses the threshold of objects, and writes it down.
-
-        For masks of instances and two classes; for others it is that of masks.
-        """
-        held_out, threshold = self._plan.validation_set, self.record.threshold
-        if held_out.coding.kind != "instances" or threshold is None:
-            return
-        objects = ObjectThresholds(
-            held_out, self.record.smallest_object, self._parts.cache, threshold
-        )
-        validate(
+        """Chooses the threshold of objects, and writes it down if it is another."""
+        own = own_threshold_of_objects(
             self._net,
-            held_out,
-            threshold=threshold,
-            on_image=objects.add,
+            self._plan.validation_set,
+            self.record.smallest_object,
+            self.record.threshold,
             parts=self._parts,
         )
-        self.record = dataclasses.replace(
-            self.record, object_threshold=objects.own(threshold)
-        )
+        if own is None:
+            return
+        self.record = dataclasses.replace(self.record, object_threshold=own)
         with written(f"{self.path}: the best model, of step {self._best_step},"):
             run_folder.publish(self.path, self._best_model(), self.record)
 

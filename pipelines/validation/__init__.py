@@ -2,6 +2,7 @@
 
 from pipelines.validation.object_thresholds import (
     ObjectThresholds,
+    own_threshold_of_objects,
     true_labels,
     true_objects,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Picture",
     "Segmented",
     "Validation",
+    "own_threshold_of_objects",
     "pictures_of",
     "true_labels",
     "true_objects",

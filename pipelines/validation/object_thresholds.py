@@ -1,11 +1,15 @@
 """The threshold at which a net finds the objects of a set best, one by one."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pipelines import scores
 from pipelines.dataset import Dataset
 from pipelines.images import ArrayCache
-from pipelines.validation.segmented import Segmented
+from pipelines.overlap_tile import Net
+from pipelines.validation.segmented import Parts, Segmented
+from pipelines.validation.validation import validate
 
 # Thresholds on P(foreground) that are tried: 0.1, 0.15, ..., 0.8.
 TRIED = tuple(round(0.05 * step, 2) for step in range(2, 17))
@@ -76,19 +80,20 @@ class ObjectThresholds:
     Args:
         dataset: that the images are of.
         smallest: pixels; predicted objects of fewer are none.
+        of_masks: the threshold of masks, which is tried as well.
         cache: of decoded masks; see `true_objects`.
-        of_masks: the threshold of masks, if it is known, which is tried as well.
     """
 
     def __init__(
         self,
         dataset: Dataset,
         smallest: int,
+        of_masks: float,
         cache: ArrayCache | None = None,
-        of_masks: float | None = None,
     ) -> None:
         self._dataset, self._smallest, self._cache = dataset, smallest, cache
-        tried = TRIED if of_masks is None else (*TRIED, of_masks)
+        self._of_masks = of_masks
+        tried = (*TRIED, of_masks)
         self._counts = {one: scores.InstanceCounts((IOU,)) for one in tried}
 
     def add(self, one: Segmented) -> None:
@@ -101,24 +106,50 @@ class ObjectThresholds:
             found = scores.objects(inside, scored, smallest=self._smallest)
             counts.add(truth, found, scored)
 
-    def own(self, of_masks: float) -> float | None:
-        """Returns the best threshold; None if it equals that of masks."""
-        best = self.best(of_masks)
-        return None if best == of_masks else best
-
-    def best(self, near: float) -> float:
+    def best(self) -> float:
         """Returns the threshold of the highest average precision at an IoU of 0.5.
 
-        Args:
-            near: the threshold of masks, which breaks ties, and is taken where no
-                object is found at any.
+        Of equals that nearest to the threshold of masks, which is taken where no object
+        is found at any.
         """
         found = {
             threshold: np.nan_to_num(counts.matches[IOU].average_precision)
             for threshold, counts in self._counts.items()
         }
         highest = max(found.values())
-        best = [threshold for threshold, value in found.items() if value == highest]
         if not highest:
-            return near
-        return min(best, key=lambda threshold: abs(threshold - near))
+            return self._of_masks
+        best = [threshold for threshold, value in found.items() if value == highest]
+        return min(best, key=lambda threshold: abs(threshold - self._of_masks))
+
+
+def own_threshold_of_objects(
+    net: Net,
+    dataset: Dataset,
+    smallest: int,
+    of_masks: float | None,
+    *,
+    parts: Parts | None = None,
+    on_failure: Callable[[int, Exception], None] | None = None,
+) -> float | None:
+    """Chooses the threshold of the objects of masks of instances.
+
+    For the arguments see `ObjectThresholds` and `validate`.
+
+    Returns:
+        None where it is that of masks, as for masks of other kinds.
+    """
+    if dataset.coding.kind != "instances" or of_masks is None:
+        return None
+    cache = None if parts is None else parts.cache
+    objects = ObjectThresholds(dataset, smallest, of_masks, cache)
+    validate(
+        net,
+        dataset,
+        threshold=of_masks,
+        on_image=objects.add,
+        on_failure=on_failure,
+        parts=parts,
+    )
+    best = objects.best()
+    return None if best == of_masks else best

@@ -13,7 +13,7 @@ from pipelines.evaluation.threshold_choice import (
     validation_set,
 )
 from pipelines.overlap_tile import Net
-from pipelines.validation import ObjectThresholds, validate
+from pipelines.validation import ObjectThresholds, object_thresholds, validate
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +78,11 @@ def test_auto_leaves_out_the_validation_images_that_are_scored(
 
 def test_auto_chooses_for_the_objects_of_instances_too(loaded, net, discs, monkeypatch):
     class Fixed(ObjectThresholds):
-        def best(self, near):
+        def best(self):
             assert self._smallest == 5
             return 0.77
 
-    monkeypatch.setattr(threshold_choice, "ObjectThresholds", Fixed)
+    monkeypatch.setattr(object_thresholds, "ObjectThresholds", Fixed)
     paths = {"images": str(discs / "images"), "masks": str(discs / "masks")}
     dataset = load_dataset(DataConfig(**paths, mask_kind="instances"))
     held_out = {"fingerprint": dataset.subset([4]).fingerprint}

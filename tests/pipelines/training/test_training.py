@@ -13,9 +13,9 @@ from pipelines import fit, run_folder, scaling
 from pipelines.config import DataConfig
 from pipelines.dataset import load_dataset
 from pipelines.overlap_tile import Net
-from pipelines.training import devices, recording, training
+from pipelines.training import devices, training
 from pipelines.training.fit_result import FitPlan
-from pipelines.validation import ObjectThresholds, validate
+from pipelines.validation import ObjectThresholds, object_thresholds, validate
 
 BINARY_CROSSENTROPY = keras.losses.BinaryCrossentropy(from_logits=True)
 
@@ -301,10 +301,10 @@ def test_objects_of_instance_masks_have_a_threshold_of_their_own(
             seen.append(one)
             super().add(one)
 
-        def best(self, near):
+        def best(self):
             return 0.77
 
-    monkeypatch.setattr(recording, "ObjectThresholds", Fixed)
+    monkeypatch.setattr(object_thresholds, "ObjectThresholds", Fixed)
     result = fit(tiny(mask_kind="instances"))
     run = run_folder.load(str(tmp_path / "run"))
     assert run.record.object_threshold == result.object_threshold == 0.77

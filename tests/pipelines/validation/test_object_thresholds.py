@@ -34,46 +34,43 @@ def segmented(dataset, probability):
     )
 
 
+def best(dataset, probability, of_masks):
+    found = ObjectThresholds(dataset, 1, of_masks)
+    found.add(segmented(dataset, probability))
+    return found.best()
+
+
 def test_objects_that_touch_are_told_apart_at_a_threshold_of_their_own(dataset):
     # A doubtful line between them, as a net puts it out.
     probability = np.where(dataset.mask(0) == 1, 0.9, 0.1)
     probability[:, 9:11] = 0.62
-    found = ObjectThresholds(dataset, smallest=1)
-    found.add(segmented(dataset, probability))
     # At 0.6 they are one.
-    assert found.best(near=0.4) == 0.65
+    assert best(dataset, probability, of_masks=0.4) == 0.65
 
 
-def test_of_equals_that_near_the_masks_threshold_is_taken(dataset):
+# At 0.15 the objects are one, at 0.99 there are none.
+@pytest.mark.parametrize(("of_masks", "expected"), [(0.1, 0.2), (0.99, 0.8)])
+def test_of_equals_that_near_the_masks_threshold_is_taken(dataset, of_masks, expected):
     probability = np.where(dataset.mask(0) == 1, 0.95, 0.05)
     probability[:, 9:11] = 0.2
-    found = ObjectThresholds(dataset, smallest=1)
-    found.add(segmented(dataset, probability))
-    assert found.best(near=0.44) == 0.45
+    assert best(dataset, probability, of_masks) == expected
 
 
 def test_the_threshold_of_masks_is_tried_too_and_wins_where_it_is_as_good(dataset):
     probability = np.where(dataset.mask(0) == 1, 0.95, 0.05)
     probability[:, 9:11] = 0.2
-    found = ObjectThresholds(dataset, smallest=1, of_masks=0.44)
-    found.add(segmented(dataset, probability))
-    assert found.best(near=0.44) == 0.44
-    assert found.own(0.44) is None
+    assert best(dataset, probability, of_masks=0.44) == 0.44
 
 
 def test_faint_objects_are_found_at_a_low_threshold(dataset):
     probability = np.where(dataset.mask(0) == 1, 0.25, 0.01)
     probability[:, 9:11] = 0.17
-    found = ObjectThresholds(dataset, smallest=1)
-    found.add(segmented(dataset, probability))
-    assert found.best(near=0.5) == 0.2
+    assert best(dataset, probability, of_masks=0.5) == 0.2
 
 
 def test_without_objects_it_is_that_of_masks(dataset):
-    found = ObjectThresholds(dataset, smallest=1)
-    assert found.best(near=0.37) == 0.37
-    found.add(segmented(dataset, np.zeros((10, 20))))
-    assert found.best(near=0.37) == 0.37
+    assert ObjectThresholds(dataset, 1, 0.37).best() == 0.37
+    assert best(dataset, np.zeros((10, 20)), of_masks=0.37) == 0.37
 
 
 def test_true_objects_of_a_part_are_ids_but_where_ignored(dataset):
