@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from pipelines.config import DataConfig
-from pipelines.dataset import findings, survey
+from pipelines.dataset import findings, mask_values, survey
 from pipelines.dataset.class_id_image import ClassIds
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.inspection import ImageFacts
-from pipelines.dataset.mask_values import MaskCoding, class_names
+from pipelines.dataset.mask_values import IGNORED, MaskCoding, class_names
 from pipelines.dataset.pairing import Pair
 from pipelines.images import ArrayCache, WindowedImage, open_image, open_mask
 from pipelines.images.derived import MatchedChannels
@@ -68,7 +68,11 @@ class Dataset:
         Returns:
             int64 (images, num_classes).
         """
-        return survey.class_counts(self.facts, self.coding)
+        counts = np.zeros((len(self.facts), IGNORED + 1), np.int64)
+        for row, one in zip(counts, self.facts, strict=True):
+            class_ids = mask_values.class_ids(np.array([*one.mask_counts]), self.coding)
+            np.add.at(row, class_ids, [*one.mask_counts.values()])
+        return counts[:, : self.coding.num_classes]
 
     def describe(self) -> dict[str, Any]:
         """Returns names, pixel types and hashes of the pixels, as a run keeps them."""

@@ -4,11 +4,10 @@ import concurrent.futures
 import dataclasses
 from typing import Any
 
-import numpy as np
 import tqdm
 
 from pipelines.config import DataConfig
-from pipelines.dataset import inspection, mask_kinds, mask_values, set_findings
+from pipelines.dataset import inspection, mask_kinds, set_findings
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.inspection import ImageFacts, Inspection
 from pipelines.dataset.mask_kinds import MaskSettings
@@ -86,20 +85,6 @@ def survey(
         found += others
         found += set_findings.of_images(readable, facts)
     return Survey(tuple(readable), tuple(facts), coding, tuple(found), len(pairs))
-
-
-def class_counts(facts: tuple[ImageFacts, ...], coding: MaskCoding) -> np.ndarray:
-    """Returns the pixels of each class in each mask, without ignored ones.
-
-    Returns:
-        int64 (images, num_classes).
-    """
-    counts = np.zeros((len(facts), mask_values.IGNORED + 1), np.int64)
-    for row, one in zip(counts, facts, strict=True):
-        values = np.array(list(one.mask_counts))
-        pixels = list(one.mask_counts.values())
-        np.add.at(row, mask_values.class_ids(values, coding), pixels)
-    return counts[:, : coding.num_classes]
 
 
 def _mask_settings(config: DataConfig, known: MaskCoding | None) -> MaskSettings:

@@ -7,7 +7,8 @@ import pytest
 
 from pipelines.config import DataConfig
 from pipelines.dataset import dataset, part_findings, splitting
-from pipelines.dataset.mask_values import IGNORED
+from pipelines.dataset.inspection import ImageFacts
+from pipelines.dataset.mask_values import IGNORED, MaskCoding
 from pipelines.images import writing
 
 MASK = np.array([[0, 255, 255], [0, 0, 255]], "uint8")
@@ -120,6 +121,13 @@ def test_pixels_are_scaled_as_the_settings_say(write, load):
     by_type = load(scaling="dtype")
     assert by_type.scaling == "dtype"
     assert (by_type.facts[0].mean, by_type.facts[0].std) == ((0,), (255,))
+
+
+def test_ignored_pixels_are_of_no_class():
+    facts = ImageFacts(1, 9, 1, "uint8", (0.0,), (1.0,), {0: 4, 2: 3, 255: 2}, "")
+    coding = MaskCoding("classes", None, 3, (), 255)
+    counts = dataset.Dataset((), (facts,), coding).class_counts()
+    np.testing.assert_array_equal(counts, [[4, 0, 3]])
 
 
 def test_ignored_pixels_are_marked_and_not_counted(write, load):

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from pipelines.config import DataConfig
+from pipelines.dataset import Dataset
 from pipelines.dataset import survey as surveys
-from pipelines.dataset.inspection import ImageFacts
-from pipelines.dataset.mask_values import IGNORED, MaskCoding
-from pipelines.dataset.survey import class_counts, survey
+from pipelines.dataset.mask_values import MaskCoding
+from pipelines.dataset.survey import survey
 from pipelines.images import writing
 
 
@@ -74,7 +74,7 @@ def test_colours_are_followed_in_masks_that_are_grey_too(write, config):
     colours = ("000000", "FF0000", "FFFFFF")
     found = survey(config(class_colours=colours))
     assert found.coding == MaskCoding("classes", None, 3, colours)
-    counts = class_counts(found.facts, found.coding)
+    counts = Dataset(found.pairs, found.facts, found.coding).class_counts()
     np.testing.assert_array_equal(counts, [[3, 3, 0], [3, 0, 3]])
 
 
@@ -90,10 +90,3 @@ def test_without_a_readable_mask_there_is_no_coding(write, config, tmp_path):
     found = survey(config())
     assert found.coding is None and found.pairs == ()
     assert len(found.findings) == 1
-
-
-def test_ignored_pixels_are_of_no_class():
-    facts = ImageFacts(1, 9, 1, "uint8", (0.0,), (1.0,), {0: 4, 2: 3, 255: 2}, "")
-    coding = MaskCoding("classes", None, 3, (), 255)
-    np.testing.assert_array_equal(class_counts((facts,), coding), [[4, 0, 3]])
-    assert IGNORED not in range(coding.num_classes)
