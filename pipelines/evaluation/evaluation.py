@@ -9,7 +9,7 @@ from pipelines.config import EvaluateConfig
 from pipelines.dataset import Dataset, load_dataset
 from pipelines.evaluation.output_files import check_outputs, kept
 from pipelines.evaluation.seen_images import seen_images
-from pipelines.evaluation.set_scores import SetScores, defined
+from pipelines.evaluation.set_scores import SetScores
 from pipelines.evaluation.threshold_choice import Threshold, choose_threshold
 from pipelines.evaluation.unscored import Unscored
 from pipelines.images.reading import check_channels
@@ -19,7 +19,7 @@ from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.flip_average import FlipAverage
 from pipelines.report import write_report
 from pipelines.run_folder import Run
-from pipelines.scores.evaluation_result import Evaluation
+from pipelines.scores.evaluation_result import Evaluation, class_rows, defined
 from pipelines.scores.image_scores import extremes
 from pipelines.validation import Validation, pictures_of, validate
 
@@ -159,23 +159,12 @@ def _evaluation(
     warnings: list[str],
 ) -> Evaluation:
     """Returns what follows from the counts of pixels."""
-    by_class = scores.class_scores(result.confusion)
-    classes = [
-        {
-            "name": name,
-            "iou": defined(by_class.iou[index]),
-            "dice": defined(by_class.dice[index]),
-            "precision": defined(by_class.precision[index]),
-            "recall": defined(by_class.recall[index]),
-        }
-        for index, name in enumerate(run.record.classes)
-    ]
     means = {
         name: defined(value)
         for name, value in scores.mean_scores(result.confusion).items()
     }
     return Evaluation(
-        classes=classes,
+        classes=class_rows(run.record.classes, result.confusion),
         mean_iou=means["iou"],
         mean_dice=means["dice"],
         mean_precision=means["precision"],

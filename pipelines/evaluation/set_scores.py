@@ -11,7 +11,7 @@ import numpy as np
 from pipelines import scores
 from pipelines.dataset import Dataset
 from pipelines.dataset.inspection import ImageFacts
-from pipelines.scores.evaluation_result import Evaluation
+from pipelines.scores.evaluation_result import Evaluation, defined
 from pipelines.validation import Segmented, true_labels, true_objects
 
 PIXELS = "pixels"
@@ -171,8 +171,3 @@ def tolerance(pixel_size: tuple[float, float]) -> float:
     """
     # Distances of just so many pixels are within it, whatever rounding does.
     return scores.TOLERANCE * math.sqrt(pixel_size[0] * pixel_size[1]) * (1 + 1e-6)
-
-
-def defined(value: float) -> float | None:
-    """Returns a number as JSON takes it: None for what is not one."""
-    return None if math.isnan(value) else float(value)

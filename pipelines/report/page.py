@@ -4,16 +4,13 @@ import html
 import math
 import pathlib
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 
 from pipelines import scores
 from pipelines.config.fields import value_in_words
 from pipelines.images.writing import write_bytes_atomically
 from pipelines.report import curves, figures, tables
 from pipelines.run_folder import RunRecord
-from pipelines.scores.evaluation_result import Evaluation
+from pipelines.scores.evaluation_result import Evaluation, class_rows
 from pipelines.validation import Picture, Validation
 
 STYLE = """
@@ -154,8 +151,7 @@ def _scores(
     """Returns the tables of scores by class and by image, and the confusions."""
     if validation is None:
         return []
-    unit = "pixels"
-    classes: list[dict[str, Any]] = _by_class(record.classes, validation.confusion)
+    classes, unit = class_rows(record.classes, validation.confusion), "pixels"
     if evaluation is not None:
         classes, unit = evaluation.classes, evaluation.hausdorff_unit
     return [
@@ -166,15 +162,6 @@ def _scores(
         "<h2>Confusion matrix</h2>",
         "<p>Shares of the pixels of each true class.</p>",
         tables.confusion_table(validation.confusion, record.classes),
-    ]
-
-
-def _by_class(names: Sequence[str], confusion: np.ndarray) -> list[dict[str, Any]]:
-    found = scores.class_scores(confusion)
-    columns = ("iou", "dice", "precision", "recall")
-    return [
-        {"name": name} | {one: float(getattr(found, one)[place]) for one in columns}
-        for place, name in enumerate(names)
     ]
 
 

@@ -2,7 +2,13 @@
 
 import dataclasses
 import json
+import math
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+
+from pipelines.scores.pixels import class_scores
 
 COLUMNS = {
     "iou": "IoU",
@@ -121,6 +127,25 @@ class Evaluation:
                 chosen += f", of objects {self.object_threshold:g}"
             chosen += f" ({self.threshold_from})"
         return "\n".join([*lines, f"{self.images} images{chosen}"])
+
+
+def class_rows(names: Sequence[str], confusion: np.ndarray) -> list[dict[str, Any]]:
+    """Returns `Evaluation.classes`, with the scores of pixels.
+
+    Args:
+        names: of the classes, in the order of their ids.
+        confusion: int64 (num_classes, num_classes), truth by prediction.
+    """
+    columns = dataclasses.asdict(class_scores(confusion))
+    return [
+        {"name": name} | {score: defined(of[index]) for score, of in columns.items()}
+        for index, name in enumerate(names)
+    ]
+
+
+def defined(value: float) -> float | None:
+    """Returns a number as JSON takes it: None for what is not one."""
+    return None if math.isnan(value) else float(value)
 
 
 def shown(value: float | None) -> str:

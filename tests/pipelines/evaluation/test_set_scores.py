@@ -1,5 +1,4 @@
 import dataclasses
-import math
 
 import numpy as np
 import PIL.Image
@@ -10,7 +9,7 @@ from pipelines.config import DataConfig
 from pipelines.dataset import Dataset, load_dataset
 from pipelines.dataset.inspection import ImageFacts
 from pipelines.dataset.mask_values import IGNORED, MaskCoding
-from pipelines.evaluation.set_scores import SetScores, defined, pixel_sizes, tolerance
+from pipelines.evaluation.set_scores import SetScores, pixel_sizes, tolerance
 from pipelines.images.windowed import PixelSize
 from pipelines.scores.evaluation_result import Evaluation
 from pipelines.validation import Segmented
@@ -106,10 +105,6 @@ def test_distances_are_in_the_unit_that_all_images_have(dataset):
 def test_a_tolerance_in_pixels_is_a_length():
     assert tolerance((1.0, 1.0)) == pytest.approx(2.0, rel=1e-5)
     assert tolerance((0.5, 2.0)) == pytest.approx(2.0, rel=1e-5)
-
-
-def test_what_is_no_number_is_none():
-    assert (defined(math.nan), defined(0.5)) == (None, 0.5)
 
 
 def net_output(y_true, foreground):

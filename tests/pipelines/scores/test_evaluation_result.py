@@ -1,9 +1,15 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
-from pipelines.scores.evaluation_result import COLUMNS, Evaluation, shown
+from pipelines.scores.evaluation_result import (
+    COLUMNS,
+    Evaluation,
+    class_rows,
+    shown,
+)
 
 
 @pytest.fixture
@@ -52,6 +58,12 @@ def test_json_has_null_for_them(evaluation):
     found = json.loads(evaluation.to_json())
     assert found["warping_error"] is None
     assert found["average_precision"] == {"0.5": 0.75, "0.9": None}
+
+
+def test_a_class_has_its_name_and_its_scores_none_where_they_are_undefined():
+    cell, nothing = class_rows(["cell", "nothing"], np.array([[3, 0], [0, 0]]))
+    assert cell == {"name": "cell"} | dict.fromkeys(list(COLUMNS)[:4], 1.0)
+    assert nothing == {"name": "nothing"} | dict.fromkeys(list(COLUMNS)[:4])
 
 
 def test_a_score_is_shown_with_four_digits_or_a_dash():
