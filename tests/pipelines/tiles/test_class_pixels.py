@@ -3,38 +3,11 @@ import collections
 import numpy as np
 import pytest
 
-from pipelines.images import ArrayImage
 from pipelines.tiles.class_pixels import (
     ClassPixels,
     labelling_in_words,
     sparse_images,
 )
-
-Size = collections.namedtuple("Size", "height width")
-
-
-class Masks:
-    """What is taken of a data set: masks of class ids in memory, 255 is unlabelled."""
-
-    def __init__(self, *masks, num_classes=3):
-        self.masks, self.num_classes = masks, num_classes
-        self.passes = collections.Counter()
-
-    @property
-    def facts(self):
-        return [Size(*mask.shape) for mask in self.masks]
-
-    def class_counts(self):
-        return np.stack(
-            [
-                np.bincount(mask[mask < 255], minlength=self.num_classes)
-                for mask in self.masks
-            ]
-        )
-
-    def open_mask(self, index, cache):
-        self.passes[index] += 1
-        return ArrayImage(self.masks[index][..., np.newaxis], f"mask {index}")
 
 
 def labelled_rows(count, side=20):
@@ -44,25 +17,25 @@ def labelled_rows(count, side=20):
 
 
 @pytest.fixture
-def patches():
+def patches(masks_of):
     """The second image has a patch of 3 x 4 pixels of class 0 and 8 of class 1."""
     mask = np.full((40, 50), 255, np.uint8)
     mask[10:13, 20:24] = 0
     mask[30, 40:48] = 1
-    return Masks(labelled_rows(20), mask)
+    return masks_of(labelled_rows(20), mask)
 
 
 def words(random):
     return random.integers(0, 2**63 - 1, 3).tolist()
 
 
-def test_an_image_with_less_than_half_its_pixels_labelled_is_sparse():
-    masks = Masks(*map(labelled_rows, (20, 10, 9, 0)))
+def test_an_image_with_less_than_half_its_pixels_labelled_is_sparse(masks_of):
+    masks = masks_of(*map(labelled_rows, (20, 10, 9, 0)))
     assert sparse_images(masks).tolist() == [False, False, True, True]
 
 
-def test_no_image_of_an_unlabelled_set_is_sparse():
-    masks = Masks(labelled_rows(0), labelled_rows(0))
+def test_no_image_of_an_unlabelled_set_is_sparse(masks_of):
+    masks = masks_of(labelled_rows(0), labelled_rows(0))
     assert not sparse_images(masks).any()
 
 
@@ -91,9 +64,9 @@ def test_pixels_of_rarer_classes_are_of_all_images(patches, random):
     assert all(row == 30 for index, row, _ in drawn if index == 1)
 
 
-def test_a_set_of_one_class_has_no_rarer_one(patches):
+def test_a_set_of_one_class_has_no_rarer_one(patches, masks_of):
     assert ClassPixels(patches, seed=0).has_rarer
-    assert not ClassPixels(Masks(labelled_rows(9)), seed=0).has_rarer
+    assert not ClassPixels(masks_of(labelled_rows(9)), seed=0).has_rarer
 
 
 def test_each_mask_is_read_once_and_only_where_needed(patches, random):
@@ -105,8 +78,8 @@ def test_each_mask_is_read_once_and_only_where_needed(patches, random):
     assert patches.passes == {1: 1}
 
 
-def test_the_seed_decides_on_the_sample():
-    masks = Masks(labelled_rows(30, side=100))
+def test_the_seed_decides_on_the_sample(masks_of):
+    masks = masks_of(labelled_rows(30, side=100))
 
     def drawn(seed):
         pixels = ClassPixels(masks, seed)
@@ -124,7 +97,7 @@ def test_the_seed_decides_on_the_sample():
         ((20, 2), "labelled pixels", "55 % of all are labelled: in 1 of 2 images tile"),
     ],
 )
-def test_words_tell_what_tiles_are_centred_on(rows, pixels, said):
-    of, more = labelling_in_words(Masks(*map(labelled_rows, rows)))
+def test_words_tell_what_tiles_are_centred_on(rows, pixels, said, masks_of):
+    of, more = labelling_in_words(masks_of(*map(labelled_rows, rows)))
     assert of == pixels
     assert said in more and bool(said) == bool(more)
