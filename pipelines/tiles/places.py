@@ -36,7 +36,7 @@ class Place:
 # Of an even share of the pixels: a class that has as much is on any tile. (Of two
 # classes: a fifth of all pixels.)
 COMMON = 0.4
-RARE_SHARE = 1 / 3
+DEFAULT_RARE_SHARE = 1 / 3
 # So many tiles tell what rare ones show.
 ENOUGH_TILES = 128
 
@@ -49,7 +49,7 @@ def default_rare_share(dataset: Dataset) -> float:
     totals = dataset.class_counts().sum(axis=0)
     present = totals[totals > 0]
     common = present.size == 0 or present.min() >= COMMON * present.mean()
-    return 0.0 if common else RARE_SHARE
+    return 0.0 if common else DEFAULT_RARE_SHARE
 
 
 class Places:

@@ -197,12 +197,15 @@ def _threads() -> tf.data.Options:
 def _check_numbers(
     batch_size: int, start: int, num_tiles: int | None, worker: int, num_workers: int
 ) -> None:
-    least = {"batch_size": (batch_size, 1), "num_workers": (num_workers, 1)}
-    least |= {"start": (start, 0), "worker": (worker, 0)}
-    least |= {"num_tiles": (1 if num_tiles is None else num_tiles, 1)}
-    for name, (value, bound) in least.items():
-        if value < bound:
-            raise ValueError(f"{name} must be at least {bound}, got {value}.")
+    for name, value, least in (
+        ("batch_size", batch_size, 1),
+        ("num_workers", num_workers, 1),
+        ("start", start, 0),
+        ("worker", worker, 0),
+        ("num_tiles", num_tiles, 1),
+    ):
+        if value is not None and value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}.")
     if worker >= num_workers:
         raise ValueError(
             f"worker must be less than num_workers, {num_workers}, got {worker}: "

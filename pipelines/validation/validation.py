@@ -114,9 +114,7 @@ def validate(
                     own.add_loss(value, int(one.scored.sum()))
                 own.add(one)
                 if index < num_pictures and one.holds_centre(dataset.facts[index]):
-                    shown.append(
-                        one if parts is None else _centre(one, dataset.facts[index])
-                    )
+                    shown.append(_shown(one, dataset.facts[index], parts))
                 if on_image is not None:
                     on_image(one)
         except OF_ONE_IMAGE as error:
@@ -152,12 +150,13 @@ def pictures_of(
     """
     for index, note in notes.items():
         one = segmented_centre(net, dataset, index, parts)
-        shown = one if parts is None else _centre(one, dataset.facts[index])
-        yield shown.picture(threshold, note)
+        yield _shown(one, dataset.facts[index], parts).picture(threshold, note)
 
 
-def _centre(one: Segmented, facts: ImageFacts) -> Segmented:
-    """Returns what is shown of an image that may be large: around its centre."""
+def _shown(one: Segmented, facts: ImageFacts, parts: Parts | None) -> Segmented:
+    """Returns what is shown: of images that may be large what is around the centre."""
+    if parts is None:
+        return one
     centre = facts.height // 2 - one.top, facts.width // 2 - one.left
     top, left = (
         min(max(0, place - LARGEST_SHOWN // 2), max(0, side - LARGEST_SHOWN))
