@@ -14,7 +14,9 @@ import pytest
 
 import keras_unet
 import pipelines
-from pipelines.config import FitConfig
+from pipelines.config import DataConfig, FitConfig
+from pipelines.dataset import load_dataset
+from pipelines.images.writing import write_image
 from pipelines.training import budget
 
 NUM_IMAGES, HEIGHT, WIDTH = 5, 40, 56
@@ -36,6 +38,33 @@ def discs(tmp_path_factory) -> pathlib.Path:
             path = folder / name / f"cell_{number}.png"
             PIL.Image.fromarray(pixels.astype(np.uint8)).save(path)
     return folder
+
+
+@pytest.fixture(scope="session")
+def disc_set(discs):
+    """The discs as a checked data set."""
+    paths = {name: str(discs / name) for name in ("images", "masks")}
+    return load_dataset(DataConfig(**paths))
+
+
+@pytest.fixture
+def write_pair(tmp_path, random):
+    """Writes an image, of noise if none is given, and its mask, for `folders`."""
+
+    def write(name, mask, image=None, folder=""):
+        mask = np.array(mask, np.uint8)
+        if image is None:
+            image = random.integers(0, 256, mask.shape[:2]).astype(np.uint8)
+        write_image(tmp_path / f"{folder}images" / name, image)
+        write_image(tmp_path / f"{folder}masks" / name, mask)
+
+    return write
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """The settings of what `write_pair` writes."""
+    return {name: str(tmp_path / name) for name in ("images", "masks")}
 
 
 @pytest.fixture(scope="session")

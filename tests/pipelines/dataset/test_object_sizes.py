@@ -1,5 +1,4 @@
 import numpy as np
-import PIL.Image
 import pytest
 
 from pipelines.config import DataConfig
@@ -9,22 +8,13 @@ from pipelines.dataset.object_sizes import object_sizes
 
 
 @pytest.fixture
-def dataset_of(tmp_path, random):
+def dataset_of(write_pair, folders):
     """Writes masks with images of noise."""
 
     def of(*masks, **settings):
-        for kind in ("images", "masks"):
-            (tmp_path / kind).mkdir(exist_ok=True)
         for number, mask in enumerate(masks):
-            image = random.integers(0, 256, mask.shape).astype(np.uint8)
-            PIL.Image.fromarray(image).save(tmp_path / "images" / f"{number:03}.png")
-            PIL.Image.fromarray(mask.astype(np.uint8)).save(
-                tmp_path / "masks" / f"{number:03}.png"
-            )
-        config = DataConfig(
-            images=str(tmp_path / "images"), masks=str(tmp_path / "masks"), **settings
-        )
-        return load_dataset(config)
+            write_pair(f"{number:03}.png", mask)
+        return load_dataset(DataConfig(**folders, **settings))
 
     return of
 

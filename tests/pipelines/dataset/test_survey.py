@@ -6,35 +6,16 @@ from pipelines.dataset import Dataset
 from pipelines.dataset import survey as surveys
 from pipelines.dataset.mask_values import MaskCoding
 from pipelines.dataset.survey import survey
-from pipelines.images import writing
 
 
 @pytest.fixture
-def write(tmp_path, random):
-    """Writes an image of noise and a mask."""
-
-    def write(name, mask):
-        mask = np.array(mask, "uint8")
-        image = random.integers(0, 256, mask.shape[:2]).astype("uint8")
-        writing.write_image(tmp_path / "images" / name, image)
-        writing.write_image(tmp_path / "masks" / name, mask)
-
-    return write
+def config(folders):
+    return lambda **settings: DataConfig(**folders, **settings)
 
 
-@pytest.fixture
-def config(tmp_path):
-    def config(**settings):
-        return DataConfig(
-            images=tmp_path / "images", masks=tmp_path / "masks", **settings
-        )
-
-    return config
-
-
-def test_every_fault_of_every_file_is_found(write, config, tmp_path):
+def test_every_fault_of_every_file_is_found(write_pair, config, tmp_path):
     for name in "abcde":
-        write(f"{name}.png", [[0, 255, 255, 255]])
+        write_pair(f"{name}.png", [[0, 255, 255, 255]])
     (tmp_path / "images" / "b.png").write_bytes(b"")
     (tmp_path / "masks" / "c.png").unlink()
     (tmp_path / "masks" / "d.png").write_bytes(b"")
@@ -48,17 +29,17 @@ def test_every_fault_of_every_file_is_found(write, config, tmp_path):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_order_of_pairs_does_not_depend_on_threads(
-    write, config, threads, monkeypatch
+    write_pair, config, threads, monkeypatch
 ):
     monkeypatch.setattr(surveys, "MOST_THREADS", threads)
     for number in range(9):
-        write(f"{number}.png", [[0] * number + [1] * (9 - number)])
+        write_pair(f"{number}.png", [[0] * number + [1] * (9 - number)])
     found = survey(config())
     assert [facts.mask_counts[1] for facts in found.facts] == list(range(9, 0, -1))
 
 
-def test_settings_of_names_and_values_are_followed(write, config, tmp_path):
-    write("x1.png", [[0, 0, 7, 7, 9, 9]])
+def test_settings_of_names_and_values_are_followed(write_pair, config, tmp_path):
+    write_pair("x1.png", [[0, 0, 7, 7, 9, 9]])
     found = survey(
         config(image_prefix="x", mask_prefix="x", ignore_value=9, mask_kind="binary")
     )
@@ -66,11 +47,11 @@ def test_settings_of_names_and_values_are_followed(write, config, tmp_path):
     assert not found.findings
 
 
-def test_colours_are_followed_in_masks_that_are_grey_too(write, config):
+def test_colours_are_followed_in_masks_that_are_grey_too(write_pair, config):
     red = np.zeros((1, 6, 3), "uint8")
     red[0, :3, 0] = 255
-    write("a.png", red)
-    write("b.png", [[255, 255, 255, 0, 0, 0]])
+    write_pair("a.png", red)
+    write_pair("b.png", [[255, 255, 255, 0, 0, 0]])
     colours = ("000000", "FF0000", "FFFFFF")
     found = survey(config(class_colours=colours))
     assert found.coding == MaskCoding("classes", None, 3, colours)
@@ -78,14 +59,14 @@ def test_colours_are_followed_in_masks_that_are_grey_too(write, config):
     np.testing.assert_array_equal(counts, [[3, 3, 0], [3, 0, 3]])
 
 
-def test_a_run_says_what_the_settings_leave_open(write, config):
-    write("a.png", np.zeros((1, 2, 3)))
+def test_a_run_says_what_the_settings_leave_open(write_pair, config):
+    write_pair("a.png", np.zeros((1, 2, 3)))
     known = MaskCoding("classes", None, 2, ("000000", "FF0000"), 0x0000FF)
     assert survey(config(mask_kind="classes"), known=known).coding == known
 
 
-def test_without_a_readable_mask_there_is_no_coding(write, config, tmp_path):
-    write("a.png", [[0, 1]])
+def test_without_a_readable_mask_there_is_no_coding(write_pair, config, tmp_path):
+    write_pair("a.png", [[0, 1]])
     (tmp_path / "masks" / "a.png").write_bytes(b"")
     found = survey(config())
     assert found.coding is None and found.pairs == ()

@@ -172,15 +172,12 @@ def test_more_classes_than_the_model_knows_are_refused(config, discs, tmp_path):
         evaluate(config(masks=str(masks), mask_kind="classes"))
 
 
-def test_images_of_other_channels_are_refused(config, discs, tmp_path):
-    for name, masks in (("images", False), ("masks", True)):
-        (tmp_path / name).mkdir()
-        pixels = np.zeros((8, 8) if masks else (8, 8, 3), np.uint8)
-        pixels[2:4] = 255
-        PIL.Image.fromarray(pixels).save(tmp_path / name / "a.png")
-    images, masks = str(tmp_path / "images"), str(tmp_path / "masks")
+def test_images_of_other_channels_are_refused(config, write_pair, folders):
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[2:4] = 255
+    write_pair("a.png", image[..., 0], image)
     with pytest.raises(ValueError, match="images: 1 channels expected, got 3"):
-        evaluate(config(images=images, masks=masks))
+        evaluate(config(**folders))
 
 
 def test_alpha_of_a_tiff_is_left_out_as_by_predict(config, discs, tmp_path):
@@ -266,14 +263,12 @@ def test_a_report_is_written_with_the_worst_and_the_best_images(config, tmp_path
     assert text.count("<svg") == 4
 
 
-def test_images_that_the_run_was_trained_on_are_said(config, discs, caplog, tmp_path):
+def test_images_that_the_run_was_trained_on_are_said(
+    config, disc_set, write_pair, folders, caplog
+):
     # By its pixels, under any name and with any mask.
-    for name, number in (("images", 2), ("masks", 3)):
-        (tmp_path / name).mkdir()
-        path = discs / name / f"cell_{number}.png"
-        shutil.copy(path, tmp_path / name / "renamed.png")
-    images, masks = str(tmp_path / "images"), str(tmp_path / "masks")
-    found = evaluate(config(images=images, masks=masks, scores="quick"))
+    write_pair("renamed.png", disc_set.mask(3), disc_set.image(2))
+    found = evaluate(config(**folders, scores="quick"))
     assert found.warnings[0].startswith("The run was trained on 1 of these 1 images")
     assert found.warnings[0] in caplog.text
 

@@ -3,16 +3,12 @@ import dataclasses
 import pytest
 
 from pipelines import run_folder
-from pipelines.config import DataConfig
-from pipelines.dataset import load_dataset
 from pipelines.evaluation.seen_images import seen_images, seen_places
 
 
-@pytest.fixture(scope="module")
-def dataset(discs):
-    return load_dataset(
-        DataConfig(images=str(discs / "images"), masks=str(discs / "masks"))
-    )
+@pytest.fixture
+def dataset(disc_set):
+    return disc_set
 
 
 @pytest.fixture(scope="module")

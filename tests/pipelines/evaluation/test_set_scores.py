@@ -1,7 +1,6 @@
 import dataclasses
 
 import numpy as np
-import PIL.Image
 import pytest
 
 from pipelines import scores
@@ -36,11 +35,9 @@ def column(result, name):
     return [row[name] for row in result.classes]
 
 
-@pytest.fixture(scope="module")
-def dataset(discs):
-    return load_dataset(
-        DataConfig(images=str(discs / "images"), masks=str(discs / "masks"))
-    )
+@pytest.fixture
+def dataset(disc_set):
+    return disc_set
 
 
 def segmented(dataset, index, shift=0):
@@ -116,19 +113,14 @@ def net_output(y_true, foreground):
 
 
 @pytest.fixture
-def touching(tmp_path):
+def touching(write_pair, folders):
     """A set of one image: two objects with a side in common, ids 7 and 9."""
-    ids = np.zeros((12, 20), np.uint16)
+    ids = np.zeros((12, 20), np.uint8)
     ids[2:10, 2:10], ids[2:10, 10:18] = 7, 9
-    for name, pixels in (("images", ids % 5), ("masks", ids)):
-        (tmp_path / name).mkdir()
-        PIL.Image.fromarray(pixels).save(tmp_path / name / "a.png")
+    write_pair("a.png", ids)
 
     def load(kind="instances", **changes):
-        images, masks = str(tmp_path / "images"), str(tmp_path / "masks")
-        return load_dataset(
-            DataConfig(images=images, masks=masks, mask_kind=kind, **changes)
-        )
+        return load_dataset(DataConfig(**folders, mask_kind=kind, **changes))
 
     return load
 
@@ -164,7 +156,7 @@ def test_touching_instances_are_the_cells_of_the_challenge(touching):
 
 
 @pytest.mark.parametrize("kind", ["instances", "binary"])
-def test_what_is_right_is_perfect_around_ignored_pixels(tmp_path, kind):
+def test_what_is_right_is_perfect_around_ignored_pixels(write_pair, folders, kind):
     # An object in two parts, one of them of 3 pixels, and one that is whole.
     mask = np.zeros((10, 24), np.uint8)
     mask[2:8, 2:10], mask[2:8, 14:22] = 3, 7
@@ -172,12 +164,9 @@ def test_what_is_right_is_perfect_around_ignored_pixels(tmp_path, kind):
         mask = (mask > 0).astype(np.uint8)
     mask[2:8, 4:6], mask[2:8, 2] = 255, 0
     mask[2:5, 3], mask[5:8, 3] = mask[2, 8], 0
-    for name, pixels in (("images", mask % 5), ("masks", mask)):
-        (tmp_path / name).mkdir()
-        PIL.Image.fromarray(pixels).save(tmp_path / name / "a.png")
-    paths = {name: str(tmp_path / name) for name in ("images", "masks")}
+    write_pair("a.png", mask)
     settings = {"mask_kind": kind, "ignore_value": 255}
-    dataset = load_dataset(DataConfig(**paths, **settings))
+    dataset = load_dataset(DataConfig(**folders, **settings))
     y_true = dataset.mask(0)
     assert y_true[2, 4] == IGNORED and y_true[2, 3] == 1
     larger = y_true == 1

@@ -26,11 +26,9 @@ def net(loaded):
     return Net(loaded.model)
 
 
-@pytest.fixture(scope="module")
-def dataset(discs):
-    return load_dataset(
-        DataConfig(images=str(discs / "images"), masks=str(discs / "masks"))
-    )
+@pytest.fixture
+def dataset(disc_set):
+    return disc_set
 
 
 def test_by_default_it_is_that_of_the_run(loaded, net, dataset):

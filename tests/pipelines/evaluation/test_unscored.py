@@ -1,17 +1,13 @@
 import pytest
 import tensorflow as tf
 
-from pipelines.config import DataConfig
-from pipelines.dataset import load_dataset
 from pipelines.evaluation.unscored import Unscored, unscored_sentence
 from pipelines.images.damage import UnreadableImage, too_large_for_memory
 
 
-@pytest.fixture(scope="module")
-def dataset(discs):
-    return load_dataset(
-        DataConfig(images=str(discs / "images"), masks=str(discs / "masks"))
-    )
+@pytest.fixture
+def dataset(disc_set):
+    return disc_set
 
 
 def of_memory():

@@ -3,7 +3,6 @@
 import collections
 
 import numpy as np
-import PIL.Image
 import pytest
 
 from pipelines.config import DataConfig
@@ -44,22 +43,11 @@ def masks_of():
 
 
 @pytest.fixture
-def dataset_of(tmp_path, random):
+def dataset_of(write_pair, folders):
     """Writes a mask and an image of noise; returns them as a data set."""
 
     def make(mask, scaling="per_image", **settings):
-        for name in ("images", "masks"):
-            (tmp_path / name).mkdir()
-        image = random.integers(0, 255, mask.shape).astype(np.uint8)
-        PIL.Image.fromarray(image).save(tmp_path / "images" / "a.png")
-        PIL.Image.fromarray(mask).save(tmp_path / "masks" / "a.png")
-        return load_dataset(
-            DataConfig(
-                images=str(tmp_path / "images"),
-                masks=str(tmp_path / "masks"),
-                **settings,
-            ),
-            scaling=scaling,
-        )
+        write_pair("a.png", mask)
+        return load_dataset(DataConfig(**folders, **settings), scaling=scaling)
 
     return make

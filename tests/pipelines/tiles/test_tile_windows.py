@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-import tifffile
 
 from pipelines.config import DataConfig
 from pipelines.dataset import Dataset, load_dataset
@@ -13,19 +12,14 @@ SEED = tf.constant([1, 2])
 
 
 @pytest.fixture
-def make_dataset(tmp_path):
+def make_dataset(write_pair, folders):
     def make(*dtypes):
-        for name in ("images", "masks"):
-            (tmp_path / name).mkdir()
+        mask = np.zeros((20, 30), np.uint8)
+        mask[5:9, 5:9] = mask[5:9, 12:15] = 1
         for number, dtype in enumerate(dtypes):
             image = np.arange(20 * 30, dtype=dtype).reshape(20, 30)
-            tifffile.imwrite(tmp_path / "images" / f"{number}.tif", image)
-            mask = np.zeros((20, 30), np.uint8)
-            mask[5:9, 5:9] = mask[5:9, 12:15] = 1
-            tifffile.imwrite(tmp_path / "masks" / f"{number}.tif", mask)
-        return load_dataset(
-            DataConfig(images=str(tmp_path / "images"), masks=str(tmp_path / "masks"))
-        )
+            write_pair(f"{number}.tif", mask, image)
+        return load_dataset(DataConfig(**folders))
 
     return make
 

@@ -1,5 +1,4 @@
 import numpy as np
-import PIL.Image
 import pytest
 
 from pipelines.config import FitConfig
@@ -8,22 +7,13 @@ from pipelines.training import choices
 
 
 @pytest.fixture
-def chosen(tmp_path, random):
+def chosen(write_pair, folders):
     """Returns the choices for masks with images of noise, by name."""
 
     def make(mask, **settings):
-        for kind in ("images", "masks"):
-            (tmp_path / kind).mkdir()
         for number in range(2):
-            image = random.integers(0, 256, mask.shape).astype(np.uint8)
-            PIL.Image.fromarray(image).save(tmp_path / "images" / f"{number}.png")
-            PIL.Image.fromarray(mask).save(tmp_path / "masks" / f"{number}.png")
-        config = FitConfig(
-            images=str(tmp_path / "images"),
-            masks=str(tmp_path / "masks"),
-            run_dir="unused",
-            **settings,
-        )
+            write_pair(f"{number}.png", mask)
+        config = FitConfig(**folders, run_dir="unused", **settings)
         found = choices.choose(config, load_dataset(config))
         return {one.name: one for one in found}
 

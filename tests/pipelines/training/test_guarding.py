@@ -1,6 +1,5 @@
 import keras
 import numpy as np
-import PIL.Image
 import pytest
 
 from pipelines import fit
@@ -58,13 +57,10 @@ def test_the_only_validation_is_looked_at(caplog):
 
 
 @pytest.fixture
-def warnings_of_fit(fit_config, tmp_path, caplog):
+def warnings_of_fit(fit_config, write_pair, folders, tmp_path, caplog):
     def train(images, masks, **changes):
-        for name, arrays in (("images", images), ("masks", masks)):
-            (tmp_path / name).mkdir()
-            for number, array in enumerate(arrays):
-                PIL.Image.fromarray(array).save(tmp_path / name / f"{number}.png")
-        folders = {"images": str(tmp_path / "images"), "masks": str(tmp_path / "masks")}
+        for number, (image, mask) in enumerate(zip(images, masks, strict=True)):
+            write_pair(f"{number}.png", mask, image)
         fit(fit_config(tmp_path / "run", **folders, **changes))
         return [
             record.getMessage()

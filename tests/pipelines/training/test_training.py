@@ -140,16 +140,13 @@ def test_the_paper_net_trains_on_its_smallest_tile(tiny):
     assert "2 steps; best at step 2" in str(result)
 
 
-def test_colours_and_three_classes_train(tiny, tmp_path, random):
-    for name, shape, high in (("images", (20, 24, 3), 256), ("masks", (20, 24), 3)):
-        (tmp_path / name).mkdir()
-        for number in range(3):
-            pixels = random.integers(0, high, shape).astype(np.uint8)
-            PIL.Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+def test_colours_and_three_classes_train(tiny, write_pair, folders, random):
+    for number in range(3):
+        image = random.integers(0, 256, (20, 24, 3)).astype(np.uint8)
+        write_pair(f"{number}.png", random.integers(0, 3, (20, 24)), image)
     result = fit(
         tiny(
-            images=str(tmp_path / "images"),
-            masks=str(tmp_path / "masks"),
+            **folders,
             mask_kind="classes",
             num_classes=4,
             validation_stems=("0",),
@@ -160,9 +157,7 @@ def test_colours_and_three_classes_train(tiny, tmp_path, random):
     assert run.model.output_shape[-1] == 4
     assert run.record.threshold is None
     assert run.record.classes == [f"class {index}" for index in range(4)]
-    assert run.record.data["validation"]["images"] == [
-        str(tmp_path / "images" / "0.png")
-    ]
+    assert run.record.data["validation"]["images"] == [f"{folders['images']}/0.png"]
 
 
 def test_a_budget_of_minutes_ends_with_a_validation(tiny):

@@ -9,15 +9,12 @@ from pipelines.validation import ObjectThresholds, Segmented, true_objects
 
 
 @pytest.fixture
-def dataset(tmp_path):
+def dataset(write_pair, folders):
     """Two objects that touch, each 8x8, with ids 3 and 7."""
     mask = np.zeros((10, 20), np.uint8)
     mask[1:9, 2:10], mask[1:9, 10:18] = 3, 7
-    for name, array in (("images", mask * 20 + np.arange(20)), ("masks", mask)):
-        (tmp_path / name).mkdir()
-        np.save(tmp_path / name / "a.npy", array.astype(np.uint8))
-    paths = {name: str(tmp_path / name) for name in ("images", "masks")}
-    return load_dataset(DataConfig(**paths, mask_kind="instances"))
+    write_pair("a.png", mask)
+    return load_dataset(DataConfig(**folders, mask_kind="instances"))
 
 
 def segmented(dataset, probability):

@@ -3,19 +3,14 @@ import pytest
 
 from pipelines.config import DataConfig
 from pipelines.dataset import load_dataset
-from pipelines.images.writing import write_image
 from pipelines.overlap_tile import Net
 from pipelines.validation import Parts
 from pipelines.validation.segmented import segmented, segmented_centre
 
 
 @pytest.fixture
-def dataset(tmp_path, random):
-    for name, high in (("images", 256), ("masks", 2)):
-        (tmp_path / name).mkdir()
-        pixels = random.integers(0, high, (90, 70), dtype=np.uint8)
-        write_image(tmp_path / name / "a.tif", pixels)
-    folders = {name: str(tmp_path / name) for name in ("images", "masks")}
+def dataset(write_pair, folders, random):
+    write_pair("a.tif", random.integers(0, 2, (90, 70)))
     return load_dataset(DataConfig(**folders, mask_kind="binary"))
 
 

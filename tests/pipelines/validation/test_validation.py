@@ -14,13 +14,9 @@ from pipelines.overlap_tile import Net
 from pipelines.validation import Parts, pictures_of, validate, validation
 
 
-@pytest.fixture(scope="module")
-def dataset(discs):
-    return load_dataset(
-        DataConfig(
-            images=str(discs / "images"), masks=str(discs / "masks"), mask_kind="auto"
-        )
-    )
+@pytest.fixture
+def dataset(disc_set):
+    return disc_set
 
 
 @pytest.fixture(scope="module")
@@ -196,14 +192,11 @@ def test_the_middle_of_a_large_image_is_shown(net, dataset, monkeypatch):
     np.testing.assert_array_equal(shown.y_pred, expected[crop])
 
 
-def test_the_loss_is_lowest_for_what_is_trained_on(tmp_path):
+def test_the_loss_is_lowest_for_what_is_trained_on(write_pair, folders):
     ids = np.zeros((10, 20), np.uint8)
     ids[1:9, 2:10], ids[1:9, 10:18] = 1, 2
-    for name in ("images", "masks"):
-        (tmp_path / name).mkdir()
-        np.save(tmp_path / name / "a.npy", ids)
-    paths = {name: str(tmp_path / name) for name in ("images", "masks")}
-    dataset = load_dataset(DataConfig(**paths, mask_kind="instances"))
+    write_pair("a.png", ids)
+    dataset = load_dataset(DataConfig(**folders, mask_kind="instances"))
     apart = ids > 0
     apart[:, 9:11] = False
 
