@@ -18,10 +18,7 @@ def most_positions(height: int, width: int) -> int:
 
 
 def sample_positions(
-    mask: WindowedImage,
-    counts: dict[int, int],
-    seed: int | Sequence[int],
-    block_bytes: int | None = None,
+    mask: WindowedImage, counts: dict[int, int], seed: int | Sequence[int]
 ) -> dict[int, np.ndarray]:
     """Returns pixels of each class, evenly drawn in one pass over the mask.
 
@@ -29,13 +26,11 @@ def sample_positions(
         mask: class ids (height, width, 1).
         counts: how many pixels each class to look for has; at least 1.
         seed: the same seed draws the same pixels.
-        block_bytes: of one block of the mask.
 
     Returns:
         For each class int32 (n, 2): rows and columns, in the order of the pass. n is
         `most_positions`, or the count where there are fewer.
     """
-    size = {} if block_bytes is None else {"block_bytes": block_bytes}
     random = np.random.default_rng(seed)
     most = most_positions(mask.height, mask.width)
     # Which ones of a class's pixels, before it is known where they are.
@@ -47,7 +42,7 @@ def sample_positions(
     }
     found: dict[int, list[np.ndarray]] = {class_id: [] for class_id in counts}
     seen = dict.fromkeys(counts, 0)
-    for top, left, pixels in blocks(mask, **size):
+    for top, left, pixels in blocks(mask):
         for class_id in counts:
             places = np.flatnonzero(pixels[..., 0] == class_id)
             first, last = np.searchsorted(

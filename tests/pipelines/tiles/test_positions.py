@@ -1,24 +1,29 @@
 import collections
+import functools
 
 import numpy as np
 import pytest
 
-from pipelines.images import ArrayImage
+from pipelines.images import ArrayImage, blocks
 from pipelines.tiles.positions import most_positions, sample_positions
 
 
-def sample(mask, counts=None, seed=0, **settings):
+def sample(mask, counts=None, seed=0):
     if counts is None:
         values, numbers = np.unique(mask, return_counts=True)
         counts = dict(zip(values.tolist(), numbers.tolist(), strict=True))
     image = ArrayImage(mask[..., np.newaxis], "mask")
-    return sample_positions(image, counts, seed, **settings)
+    return sample_positions(image, counts, seed)
 
 
-@pytest.mark.parametrize("block_bytes", [None, 300 * 40])
-def test_positions_are_pixels_of_their_class_all_different(random, block_bytes):
+@pytest.mark.parametrize("block_bytes", [2**20, 300 * 40])
+def test_positions_are_pixels_of_their_class_all_different(
+    random, block_bytes, monkeypatch
+):
+    in_blocks = functools.partial(blocks, block_bytes=block_bytes)
+    monkeypatch.setattr("pipelines.tiles.positions.blocks", in_blocks)
     mask = random.integers(0, 4, (300, 280)).astype(np.uint8)
-    found = sample(mask, block_bytes=block_bytes)
+    found = sample(mask)
     assert set(found) == {0, 1, 2, 3}
     for class_id, positions in found.items():
         assert positions.dtype == np.int32
