@@ -6,10 +6,7 @@ A block that begins with "```python no-run" is shown only.
 import pathlib
 import re
 
-import numpy as np
 import pytest
-
-from pipelines.images.writing import write_image
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
 
@@ -19,22 +16,6 @@ def python_blocks():
         found = re.findall(r"^```python\n(.*?)^```", guide.read_text(), re.M | re.S)
         for number, code in enumerate(found, start=1):
             yield pytest.param(guide.name, code, id=f"{guide.stem}-{number}")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Six small images with two bright squares, and their masks."""
-    folder = tmp_path_factory.mktemp("docs")
-    random = np.random.default_rng(0)
-    mask = np.zeros((80, 96), np.uint8)
-    mask[20:40, 10:30] = mask[30:50, 34:60] = 255
-    for name in ("images", "masks"):
-        (folder / name).mkdir()
-    for number in range(6):
-        image = mask // 4 + random.integers(0, 100, mask.shape)
-        write_image(folder / "images" / f"{number}.png", image.astype(np.uint8))
-        write_image(folder / "masks" / f"{number}.png", mask)
-    return folder
 
 
 @pytest.mark.parametrize(("guide", "code"), list(python_blocks()))
