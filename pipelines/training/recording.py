@@ -17,9 +17,9 @@ from pipelines.overlap_tile import Net
 from pipelines.scores.image_scores import extremes
 from pipelines.tiles.pixel_weights import class_table
 from pipelines.training import checkpoint
-from pipelines.training.disk import written
 from pipelines.training.run_plan import RunPlan
 from pipelines.training.validator import Validator
+from pipelines.training.write_failures import written
 from pipelines.validation import (
     Parts,
     Validation,

@@ -20,7 +20,6 @@ from pipelines.training.budget import Budget, Diverged
 from pipelines.training.checkpoint import Checkpoint
 from pipelines.training.checkpointing import Checkpointer
 from pipelines.training.choices import in_words
-from pipelines.training.disk import written
 from pipelines.training.fit_result import (
     FitPlan,
     FitResult,
@@ -39,6 +38,7 @@ from pipelines.training.starting_weights import (
 )
 from pipelines.training.stopping import StopSignal
 from pipelines.training.validator import Validator
+from pipelines.training.write_failures import written
 from pipelines.validation import Validation
 
 logger = logging.getLogger(__name__)

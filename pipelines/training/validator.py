@@ -20,7 +20,7 @@ from pipelines import run_folder, scores
 from pipelines.images.writing import write_bytes_atomically
 from pipelines.report.pictures import comparison
 from pipelines.training.budget import Budget
-from pipelines.training.disk import written
+from pipelines.training.write_failures import written
 from pipelines.validation import Validation
 
 logger = logging.getLogger(__name__)

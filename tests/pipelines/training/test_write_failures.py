@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from pipelines.training.budget import Budget
-from pipelines.training.disk import written
 from pipelines.training.validator import Validator
+from pipelines.training.write_failures import written
 
 
 @pytest.mark.parametrize(
