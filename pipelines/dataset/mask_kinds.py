@@ -62,9 +62,7 @@ def recognise(
         coding, found = None, [mask_refusals.colours(masks, kind)]
     elif kind == "classes":
         coding, found = _classes(masks)
-    elif kind == "instances":
-        coding, found = _instances(masks)
-    elif kind == "auto" and _are_instances(masks):
+    elif kind == "instances" or (kind == "auto" and _are_instances(masks)):
         coding, found = _instances(masks)
     else:
         coding, found = _binary(masks, kind, known)

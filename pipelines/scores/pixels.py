@@ -165,8 +165,8 @@ class ThresholdCounts:
         Of those within 0.001 of it the one nearest 0.5; that without pixels.
         """
         found = [mean_iou(self.confusion(threshold)) for threshold in THRESHOLDS]
-        values = np.nan_to_num(found).tolist()
-        best = np.flatnonzero(np.asarray(values) >= max(values) - SAME_IOU)
+        values = np.nan_to_num(found)
+        best = np.flatnonzero(values >= values.max() - SAME_IOU)
         nearest = best[np.argmin(np.abs(THRESHOLDS[best] - 0.5))]
         return round(float(THRESHOLDS[nearest]), 2)
 

@@ -177,8 +177,7 @@ def _try_step(optimizer: Any, path: str) -> None:
     """Raises ValueError unless the optimizer can do a step, and go on from any."""
     layer = keras.layers.Dense(1, kernel_initializer="zeros")
     layer.build((None, 1))
-    gradients = [np.ones(v.shape, "float32") for v in layer.trainable_variables]
-    gradients = [tf.constant(gradient) for gradient in gradients]
+    gradients = [tf.ones(v.shape) for v in layer.trainable_variables]
     numbers = []
     try:
         # What is built at the first step does not change at the second.
