@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from pipelines import run_folder
 from pipelines.config import EvaluateConfig
-from pipelines.evaluation.unscored import NO_MEMORY
+from pipelines.evaluation.unscored import NO_MEMORY, ScoresError
 from pipelines.images.writing import check_replaceable, identity
 from pipelines.scores.evaluation_result import Evaluation
 from pipelines.validation import OF_ONE_IMAGE, OUT_OF_MEMORY
@@ -54,16 +54,8 @@ def _belongs_to_run(path: pathlib.Path, run: pathlib.Path) -> bool:
     return bool(parts & {identity(one) for one in (path, *path.resolve().parents)})
 
 
-class UnwrittenScores(ValueError):
-    """The scores are there, but not their file.
-
-    Attributes:
-        report: the scores.
-    """
-
-    def __init__(self, message: str, report: Evaluation) -> None:
-        super().__init__(message)
-        self.report = report
+class UnwrittenScores(ScoresError):
+    """The scores are there, but not their file."""
 
 
 @contextlib.contextmanager

@@ -13,16 +13,20 @@ NO_MEMORY = "the machine has no memory left"
 logger = logging.getLogger(__name__)
 
 
-class UnscoredImages(ValueError):
-    """Some images are not scored.
+class ScoresError(ValueError):
+    """Some of an evaluation failed, and the rest is not to be lost.
 
     Attributes:
-        report: the scores of the others; None if there are none.
+        report: the scores that there are; None if there are none.
     """
 
     def __init__(self, message: str, report: Evaluation | None) -> None:
         super().__init__(message)
         self.report = report
+
+
+class UnscoredImages(ScoresError):
+    """Some images are not scored, or all."""
 
 
 class Unscored:
