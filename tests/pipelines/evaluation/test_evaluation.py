@@ -311,13 +311,15 @@ def test_images_are_scored_one_by_one(config, monkeypatch):
     assert events == ["read", "scored"] * 5
 
 
-def others_alone(config, discs, folder, left_out, **settings):
+@pytest.fixture(scope="module")
+def without_cell_2(run, discs, tmp_path_factory):
     """The evaluation of all images but one."""
+    folder = tmp_path_factory.mktemp("others")
     for name in ("images", "masks"):
         shutil.copytree(discs / name, folder / name)
-        (folder / name / f"cell_{left_out}.png").unlink()
-    images, masks = str(folder / "images"), str(folder / "masks")
-    return evaluate(config(images=images, masks=masks, **settings))
+        (folder / name / "cell_2.png").unlink()
+    data = {name: str(folder / name) for name in ("images", "masks")}
+    return evaluate(EvaluateConfig(model=str(run), **data))
 
 
 def fail_at(monkeypatch, owner, name, call, error):
@@ -342,9 +344,8 @@ def fail_at(monkeypatch, owner, name, call, error):
     ],
 )
 def test_an_image_without_memory_leaves_the_scores_of_the_others(
-    config, discs, tmp_path, monkeypatch, caplog, owner, name, error
+    config, without_cell_2, tmp_path, monkeypatch, caplog, owner, name, error
 ):
-    expected = others_alone(config, discs, tmp_path, 2)
     fail_at(monkeypatch, owner, name, 2, error)
     path, page = tmp_path / "scores.json", tmp_path / "scores.html"
     with pytest.raises(
@@ -355,7 +356,7 @@ def test_an_image_without_memory_leaves_the_scores_of_the_others(
     assert found.images == 4
     # What is warned of images that the run has seen counts those that were named.
     assert "no memory left to score it" in found.warnings[-1]
-    left = [dataclasses.replace(one, warnings=[]) for one in (found, expected)]
+    left = [dataclasses.replace(one, warnings=[]) for one in (found, without_cell_2)]
     assert left[0] == left[1]
     assert path.read_text() == f"{found.to_json()}\n"
     assert "cell_2.png: the machine has no memory" in caplog.text

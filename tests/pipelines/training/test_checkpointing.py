@@ -104,21 +104,22 @@ def test_a_training_stopped_at_many_moments_comes_to_the_same(
     # Before the first checkpoint: nothing is kept, so it begins anew.
     stopped(config, checkpoint, "write", 1)
     assert not path.exists()
-    # Before the second, so that the best model has none, and is to be forgotten.
-    stopped(config, checkpoint, "write", 2)
-    assert latest() == (1, 2)
-    # In the validation after step 4.
-    stopped(resumed, recording, "validate", 2)
-    assert latest() == (3, 2)
+    # In the second, so that the best model has none, and is to be forgotten.
+    write = checkpoint._write_parts
 
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def full(file, found):
+        if found.step == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(file, found)
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "_write_parts", full)
         with pytest.raises(ValueError, match="No space left.*go on with --resume"):
-            fit(resumed)
-    assert latest()[0] == 3
+            fit(config)
+    assert latest() == (1, 2)
+    # In the validation after step 4.
+    stopped(resumed, recording, "validate", 2)
+    assert latest() == (3, 2)
     # Between the best model and its name; it is named once as the run goes on.
     stopped(resumed, run_folder, "publish", 2)
     assert latest() == (3, 2)

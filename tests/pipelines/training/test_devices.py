@@ -5,44 +5,37 @@ import sys
 import numpy as np
 import pytest
 
+from pipelines import run_folder
 from pipelines.training import devices
 
-# TensorFlow makes logical devices only at its start: a process of its own.
+# TensorFlow makes logical devices only at its start: a process of its own, one for all.
+# Its last run is stopped as by Ctrl-C after 3 steps, then resumed.
 TRAIN = """
 import json, sys
 import tensorflow as tf
 processor = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(processor, two)
-from pipelines import fit, run_folder
+from pipelines import fit
 from pipelines.config import FitConfig
-settings = json.loads(sys.argv[1])
-for count in (1, 2):
-    fit(FitConfig(**settings, devices=count, run_dir=f"{sys.argv[2]}/{count}"))
-"""
-
-
-# The same, stopped as by Ctrl-C after 3 steps, then resumed.
-RESUME = (
-    TRAIN[: TRAIN.index("for count")]
-    + """
 from pipelines.training.budget import Budget
-settings |= {"devices": 2, "checkpoint_minutes": 1e-6}
-fit(FitConfig(**settings, run_dir=f"{sys.argv[2]}/whole"))
+runs = json.loads(sys.argv[1])
+for settings in runs:
+    fit(FitConfig(**settings))
 end = Budget.on_train_batch_end
 def stop(self, batch, logs=None):
     end(self, batch, logs)
     if self.step == 3:
         raise KeyboardInterrupt
 Budget.on_train_batch_end = stop
+cut = runs[-1] | {"run_dir": sys.argv[2]}
 try:
-    fit(FitConfig(**settings, run_dir=f"{sys.argv[2]}/cut"))
+    fit(FitConfig(**cut))
 except KeyboardInterrupt:
     pass
 Budget.on_train_batch_end = end
-fit(FitConfig(**settings, run_dir=f"{sys.argv[2]}/cut", resume=True))
+fit(FitConfig(**cut, resume=True))
 """
-)
 SETTINGS = {
     "base_filters": 2,
     "depth": 1,
@@ -51,28 +44,43 @@ SETTINGS = {
     "steps": 4,
     "validations": 1,
     "precision": "float32",
+    "optimizer": "keras.optimizers:SGD",
     # Its statistics are those of each device's share of a batch.
     "batch_norm": False,
 }
+RUNS = {
+    "one": {},
+    "two": {"devices": 2},
+    "one_float16": {"precision": "float16"},
+    "two_float16": {"devices": 2, "precision": "float16"},
+    "two_checkpointed": {"devices": 2, "gradient_checkpointing": True},
+    # With the moving statistics of both.
+    "whole": {
+        **{"devices": 2, "batch_norm": True, "checkpoint_minutes": 1e-6},
+        "optimizer": "keras.optimizers:Adam",
+    },
+}
 
 
-@pytest.fixture
-def losses_of(discs, tmp_path):
-    """Runs a script on two devices; returns the losses of the runs that it leaves."""
-
-    def run(script, names, **changes):
-        folders = {"images": str(discs / "images"), "masks": str(discs / "masks")}
-        settings = json.dumps(SETTINGS | folders | changes)
-        done = subprocess.run(
-            [sys.executable, "-c", script, settings, str(tmp_path)],
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        records = [(tmp_path / name / "config.json").read_text() for name in names]
-        return [json.loads(record)["best"]["val_loss"] for record in records]
-
-    return run
+@pytest.fixture(scope="module")
+def losses(discs, tmp_path_factory):
+    """The validation loss of each of RUNS, and of the one that was cut and resumed."""
+    folder = tmp_path_factory.mktemp("runs")
+    data = {"images": str(discs / "images"), "masks": str(discs / "masks")}
+    runs = [
+        SETTINGS | data | changes | {"run_dir": str(folder / name)}
+        for name, changes in RUNS.items()
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", TRAIN, json.dumps(runs), str(folder / "cut")],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return {
+        name: run_folder.load_record(folder / name).best["val_loss"]
+        for name in (*RUNS, "cut")
+    }
 
 
 @pytest.fixture
@@ -83,25 +91,20 @@ def config(fit_config):
     return make
 
 
-def test_two_devices_learn_what_one_does(losses_of):
-    one, two = losses_of(TRAIN, ("1", "2"), optimizer="keras.optimizers:SGD")
-    np.testing.assert_allclose(two, one, rtol=1e-5)
-
-
 @pytest.mark.parametrize(
-    ("changes", "tolerance"),
-    [({"precision": "float16"}, 2e-3), ({"gradient_checkpointing": True}, 1e-5)],
+    ("many", "one", "tolerance"),
+    [
+        ("two", "one", 1e-5),
+        ("two_float16", "one_float16", 2e-3),
+        ("two_checkpointed", "one", 1e-5),
+    ],
 )
-def test_two_devices_learn_it_in_less_memory_too(losses_of, changes, tolerance):
-    settings = {"optimizer": "keras.optimizers:SGD", "steps": 2} | changes
-    one, two = losses_of(TRAIN, ("1", "2"), **settings)
-    np.testing.assert_allclose(two, one, rtol=tolerance)
+def test_two_devices_learn_what_one_does(losses, many, one, tolerance):
+    np.testing.assert_allclose(losses[many], losses[one], rtol=tolerance)
 
 
-def test_a_training_on_two_devices_can_be_resumed(losses_of):
-    # With the moving statistics of both.
-    whole, resumed = losses_of(RESUME, ("whole", "cut"), batch_norm=True)
-    np.testing.assert_allclose(resumed, whole, rtol=1e-6)
+def test_a_training_on_two_devices_can_be_resumed(losses):
+    np.testing.assert_allclose(losses["cut"], losses["whole"], rtol=1e-6)
 
 
 def test_one_device_is_no_strategy(config):

@@ -85,6 +85,7 @@ def test_a_training_that_explodes_is_told_and_so_is_what_is_left(
     # At this rate every unit dies, and the output is one value.
     optimizer = "keras.optimizers:Adam:learning_rate=1"
     settings = {"optimizer": optimizer, "batch_norm": False, "steps": 12}
+    settings |= {"depth": 1, "base_filters": 2}
     exploding, constant = warnings_of_fit(images, masks * 255, **settings)
     assert exploding.startswith("The loss has risen from ")
     assert "gradients explode. Lower learning_rate" in exploding

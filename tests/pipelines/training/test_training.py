@@ -1,4 +1,5 @@
 import csv
+import functools
 import json
 
 import keras
@@ -31,11 +32,23 @@ def tiny(fit_config, tmp_path):
     return make
 
 
-@pytest.fixture
-def determinism_undone():
-    """Determinism is a switch of the whole process."""
-    yield
-    tensorflow_config.disable_op_determinism()
+@pytest.fixture(scope="module")
+def weights_of(fit_config, tmp_path_factory):
+    """Trains as `deterministic` does; returns the weights of the best model."""
+
+    @functools.cache
+    def train(**changes):
+        path = tmp_path_factory.mktemp("runs") / "run"
+        settings = {"base_filters": 2, "depth": 1, "steps": 3, "validations": 1}
+        settings |= {"dropout": 0.2, "deterministic": True}
+        try:
+            fit(fit_config(path, **settings | changes))
+        finally:
+            # It is a switch of the whole process.
+            tensorflow_config.disable_op_determinism()
+        return run_folder.load(str(path)).model.get_weights()
+
+    return train
 
 
 def rows_of_history(path):
@@ -119,15 +132,9 @@ def test_short_numbers_train_and_the_saved_model_is_float32(tiny, precision):
     assert keras.mixed_precision.global_policy().name == "float32"
 
 
-def test_gradient_checkpointing_trains_the_same_weights(tiny, determinism_undone):
-    settings = {"steps": 3, "dropout": 0.2, "deterministic": True}
-    nets = [
-        run_folder.load(
-            fit(tiny(str(on), gradient_checkpointing=on, **settings)).run_dir
-        ).model
-        for on in (False, True)
-    ]
-    for one, other in zip(*(net.get_weights() for net in nets), strict=True):
+def test_gradient_checkpointing_trains_the_same_weights(weights_of):
+    checkpointed = weights_of(gradient_checkpointing=True)
+    for one, other in zip(checkpointed, weights_of(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -169,19 +176,13 @@ def test_a_budget_of_minutes_ends_with_a_validation(tiny):
 
 
 def test_masks_of_0_and_255_and_of_0_and_1_train_to_the_same_weights(
-    tiny, discs, tmp_path, determinism_undone
+    weights_of, discs, tmp_path
 ):
-    ones = tmp_path / "ones"
-    ones.mkdir()
     for path in (discs / "masks").iterdir():
         mask = np.asarray(PIL.Image.open(path)) // 255
-        PIL.Image.fromarray(mask).save(ones / path.name)
-    masks = {"of_255": str(discs / "masks"), "of_1": str(ones)}
-    weights = []
-    for name, pattern in masks.items():
-        config = tiny(name, masks=pattern, deterministic=True, steps=3, dropout=0.2)
-        weights.append(run_folder.load(fit(config).run_dir).model.get_weights())
-    for one, other in zip(*weights, strict=True):
+        PIL.Image.fromarray(mask).save(tmp_path / path.name)
+    of_ones = weights_of(masks=str(tmp_path))
+    for one, other in zip(of_ones, weights_of(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -287,7 +288,7 @@ def test_a_training_stopped_before_its_first_checkpoint_can_go_on(
 
 
 def test_objects_of_instance_masks_have_a_threshold_of_their_own(
-    tiny, tmp_path, monkeypatch
+    tiny, tmp_path, monkeypatch, run
 ):
     seen = []
 
@@ -301,15 +302,15 @@ def test_objects_of_instance_masks_have_a_threshold_of_their_own(
 
     monkeypatch.setattr(object_thresholds, "ObjectThresholds", Fixed)
     result = fit(tiny(mask_kind="instances"))
-    run = run_folder.load(str(tmp_path / "run"))
-    assert run.record.object_threshold == result.object_threshold == 0.77
-    assert run.record.threshold_of_objects == 0.77
+    found = run_folder.load(str(tmp_path / "run"))
+    assert found.record.object_threshold == result.object_threshold == 0.77
+    assert found.record.threshold_of_objects == 0.77
     assert "(of objects 0.77)" in str(result)
     # By what the best model puts out.
     (one,) = seen
     image = np.asarray(scaling.scale_image(one.image))
-    np.testing.assert_array_equal(Net(run.model).logits(image), one.logits)
-    fit(tiny("binary"))
-    record = run_folder.load_record(tmp_path / "binary")
+    np.testing.assert_array_equal(Net(found.model).logits(image), one.logits)
+    # Of binary masks it is that of masks.
+    record = run_folder.load_record(run)
     assert record.object_threshold is None
     assert record.threshold_of_objects == record.threshold
