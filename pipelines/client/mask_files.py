@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 
 import imagecodecs
 import numpy as np
@@ -12,11 +12,13 @@ from pipelines.client.sending import SentImage, naming
 from pipelines.client.service import Service
 from pipelines.images import ImageEntry, WindowedImage, open_image
 from pipelines.images.appearing import appearing
+from pipelines.images.done_files import DoneFiles
 from pipelines.images.finding import TIFF_SUFFIXES
 from pipelines.images.layout import ImageLayout, ImageToWrite, Window
+from pipelines.images.own_results import OwnResults
 from pipelines.images.png_writing import png_holds
 from pipelines.images.windowed_writing import write_windowed
-from pipelines.images.writing import tiff_instead, write_bytes_atomically
+from pipelines.images.writing import tiff_instead
 
 
 def write_masks(
@@ -25,7 +27,8 @@ def write_masks(
     taken: Collection[pathlib.Path],
     sent: Iterator[SentImage],
     num_images: int,
-    before: Callable[[pathlib.Path], None],
+    own: OwnResults,
+    done: DoneFiles,
 ) -> tuple[pathlib.Path, str]:
     """Writes the masks of one file's images; sends those that go as regions.
 
@@ -35,7 +38,8 @@ def write_masks(
         taken: what other images are written to.
         sent: the images.
         num_images: how many they are.
-        before: is called with the file before it is written.
+        own: knows what may be replaced.
+        done: records that the file is a result; not yet which model made it.
 
     Returns:
         The file that is written, a TIFF where a PNG cannot hold the mask, and what it
@@ -43,14 +47,14 @@ def write_masks(
 
     Raises:
         ServerFailure: other images would fail as well.
-        ValueError: an image failed.
+        ValueError: an image failed, or what is there is no result.
         OSError: the file cannot be written.
     """
     first = _checked(next(sent))
     is_tiff = target.suffix.lower() in TIFF_SUFFIXES
     if not is_tiff and first.mask is not None:
-        before(target)
-        write_bytes_atomically(target, first.mask)
+        with _result(target, own, done) as partial:
+            partial.write_bytes(first.mask)
         return target, first.key
 
     def images() -> Iterator[ImageToWrite]:
@@ -62,10 +66,9 @@ def write_masks(
         layout = _mask_layout(image)
     if not is_tiff and not png_holds(layout):
         target = tiff_instead(target, first.entry.path, taken)
-    before(target)
     suffix = target.suffix.lower()
     placed = suffix in TIFF_SUFFIXES and layout.georeference is not None
-    with appearing(target) as partial:
+    with _result(target, own, done) as partial:
         write_windowed(
             *(partial, suffix, images()),
             num_images=num_images,
@@ -73,6 +76,16 @@ def write_masks(
             ome=target.stem.lower().endswith(".ome"),
         )
     return target, first.key
+
+
+@contextlib.contextmanager
+def _result(
+    target: pathlib.Path, own: OwnResults, done: DoneFiles
+) -> Iterator[pathlib.Path]:
+    own.check(target)
+    with appearing(target) as partial:
+        yield partial
+        done.mark(target, "", target, partial)
 
 
 def _mask_layout(image: WindowedImage) -> ImageLayout:

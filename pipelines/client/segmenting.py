@@ -26,7 +26,7 @@ from pipelines.client.sending import SentImage, send_image
 from pipelines.client.service import Service, at_work
 from pipelines.config import SegmentConfig
 from pipelines.images import ImageEntry, find_images
-from pipelines.images.done_files import DoneFiles, claim
+from pipelines.images.done_files import DoneFiles
 from pipelines.images.file_failures import FilesError, sentence, summary
 from pipelines.images.own_results import OwnResults
 from pipelines.images.writing import check_writable, output_paths
@@ -131,10 +131,6 @@ def _written(
             return SentImage(entry)
         return send_image(service, done, entry)
 
-    def allowed(target: Path) -> None:
-        own.check(target)
-        claim(target)
-
     def counted(images: Iterator[SentImage]) -> Iterator[SentImage]:
         for image in images:
             yield image
@@ -153,7 +149,7 @@ def _written(
             images = counted(itertools.islice(sent, len(file)))
             try:
                 result, key = write_masks(
-                    service, path, taken, images, len(file), allowed
+                    service, path, taken, images, len(file), own, done
                 )
                 yield path, key, result
             except ServerFailure:

@@ -85,11 +85,12 @@ class DoneFiles:
         result: pathlib.Path,
         written: pathlib.Path | None = None,
     ) -> None:
-        """Records that a file is done.
+        """Records that a file is a result, and done.
 
         Args:
             path: where the result was to be.
-            key: as `key` returned it before the work.
+            key: as `key` returned it before the work; empty for a result that is not
+                known to be done.
             result: where it is or will be, in the same folder.
             written: where it still is, if it is to be renamed: nobody who is killed
                 between the two then leaves a result of unknown origin.
@@ -106,20 +107,6 @@ class DoneFiles:
                 error.strerror,
                 result.name,
             )
-
-
-def claim(result: pathlib.Path) -> None:
-    """Records that what will be there is a result, before it is known to be done.
-
-    Args:
-        result: the file that is to be written.
-
-    Raises:
-        OSError: the record, or its folder, cannot be written.
-    """
-    name = result.name
-    result.parent.mkdir(parents=True, exist_ok=True)
-    _append(result.parent, {"file": name, "key": "", "result": name, "state": ""})
 
 
 def recorded_results(folder: pathlib.Path) -> set[str]:

@@ -1,3 +1,4 @@
+import os
 import pathlib
 
 import numpy as np
@@ -7,6 +8,8 @@ import tifffile
 from pipelines.client.mask_files import write_masks
 from pipelines.client.sending import SentImage
 from pipelines.images import ImageEntry
+from pipelines.images.done_files import DoneFiles, recorded_results
+from pipelines.images.own_results import OwnResults
 from pipelines.images.writing import encode_png
 
 
@@ -15,8 +18,9 @@ def mask(random):
     return (random.integers(0, 2, (20, 30)) * 255).astype(np.uint8)
 
 
-def written(target, *sent, taken=(), before=lambda target: None):
-    return write_masks(None, target, taken, iter(sent), len(sent), before)
+def written(target, *sent):
+    own, done = OwnResults(), DoneFiles([])
+    return write_masks(None, target, (), iter(sent), len(sent), own, done)
 
 
 def test_mask_of_a_server_is_written_as_it_came(tmp_path, mask):
@@ -31,14 +35,29 @@ def test_what_must_not_be_replaced_is_not(tmp_path, mask, suffix):
     image.path.write_bytes(encode_png(mask))
     target = tmp_path / f"a{suffix}"
     target.write_bytes(b"drawn by hand")
-
-    def refuse(path):
-        raise ValueError(f"{path.name} is already there")
-
     sent = SentImage(image, "key", encode_png(mask))
-    with pytest.raises(ValueError, match=f"a{suffix} is already there"):
-        written(target, sent, before=refuse)
+    with pytest.raises(ValueError, match=rf"a\{suffix} is already there"):
+        written(target, sent)
     assert target.read_bytes() == b"drawn by hand"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_mask_is_a_result_before_it_has_its_name(tmp_path, mask, suffix, monkeypatch):
+    image = ImageEntry(tmp_path / "in.png")
+    image.path.write_bytes(encode_png(mask))
+    target = tmp_path / f"a{suffix}"
+    replace, recorded = os.replace, []
+
+    def seen(source, path):
+        recorded.append(recorded_results(tmp_path))
+        replace(source, path)
+
+    monkeypatch.setattr(os, "replace", seen)
+    written(target, SentImage(image, "key", encode_png(mask)))
+    assert recorded == [{target.name}]
+    # Which model has made it is not yet known.
+    assert DoneFiles([]).find(image.path, target) is None
+    OwnResults().check(target)
 
 
 def test_masks_of_a_stack_are_pages(tmp_path, mask):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import zarr
 
-from pipelines.images.done_files import DoneFiles, claim
+from pipelines.images.done_files import DoneFiles
 from pipelines.images.own_results import OwnResults
 
 
@@ -15,11 +15,8 @@ def test_what_was_recorded_is_replaced(tmp_path, is_done):
     with pytest.raises(ValueError, match=r"a\.png is already there, and is no result"):
         OwnResults().check(path)
     done = DoneFiles([])
-    if is_done:
-        done.mark(path, done.key(source), path)
-    else:
-        claim(path)
-        assert done.find(source, path) is None
+    done.mark(path, done.key(source) if is_done else "", path)
+    assert (done.find(source, path) is not None) is is_done
     OwnResults().check(path)
 
 
@@ -33,7 +30,7 @@ def test_the_record_is_read_once(tmp_path):
     own = OwnResults()
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(b"mask")
-        claim(tmp_path / name)
+        DoneFiles([]).mark(tmp_path / name, "", tmp_path / name)
     own.check(tmp_path / "a.png")
     (tmp_path / ".keras-unet-done.jsonl").unlink()
     own.check(tmp_path / "b.png")
