@@ -17,8 +17,8 @@ from typing import BinaryIO
 
 # Halves of other machines that nobody has written to for so long are left for good.
 LONGEST_SILENCE_SECONDS = 7 * 24 * 3600.0
-# At the end of the hidden name of a folder that another has replaced.
-_REPLACED = "-replaced"
+# At the end of hidden names, and before it of a folder that another replaces.
+_PART, _REPLACED = ".part", "-replaced"
 # Of a name that stands in a hidden one as it is.
 MOST_NAME_BYTES = 150
 
@@ -27,9 +27,7 @@ MOST_NAME_BYTES = 150
 def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Lends another name beside `path`; renames what is there if all went well.
 
-    Makes the folder if it is missing. What a killed process left under such a name is
-    removed by the next process that writes `path` on the same machine, and by one
-    elsewhere after a week.
+    Makes the folder if it is missing, and settles what a killed process left.
 
     Yields:
         A path in the same folder, hidden, at which nothing is yet.
@@ -38,10 +36,9 @@ def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         OSError: the folder or the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for half in _halves_of(path):
-        remove(half)
+    settle(path)
     name = short_name(path.name)
-    partial = path.with_name(f".{name}.{_MACHINE}-{os.getpid()}-{_TOKEN}.part")
+    partial = path.with_name(f".{name}.{_MACHINE}-{os.getpid()}-{_TOKEN}{_PART}")
     try:
         yield partial
         _flush_all(partial)
@@ -53,13 +50,34 @@ def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         remove(partial)
 
 
+def settle(path: pathlib.Path) -> None:
+    """Removes what killed processes have left beside `path`.
+
+    Those of this machine; those of others after a week. A folder that is whole, since
+    its process was killed while it took the place of another, gets its name.
+
+    Raises:
+        OSError: that folder cannot be renamed.
+    """
+    # What was replaced comes before that which replaces it.
+    for half in sorted(_halves_of(path)):
+        name = half.name.removesuffix(_PART).removesuffix(_REPLACED) + _PART
+        whole = half.with_name(name)
+        if _is_running(whole if whole.exists() else half):
+            continue
+        if whole != half and whole.exists() and not path.exists():
+            os.rename(whole, path)
+        remove(half)
+
+
 def _replace_folder(partial: pathlib.Path, path: pathlib.Path) -> None:
     """Renames a folder to a name that another folder has, which is removed.
 
     A folder cannot be renamed over another, and removing one of many files takes long:
-    the other gets a hidden name before.
+    the other gets a hidden name before. Between the two renames neither has its name;
+    `settle` gives it to the new one.
     """
-    other = path.with_name(partial.name.removesuffix(".part") + _REPLACED + ".part")
+    other = path.with_name(partial.name.removesuffix(_PART) + _REPLACED + _PART)
     os.replace(path, other)
     try:
         os.replace(partial, path)
@@ -131,16 +149,15 @@ _halves_lock = threading.Lock()
 
 
 def _halves_of(path: pathlib.Path) -> list[pathlib.Path]:
-    """Returns what killed processes have left of a file, once."""
+    """Returns what other processes had left of a file, once."""
     folder = path.parent.resolve()
     with _halves_lock:
         if folder not in _halves:
             found = collections.defaultdict(list)
-            for half in folder.glob(".*.part"):
+            for half in folder.glob(f".*{_PART}"):
                 found[half.name.rsplit(".", 2)[0][1:]].append(half)
             _halves[folder] = dict(found)
-        left = _halves[folder].pop(short_name(path.name), [])
-    return [half for half in left if not _is_running(half)]
+        return _halves[folder].pop(short_name(path.name), [])
 
 
 def _is_running(partial: pathlib.Path) -> bool:

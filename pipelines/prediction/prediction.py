@@ -9,6 +9,7 @@ from pipelines import run_folder
 from pipelines.config import PredictConfig
 from pipelines.config.byte_sizes import parse_bytes
 from pipelines.images import find_images
+from pipelines.images.appearing import settle
 from pipelines.images.cache import file_state
 from pipelines.images.done_files import DoneFiles
 from pipelines.images.file_failures import FilesError, summary
@@ -62,10 +63,12 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     values = _values(config, run)
     fits = values.channels == 1 and values.dtype in (np.uint8, np.uint16)
     files = plan_files(entries, config.out, config.format, fits and not config.pyramid)
+    check_writable(files[0].path.parent)
     replacement = ReplacementCheck(run.path, run.record)
     for file in files:
+        # Before it is seen what is there.
+        settle(file.path)
         replacement.check(file.path)
-    check_writable(files[0].path.parent)
     done = _done_files(config, run)
     results: dict[OutputFile, pathlib.Path] = {}
     if config.resume:

@@ -1,6 +1,7 @@
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 import pytest
 
 from pipelines.images import appearing as appearing_files
-from pipelines.images.appearing import appearing
+from pipelines.images.appearing import appearing, settle
 
 
 def names(folder):
@@ -141,6 +142,56 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     with appearing(tmp_path / "mask[1].tif") as partial:
         partial.touch()
     assert names(tmp_path) == sorted([*kept, "mask[1].tif"])
+
+
+@pytest.fixture
+def two_folders(tmp_path):
+    """Makes the two that a process has when it is killed between its two renames."""
+
+    def make(number, **about):
+        token = about.pop("token", "another")
+        folders = [
+            tmp_path / half_of("mask.zarr", number, token=f"{token}{end}", **about)
+            for end in ("", "-replaced")
+        ]
+        for folder, content in zip(folders, ("after", "before"), strict=True):
+            (folder / content).mkdir(parents=True)
+        # What is replaced is old.
+        os.utime(folders[1], (0, 0))
+        return [folder.name for folder in folders]
+
+    return make
+
+
+def test_a_folder_that_was_to_take_the_place_of_another_does(tmp_path, two_folders):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    two_folders(process.pid)
+    settle(tmp_path / "mask.zarr")
+    assert names(tmp_path) == ["mask.zarr"]
+    assert names(tmp_path / "mask.zarr") == ["after"]
+
+
+def test_a_folder_that_has_been_replaced_is_never_put_back(tmp_path, two_folders):
+    # Its removal may have begun.
+    two_folders(os.getpid())
+    shutil.rmtree(tmp_path / half_of("mask.zarr", os.getpid()))
+    settle(tmp_path / "mask.zarr")
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_is_there_stays(tmp_path, two_folders):
+    two_folders(os.getpid())
+    (tmp_path / "mask.zarr" / "now").mkdir(parents=True)
+    settle(tmp_path / "mask.zarr")
+    assert names(tmp_path) == ["mask.zarr"]
+    assert names(tmp_path / "mask.zarr") == ["now"]
+
+
+def test_a_process_that_may_be_between_its_renames_is_left_alone(tmp_path, two_folders):
+    kept = two_folders(os.getppid()) + two_folders(7, machine="elsewhere")
+    settle(tmp_path / "mask.zarr")
+    assert names(tmp_path) == sorted(kept)
 
 
 def test_what_another_machine_has_finished_meanwhile_is_no_hindrance(tmp_path):

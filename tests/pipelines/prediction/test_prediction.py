@@ -18,6 +18,7 @@ from pipelines.config import PredictConfig
 from pipelines.images import (
     ImageEntry,
     PixelSize,
+    appearing,
     find_images,
     open_image,
     png_writing,
@@ -338,6 +339,91 @@ def test_a_prediction_that_is_really_killed_goes_on(nets, random, tmp_path):
         assert done.stdout.split() == [f"{folder / 'a.tif'}"], done.stderr
     assert (out / "a.tif").read_bytes() == (straight / "a.tif").read_bytes()
     assert {path.name for path in out.iterdir()} == {"a.tif", RECORD}
+
+
+KILLED_BEFORE_A_NAME = """
+import os, signal, sys
+from pipelines import cli
+
+replace = os.replace
+
+def replace_or_die(source, target):
+    if os.fspath(target) == sys.argv[1]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(source, target)
+
+os.replace = replace_or_die
+sys.exit(cli.main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.ome.zarr"])
+def test_a_prediction_that_is_killed_before_its_result_has_its_name(
+    nets, random, tmp_path, name
+):
+    run, _ = nets()
+    tifffile.imwrite(tmp_path / "a.tif", grey(random, 40, 30))
+    out = tmp_path / "out" / name
+    [straight] = predicted(
+        run, tmp_path / "a.tif", tmp_path / "straight" / name, output="probability"
+    )
+    predicted(run, tmp_path / "a.tif", out)
+    mask = read_image(ImageEntry(out))
+    words = ["predict", "--model", str(run), "--images", str(tmp_path / "a.tif")]
+    words += ["--out", str(out), "--output", "probability"]
+    command = [sys.executable, "-c", KILLED_BEFORE_A_NAME, str(out), *words]
+    killed = subprocess.run(command, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    if name == "a.ome.zarr":
+        assert visible(tmp_path / "out") == []
+    else:
+        np.testing.assert_array_equal(read_image(ImageEntry(out)), mask)
+    predicted(run, tmp_path / "a.tif", out, output="probability", resume=True)
+    np.testing.assert_array_equal(
+        read_image(ImageEntry(out)), read_image(ImageEntry(straight))
+    )
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {name, RECORD}
+
+
+class Killed(BaseException):
+    """Nothing of the process runs after it."""
+
+
+def test_a_zarr_that_was_killed_between_two_names_gets_its_name_again(
+    nets, random, tmp_path, monkeypatch
+):
+    run, _ = nets()
+    tifffile.imwrite(tmp_path / "a.tif", grey(random))
+    out = tmp_path / "out" / "a.zarr"
+    predicted(run, tmp_path / "a.tif", out)
+    replace = os.replace
+
+    def killed(source, target):
+        if target == out:
+            raise Killed
+        replace(source, target)
+
+    settings = {"output": "probability"}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        patch.setattr(appearing, "remove", lambda path: None)
+        with pytest.raises(Killed):
+            predicted(run, tmp_path / "a.tif", out, **settings)
+    assert visible(tmp_path / "out") == []
+    monkeypatch.setattr(appearing, "_TOKEN", "another")
+    monkeypatch.setattr(appearing, "_halves", {})
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(OutputValues, "encode", interrupted)
+    # Also a run that comes to nothing has put it in its place.
+    with pytest.raises(KeyboardInterrupt):
+        predicted(run, tmp_path / "a.tif", out)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.zarr", RECORD}
+    assert read_image(ImageEntry(out)).dtype == np.uint16
+    assert predicted(run, tmp_path / "a.tif", out, resume=True, **settings) == [out]
 
 
 def test_a_run_that_is_stopped_leaves_nothing_that_looks_finished(
