@@ -16,7 +16,7 @@ from pipelines.images import (
 )
 from pipelines.images.derived import MatchedChannels
 from pipelines.images.lossy import lossy_compression
-from pipelines.images.orientation import AS_STORED, orientation
+from pipelines.images.orientation import AS_STORED
 from pipelines.images.windowed import PixelSize, as_length
 
 # Formats in which a second or fourth channel is transparency.
@@ -101,7 +101,7 @@ def inspect(
     mask = _MaskSeen(pair, in_colour, cache)
     found = [*seen.findings, *mask.findings]
     # Of a stack its first page stands for all.
-    shown = AS_STORED if pair.image.page else orientation(pair.image.path)
+    shown = AS_STORED if pair.image.page else image.orientation
     if shown != AS_STORED:
         found.append(pair_findings.turned(pair.image.name, shown))
     if mask.size is not None and mask.size != seen.size:

@@ -17,6 +17,7 @@ class DerivedImage(WindowedImage):
         self.georeference = source.georeference
         self.is_georeferenced = source.is_georeferenced
         self.has_alpha, self.nodata = source.has_alpha, source.nodata
+        self.orientation = source.orientation
 
     def close(self) -> None:
         """Closes the other."""

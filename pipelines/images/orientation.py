@@ -1,40 +1,29 @@
 """How a file says that its image is to be shown: turned, mirrored or as stored."""
 
-import pathlib
+from collections.abc import Callable
 
 import PIL.ExifTags
-import tifffile
-
-from pipelines.images.kinds import Kind, kind_of
-from pipelines.images.pillow_files import opened_by_pillow
+import PIL.Image
 
 AS_STORED = 1
-_BY_PILLOW = (Kind.JPEG, Kind.PNG, Kind.WEBP)
+_TAG = PIL.ExifTags.Base.Orientation
 
 
-def orientation(path: pathlib.Path) -> int:
+def of_exif(read: Callable[[], PIL.Image.Exif]) -> int:
     """Returns the EXIF orientation, 1 to 8; AS_STORED where there is none.
 
-    Pixels are read as they are stored, whatever it is. Of a TIFF the first page stands
-    for all.
+    Pixels are read as they are stored, whatever it is.
 
     Args:
-        path: of a file that can be read.
+        read: returns what a file says of its image; may raise anything.
     """
-    kind = kind_of(path)
-    # What else the file says of its image may be damaged in any way.
+    # It may be damaged in any way, and the image is read all the same.
     try:
-        if kind in _BY_PILLOW:
-            with opened_by_pillow(path, kind.value) as image:
-                # Pillow decodes a whole PNG in search of it.
-                has_exif = kind is not Kind.PNG or "exif" in image.info
-                exif = image.getexif() if has_exif else {}
-                found = exif.get(PIL.ExifTags.Base.Orientation)
-        elif kind is Kind.TIFF:
-            with tifffile.TiffFile(path) as tiff:
-                found = tiff.pages.first.tags.valueof("Orientation")
-        else:
-            return AS_STORED
+        return of_tag(read().get(_TAG))
     except Exception:
         return AS_STORED
+
+
+def of_tag(found: object) -> int:
+    """Returns the same of the value that a tag has."""
     return int(found) if isinstance(found, int) and 1 <= found <= 8 else AS_STORED

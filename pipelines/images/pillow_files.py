@@ -13,6 +13,7 @@ from pipelines.images.cache import ArrayCache
 from pipelines.images.damage import check_plausible, reading
 from pipelines.images.decoded import decoded_image
 from pipelines.images.kinds import kind_of
+from pipelines.images.orientation import of_exif
 from pipelines.images.windowed import WindowedImage
 
 # Bytes of pixels for a byte of file, at best. JPEG: a block of 64 values takes at least
@@ -48,6 +49,7 @@ def open_by_pillow(
     with reading(name, path, kind):
         with opened_by_pillow(path, kind) as image:
             mode, (width, height) = image.mode, image.size
+            shown = of_exif(image.getexif)
             # Cameras put previews behind a JPEG: the photograph is the first.
             frames = 1 if kind == "JPEG" else getattr(image, "n_frames", 1)
         if kind == "BMP" and mode == "1" and _bits_of_bmp(path) != 1:
@@ -75,7 +77,9 @@ def open_by_pillow(
                 array *= 255
 
         dtype = np.dtype(np.uint8)
-        return decoded_image(path, kind, name, shape, dtype, fill, cache, as_mask)
+        found = decoded_image(path, kind, name, shape, dtype, fill, cache, as_mask)
+        found.orientation = shown
+        return found
 
 
 def _bits_of_bmp(path: pathlib.Path) -> int:

@@ -1,5 +1,6 @@
 """PNG files: the header first, the pixels as a whole."""
 
+import functools
 import math
 import pathlib
 import struct
@@ -7,10 +8,12 @@ from typing import NamedTuple
 
 import imagecodecs
 import numpy as np
+import PIL.Image
 
 from pipelines.images.cache import ArrayCache
 from pipelines.images.damage import PNG_SIGNATURE, check_plausible, reading
 from pipelines.images.decoded import decoded_image
+from pipelines.images.orientation import AS_STORED, of_exif
 from pipelines.images.pillow_files import opened_by_pillow
 from pipelines.images.windowed import WindowedImage
 
@@ -19,6 +22,8 @@ _PALETTE = 3
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 # Deflate repeats up to 258 bytes with 2 bits.
 _MOST_RATIO = 1032
+# With a preview; a damaged header promises any size.
+_MOST_EXIF_BYTES = 2**20
 
 
 class _Header(NamedTuple):
@@ -27,6 +32,7 @@ class _Header(NamedTuple):
     depth: int
     kind: int
     transparent: bool
+    orientation: int
 
     @property
     def channels(self) -> int:
@@ -66,7 +72,9 @@ def open_png(
             if as_mask and header.kind == 0 and header.depth in (2, 4):
                 array[..., 0] //= 255 // (2**header.depth - 1)
 
-        return decoded_image(path, "PNG", name, shape, dtype, fill, cache, as_mask)
+        found = decoded_image(path, "PNG", name, shape, dtype, fill, cache, as_mask)
+        found.orientation = header.orientation
+        return found
 
 
 def _read_header(path: pathlib.Path) -> _Header:
@@ -82,9 +90,18 @@ def _read_header(path: pathlib.Path) -> _Header:
         row_bytes = 1 + math.ceil(width * _SAMPLES[kind] * depth / 8)
         file_bytes = path.stat().st_size
         check_plausible(height * row_bytes, file_bytes, _MOST_RATIO)
-        transparent = False
+        transparent, shown = False, AS_STORED
         # Chunks before the pixels: length, name, data, checksum.
         while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
+            size, begin = struct.unpack(">I", head[:4])[0], file.tell()
             transparent |= head[4:] == b"tRNS" and kind in (0, 2, _PALETTE)
-            file.seek(struct.unpack(">I", head[:4])[0] + 4, 1)
-        return _Header(height, width, depth, kind, transparent)
+            if head[4:] == b"eXIf" and size <= _MOST_EXIF_BYTES:
+                shown = of_exif(functools.partial(_exif, file.read(size)))
+            file.seek(begin + size + 4)
+        return _Header(height, width, depth, kind, transparent, shown)
+
+
+def _exif(data: bytes) -> PIL.Image.Exif:
+    exif = PIL.Image.Exif()
+    exif.load(data)
+    return exif

@@ -68,6 +68,7 @@ def open_tiff(
             image.is_georeferenced = True
             image.georeference = read_georeference(path)
         image.nodata, image.stack = place.nodata, place.stack
+        image.orientation = place.orientation
         return image, place.alpha
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines.images.flat import FlatArray
 from pipelines.images.handles import SourceFile
+from pipelines.images.orientation import AS_STORED, of_tag
 from pipelines.images.stack_axes import StackAxis
 from pipelines.images.tiff_flat import check_whole, flat_images
 from pipelines.images.tiff_page import TiffPageReader
@@ -60,6 +61,7 @@ class TiffPlace:
         unsure: its page may be of another size: of many alike not all were looked at.
         nodata: what it writes where nothing is known.
         stack: axes that number the images of the file.
+        orientation: how it is to be shown.
     """
 
     shape: tuple[int, int, int]
@@ -78,6 +80,7 @@ class TiffPlace:
     unsure: bool = False
     nodata: float | None = None
     stack: tuple[StackAxis, ...] = ()
+    orientation: int = AS_STORED
 
     def in_segments_of(self, page: TiffPageReader) -> "TiffPlace":
         """Returns the same, in tiles or strips of a page."""
@@ -234,6 +237,7 @@ def _described(place: TiffPlace, page: Any) -> TiffPlace:
         inverted=place.dtype == bool and page.photometric == _WHITE_IS_ZERO,
         georeferenced=any(tag in page.tags for tag in _GEO_TAGS),
         nodata=_nodata(page),
+        orientation=of_tag(page.tags.valueof("Orientation")),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipelines.images.length_units import factor
+from pipelines.images.orientation import AS_STORED
 from pipelines.images.stack_axes import StackAxis
 
 # Of one block of `blocks`: large enough to be read fast, small beside a network.
@@ -68,6 +69,7 @@ class WindowedImage(abc.ABC):
         stack: the axes that number the images of its file, slowest first; nothing
             where the file does not name them, or has other axes or images.
         nodata: what a GeoTIFF writes where nothing is known; None if it does not say.
+        orientation: the EXIF orientation, 1 to 8, that pixels are not turned by.
     """
 
     name: str
@@ -81,6 +83,7 @@ class WindowedImage(abc.ABC):
     has_alpha: bool = False
     stack: tuple[StackAxis, ...] = ()
     nodata: float | None = None
+    orientation: int = AS_STORED
 
     @property
     def num_bytes(self) -> int:

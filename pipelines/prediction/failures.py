@@ -1,14 +1,15 @@
 """What is said when a prediction fails, or loses something."""
 
 import logging
-from collections.abc import Sequence
+import pathlib
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
 from pipelines.images import geo
 from pipelines.images.file_failures import sentence
 from pipelines.images.finding import TIFF_SUFFIXES
-from pipelines.images.orientation import AS_STORED, orientation
+from pipelines.images.orientation import AS_STORED
 from pipelines.prediction.image_statistics import NoData
 from pipelines.prediction.prediction_files import OutputFile
 
@@ -54,13 +55,12 @@ def warn_of_unsized(files: Sequence[OutputFile]) -> None:
         )
 
 
-def warn_of_orientation(files: Sequence[OutputFile]) -> None:
+def warn_of_orientation(shown: Mapping[pathlib.Path, int]) -> None:
     """Says that images which viewers turn or mirror are read as they are stored.
 
     Args:
-        files: whose images are read; the head of each is read here once more.
+        shown: the EXIF orientation of each file.
     """
-    shown = {file.input: orientation(file.input) for file in files}
     turned = [path for path, number in shown.items() if number != AS_STORED]
     if turned:
         logger.warning(

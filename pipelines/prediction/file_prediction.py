@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pipelines.images.appearing import appearing
 from pipelines.images.done_files import DoneFiles
 from pipelines.images.layout import ImageLayout
+from pipelines.images.orientation import AS_STORED
 from pipelines.images.windowed_writing import write_windowed
 from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.kept_windows import KeptWindows
@@ -23,16 +24,23 @@ class PreparedFile:
         file: what is written, of a kind that holds the result.
         key: what the result depends on, before the work.
         layout: of the first image's result.
-        num_pixels: of all its images.
+        pixels: of each of its images.
         is_placed: its image has a place on earth.
+        orientation: that its image is to be shown in.
     """
 
     planned: pathlib.Path
     file: OutputFile
     key: str
     layout: ImageLayout
-    num_pixels: int
+    pixels: tuple[int, ...]
     is_placed: bool
+    orientation: int = AS_STORED
+
+    @property
+    def num_pixels(self) -> int:
+        """Of all its images."""
+        return sum(self.pixels)
 
     @property
     def loses_place(self) -> bool:

@@ -67,19 +67,39 @@ class FolderPrediction:
     _failures: list[str] = dataclasses.field(default_factory=list, init=False)
     _written: list[PreparedFile] = dataclasses.field(default_factory=list, init=False)
     _doubted: set[str] = dataclasses.field(default_factory=set, init=False)
+    _prepared: dict[OutputFile, PreparedFile] = dataclasses.field(
+        default_factory=dict, init=False
+    )
 
     def write(self, todo: Sequence[OutputFile]) -> list[str]:
         """Writes files, and says what was lost; returns what is said of failures."""
         with tqdm.tqdm(
             desc="Segmenting", total=0, unit="px", unit_scale=True, disable=None
         ) as bar:
-            pixels = _largest_first(todo)
+            pixels = self._largest_first(todo)
             self._write_all(pixels, PixelProgress(bar, pixels))
         warn_of_unplaced([p.file for p in self._written if p.loses_place])
         warn_of_unsized([p.file for p in self._written if p.loses_size])
         warn_of_no_data(self.files.predictor.no_data)
-        warn_of_orientation([p.file for p in self._written])
+        warn_of_orientation({p.file.input: p.orientation for p in self._written})
         return self._failures
+
+    def _largest_first(self, files: Sequence[OutputFile]) -> dict[OutputFile, int]:
+        """Sorts by the size of the images; returns the pixels of each file's images.
+
+        TensorFlow keeps memory that it once had: after a small tile a large one would
+        take more than alone.
+        """
+        for file in files:
+            # What cannot be opened is named when its turn comes.
+            with contextlib.suppress(*_FAILURES):
+                self._prepared[file] = self._prepare(file)
+        pixels = {
+            file: self._prepared[file].pixels if file in self._prepared else (0,)
+            for file in files
+        }
+        order = sorted(files, key=lambda file: -max(pixels[file]))
+        return {file: sum(pixels[file]) for file in order}
 
     def _write_all(
         self, pixels: dict[OutputFile, int], progress: PixelProgress
@@ -93,9 +113,7 @@ class FolderPrediction:
                     files_at_once = _FILES_AT_ONCE if is_small else 1
                     self._finish_but(files_at_once - 1, begun, progress)
                     advance = _unless(stopped, progress.of(file))
-                    work = self._begin(
-                        threads, file, num_pixels, advance, files_at_once
-                    )
+                    work = self._begin(threads, file, advance, files_at_once)
                     begun.append((file, work))
                     if files_at_once == 1:
                         # Also the next one, if it is small, waits for its end.
@@ -109,12 +127,15 @@ class FolderPrediction:
         self,
         threads: concurrent.futures.Executor,
         file: OutputFile,
-        num_pixels: int,
         advance: Callable[[int], None],
         files_at_once: int,
     ) -> "concurrent.futures.Future[PreparedFile]":
         try:
-            prepared = self._prepared(file, num_pixels)
+            prepared = self._prepared.pop(file, None)
+            # It may have changed while others were worked on.
+            if prepared is None or prepared.key != self._key(file):
+                prepared = self._prepare(file)
+            prepared = self._fitting(prepared)
         except _FAILURES as error:
             failed: concurrent.futures.Future[PreparedFile]
             failed = concurrent.futures.Future()
@@ -124,17 +145,31 @@ class FolderPrediction:
             self.files.write, prepared, advance, files_at_once=files_at_once
         )
 
-    def _prepared(self, planned: OutputFile, num_pixels: int) -> PreparedFile:
-        key = self.files.done.key(planned.input, planned.note)
+    def _key(self, file: OutputFile) -> str:
+        return self.files.done.key(file.input, file.note)
+
+    def _prepare(self, planned: OutputFile) -> PreparedFile:
+        """Looks at the heads of images: once, for all that is to be known of them."""
+        key = self._key(planned)
         with open_image(planned.entries[0]) as image:
             layout = self.files.predictor.layout(image)
-            is_placed = image.is_georeferenced
+            is_placed, orientation = image.is_georeferenced, image.orientation
             self._doubt(image.dtype.name)
-        file = planned.fitting(layout, self.taken)
-        if file is not planned:
+        pixels = [layout.height * layout.width]
+        for entry in planned.entries[1:]:
+            with open_image(entry) as image:
+                pixels.append(image.height * image.width)
+        return PreparedFile(
+            planned.path, planned, key, layout, tuple(pixels), is_placed, orientation
+        )
+
+    def _fitting(self, prepared: PreparedFile) -> PreparedFile:
+        """Returns the same, to be written to a file that holds the result."""
+        file = prepared.file.fitting(prepared.layout, self.taken)
+        if file is not prepared.file:
             self.replacement.check(file.path)
-        self.taken.add(file.path)
-        return PreparedFile(planned.path, file, key, layout, num_pixels, is_placed)
+            self.taken.add(file.path)
+        return dataclasses.replace(prepared, file=file)
 
     def _finish_but(self, most: int, begun: _Begun, progress: PixelProgress) -> None:
         """Waits for the first files until no more than some are worked on."""
@@ -171,20 +206,3 @@ def _unless(
         advance(pixels)
 
     return checked
-
-
-def _largest_first(files: Sequence[OutputFile]) -> dict[OutputFile, int]:
-    """Sorts by the size of the images; returns the pixels of each file's images.
-
-    TensorFlow keeps memory that it once had: after a small tile a large one would take
-    more than alone.
-    """
-    pixels: dict[OutputFile, list[int]] = {file: [0] for file in files}
-    for file in files:
-        # What cannot be opened is named when its turn comes.
-        with contextlib.suppress(ValueError, OSError):
-            for entry in file.entries:
-                with open_image(entry) as image:
-                    pixels[file].append(image.height * image.width)
-    order = sorted(files, key=lambda file: -max(pixels[file]))
-    return {file: sum(pixels[file]) for file in order}

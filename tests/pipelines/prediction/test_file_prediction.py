@@ -15,7 +15,7 @@ SIZED = dataclasses.replace(LAYOUT, pixel_size=PixelSize(0.5, 0.5, "µm"))
 
 def prepared(name, layout, *, is_placed=False):
     file = OutputFile(pathlib.Path(name), (), chosen=False)
-    return PreparedFile(file.path, file, "key", layout, 20, is_placed)
+    return PreparedFile(file.path, file, "key", layout, (20,), is_placed)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
+import collections
 import errno
+import sys
 import threading
 
 import numpy as np
@@ -65,6 +67,52 @@ def test_a_small_file_is_computed_while_another_is_written(
     monkeypatch.setattr(file_prediction, "write_windowed", writing)
     predicted(run, folder, tmp_path / "out")
     assert visible(tmp_path / "out") == ["a.png", "b.png"]
+
+
+@pytest.fixture(scope="module")
+def opened():
+    """Counts how often each file is opened."""
+    counts = collections.Counter()
+
+    def count(event, arguments):
+        if event == "open":
+            counts[str(arguments[0])] += 1
+
+    # It stays as long as the process.
+    sys.addaudithook(count)
+    return counts
+
+
+def test_the_head_of_an_image_is_read_once_before_the_work(
+    run, images, random, tmp_path, opened
+):
+    folder = images("a.png", "b.jpg")
+    pixels = random.integers(0, 256, (12, 12), dtype=np.uint8)
+    tifffile.imwrite(folder / "c.tif", pixels)
+    opened.clear()
+    predicted(run, folder, tmp_path / "out")
+    # Of all before the first is computed, and by the thread that decodes it.
+    assert opened[str(folder / "a.png")] == opened[str(folder / "b.jpg")] == 3
+    # The pages are listed by two readers, when it is found.
+    assert opened[str(folder / "c.tif")] == 3
+
+
+def test_an_image_that_changes_before_its_turn_is_looked_at_again(
+    run, images, tmp_path, monkeypatch
+):
+    folder = images("a.png", "b.png")
+    write = FilePredictor.write
+
+    def writing(files, prepared, advance, **settings):
+        if prepared.file.path.name == "a.png":
+            images("b.png", side=9)
+        return write(files, prepared, advance, **settings)
+
+    monkeypatch.setattr(folder_prediction, "SMALL_PIXELS", 0)
+    monkeypatch.setattr(FilePredictor, "write", writing)
+    predicted(run, folder, tmp_path / "out")
+    with PIL.Image.open(tmp_path / "out" / "b.png") as mask:
+        assert mask.size == (9, 9)
 
 
 @pytest.mark.parametrize(
