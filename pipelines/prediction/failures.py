@@ -73,6 +73,16 @@ def warn_of_orientation(shown: Mapping[pathlib.Path, int]) -> None:
         )
 
 
+def warn_of_lost_digits(found: Sequence[str]) -> None:
+    """Says that float32 cannot hold the differences of pixels.
+
+    Args:
+        found: what is to be said of each image, or page of a stack.
+    """
+    if found:
+        logger.warning("%s (%d such images)", found[0], len(found))
+
+
 def warn_of_no_data(found: Sequence[NoData]) -> None:
     """Says that pixels of which nothing is known have changed all the others."""
     if not found:

@@ -20,6 +20,7 @@ from pipelines import run_folder, scaling
 from pipelines.images import open_image
 from pipelines.prediction.failures import (
     prediction_sentence,
+    warn_of_lost_digits,
     warn_of_no_data,
     warn_of_orientation,
     warn_of_unplaced,
@@ -81,6 +82,7 @@ class FolderPrediction:
         warn_of_unplaced([p.file for p in self._written if p.loses_place])
         warn_of_unsized([p.file for p in self._written if p.loses_size])
         warn_of_no_data(self.files.predictor.no_data)
+        warn_of_lost_digits(self.files.predictor.lost_digits)
         warn_of_orientation({p.file.input: p.orientation for p in self._written})
         return self._failures
 

@@ -53,6 +53,7 @@ class ImagePredictor:
         flips: averages over flips and turns.
         smallest_object: pixels; smaller ones get no number.
         no_data: what was found of it, in the images so far.
+        lost_digits: what is to be said of them, in the images so far.
         advised: what was said of the memory.
     """
 
@@ -64,6 +65,7 @@ class ImagePredictor:
     flips: bool
     smallest_object: int = 1
     no_data: list[NoData] = dataclasses.field(default_factory=list)
+    lost_digits: list[str] = dataclasses.field(default_factory=list)
     advised: list[str] = dataclasses.field(default_factory=list)
     _advising: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
@@ -158,9 +160,11 @@ class ImagePredictor:
         plan, tile_pass = planner(self.budget)
         self._advise(image.name, (plan, tile_pass), planner)
         source = MatchedChannels(image, self.net.channels)
-        mean, std, no_data = statistics_of(source, self.scaling)
+        mean, std, no_data, doubt = statistics_of(source, self.scaling)
         if no_data is not None:
             self.no_data.append(no_data)
+        if doubt is not None:
+            self.lost_digits.append(f"{image.name}: {doubt}")
 
         def encoded(skip: int) -> Iterator[Window]:
             for top, left, probability in probability_windows(

@@ -1,6 +1,6 @@
 """The statistics that an image is scaled by, and what spoils them."""
 
-import logging
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,31 +9,38 @@ from pipelines.dataset.no_data import NoData, WatchedImage
 from pipelines.images import WindowedImage, blocks
 from pipelines.overlap_tile.tile_passes import not_finite, too_large
 
-__all__ = ["NoData", "statistics_of"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["NoData", "Statistics", "statistics_of"]
 
 
-def statistics_of(
-    image: WindowedImage, how: str
-) -> tuple[np.ndarray, np.ndarray, NoData | None]:
-    """Returns what an image is scaled by, and what of it is NoData or transparent.
+class Statistics(NamedTuple):
+    """What an image is scaled by, and what spoils it.
 
-    Warns of an image whose differences float32 cannot hold.
+    Attributes:
+        mean: float32 (channels,).
+        std: likewise.
+        no_data: pixels that have a part in them though nothing is known of them;
+            None if they are few.
+        doubt: what is said of differences that float32 cannot hold; None if it can.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    no_data: NoData | None = None
+    doubt: str | None = None
+
+
+def statistics_of(image: WindowedImage, how: str) -> Statistics:
+    """Returns what an image is scaled by.
 
     Args:
         image: values as in the file.
         how: pixels are scaled: "per_image", or "dtype", for which none is read.
 
-    Returns:
-        (mean, std, no data): float32 (channels,) each, and what has a part in them
-        though nothing is known of it; None if that is little.
-
     Raises:
         ValueError: pixels are NaN, infinite or beyond float32, or cannot be read.
     """
     if how == "dtype":
-        return *scaling.dtype_statistics(image.dtype, image.channels), None
+        return Statistics(*scaling.dtype_statistics(image.dtype, image.channels))
     watched = WatchedImage(image)
     moments = scaling.moments_of(watched)
     mean, std = scaling.statistics_of_moments(moments)
@@ -41,6 +48,4 @@ def statistics_of(
         is_finite = all(np.isfinite(pixels).all() for _, _, pixels in blocks(image))
         raise (too_large if is_finite else not_finite)(image.name)
     doubt = scaling.doubt_of_digits(moments, image.dtype)
-    if doubt is not None:
-        logger.warning("%s: %s", image.name, doubt)
-    return mean, std, watched.no_data()
+    return Statistics(mean, std, watched.no_data(), doubt)

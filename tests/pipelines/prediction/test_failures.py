@@ -49,6 +49,12 @@ def test_results_without_their_place_are_told_once(
     assert way_out in message
 
 
+def test_lost_digits_are_told_once(caplog):
+    failures.warn_of_lost_digits([])
+    failures.warn_of_lost_digits([f"a.tif page {page}: words." for page in range(3)])
+    assert caplog.messages == ["a.tif page 0: words. (3 such images)"]
+
+
 @pytest.mark.parametrize(
     ("value", "kind"), [(-9999, "NoData (-9999)"), (None, "transparent (alpha 0)")]
 )

@@ -689,6 +689,17 @@ def test_nodata_in_the_statistics_is_told_once(nets, random, tmp_path, caplog):
     assert "(2 such images)" in caplog.text
 
 
+def test_lost_digits_of_a_stack_are_told_once(nets, random, tmp_path, caplog):
+    run, _ = nets()
+    stack = random.random((3, 20, 20)) + 1e7
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
+    predicted(run, tmp_path / "a.tif", tmp_path / "out")
+    told = [r.message for r in caplog.records if "detail is lost" in r.message]
+    assert len(told) == 1
+    assert "a.tif page 0: pixels are float64" in told[0]
+    assert told[0].endswith("(3 such images)")
+
+
 def test_an_image_that_viewers_turn_is_told(nets, random, tmp_path, caplog):
     run, _ = nets()
     (tmp_path / "images").mkdir()
