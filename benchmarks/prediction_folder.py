@@ -100,9 +100,7 @@ def predicted(
     entries = find_images(str(folder / "images"))
     files = plan_files(entries, str(folder / out), "auto", png_fits=True)
     prediction = FolderPrediction(
-        files=FilePredictor(
-            predictor, DoneFiles([]), resume=False, pyramid=False, several=True
-        ),
+        files=FilePredictor(predictor, DoneFiles([]), resume=False, pyramid=False),
         record=run.record,
         replacement=ReplacementCheck(run.path, run.record),
         taken={file.path for file in files},

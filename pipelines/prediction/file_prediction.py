@@ -2,10 +2,13 @@
 
 import contextlib
 import dataclasses
+import errno
 import pathlib
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 
 from pipelines.images.appearing import appearing
+from pipelines.images.cache_folder import FULL
 from pipelines.images.done_files import DoneFiles
 from pipelines.images.layout import ImageLayout
 from pipelines.images.orientation import AS_STORED
@@ -43,6 +46,11 @@ class PreparedFile:
         return sum(self.pixels)
 
     @property
+    def num_bytes(self) -> int:
+        """Of the pixels of all results."""
+        return self.num_pixels * self.layout.channels * self.layout.dtype.itemsize
+
+    @property
     def loses_place(self) -> bool:
         """Whether its image's georeference is not written."""
         return self.is_placed and not self.file.keeps_place(self.layout)
@@ -62,14 +70,45 @@ class FilePredictor:
         done: knows what results depend on, and records them.
         resume: goes on with images that a stopped run has begun.
         pyramid: adds smaller levels.
-        several: other files are written too, which need the room on a full disk.
     """
 
     predictor: ImagePredictor
     done: DoneFiles
     resume: bool
     pyramid: bool
-    several: bool
+    _found_no_room: list[tuple[KeptWindows, int]] = dataclasses.field(
+        default_factory=list, init=False
+    )
+
+    def make_room(self, prepared: PreparedFile) -> None:
+        """Removes what is kept of files that failed on a full disk.
+
+        Not where the disk has room for the next file and its own windows now: another
+        process may have filled it for a while, or this file may be small.
+
+        Args:
+            prepared: the next file.
+        """
+        for kept, code in self._found_no_room:
+            free = shutil.disk_usage(prepared.file.path.parent).free
+            # What a quota leaves to a user is not told.
+            if code == errno.EDQUOT or free < 2 * prepared.num_bytes:
+                kept.make_room()
+
+    @contextlib.contextmanager
+    def _kept(self, prepared: PreparedFile) -> Iterator[KeptWindows]:
+        kept = KeptWindows(
+            *(prepared.file.path, prepared.key),
+            resume=self.resume,
+            num_images=len(prepared.file.entries),
+        )
+        try:
+            with kept.removed_unless_of_use():
+                yield kept
+        except OSError as error:
+            if error.errno in FULL:
+                self._found_no_room.append((kept, error.errno))
+            raise
 
     def write(
         self,
@@ -93,17 +132,9 @@ class FilePredictor:
                 or the memory does not do.
             OSError: the file cannot be written.
         """
-        file, layout = prepared.file, prepared.layout
-        num_images = len(file.entries)
-        kept = KeptWindows(
-            file.path,
-            prepared.key,
-            resume=self.resume,
-            num_images=num_images,
-            makes_room=self.several,
-        )
+        file = prepared.file
         with (
-            kept.removed_unless_of_use(),
+            self._kept(prepared) as kept,
             appearing(file.path) as partial,
             contextlib.closing(
                 self.predictor.images(
@@ -120,9 +151,9 @@ class FilePredictor:
                 partial,
                 file.suffix,
                 images,
-                num_images=num_images,
-                num_bytes=prepared.num_pixels * layout.channels * layout.dtype.itemsize,
-                placed=layout.georeference is not None,
+                num_images=len(file.entries),
+                num_bytes=prepared.num_bytes,
+                placed=prepared.layout.georeference is not None,
                 pyramid=self.pyramid,
                 ome=file.path.stem.lower().endswith(".ome"),
             )

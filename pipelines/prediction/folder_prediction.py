@@ -65,6 +65,7 @@ class FolderPrediction:
     replacement: ReplacementCheck
     taken: set[pathlib.Path]
     results: dict[OutputFile, pathlib.Path]
+    _several: bool = dataclasses.field(default=False, init=False)
     _failures: list[str] = dataclasses.field(default_factory=list, init=False)
     _written: list[PreparedFile] = dataclasses.field(default_factory=list, init=False)
     _doubted: set[str] = dataclasses.field(default_factory=set, init=False)
@@ -74,6 +75,7 @@ class FolderPrediction:
 
     def write(self, todo: Sequence[OutputFile]) -> list[str]:
         """Writes files, and says what was lost; returns what is said of failures."""
+        self._several = len(todo) > 1
         with tqdm.tqdm(
             desc="Segmenting", total=0, unit="px", unit_scale=True, disable=None
         ) as bar:
@@ -111,7 +113,7 @@ class FolderPrediction:
         with concurrent.futures.ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
             try:
                 for file, num_pixels in pixels.items():
-                    is_small = self.files.several and num_pixels <= SMALL_PIXELS
+                    is_small = self._several and num_pixels <= SMALL_PIXELS
                     files_at_once = _FILES_AT_ONCE if is_small else 1
                     self._finish_but(files_at_once - 1, begun, progress)
                     advance = _unless(stopped, progress.of(file))
@@ -138,6 +140,7 @@ class FolderPrediction:
             if prepared is None or prepared.key != self._key(file):
                 prepared = self._prepare(file)
             prepared = self._fitting(prepared)
+            self.files.make_room(prepared)
         except _FAILURES as error:
             failed: concurrent.futures.Future[PreparedFile]
             failed = concurrent.futures.Future()
@@ -183,7 +186,7 @@ class FolderPrediction:
                 logger.debug("Where it was found:", exc_info=True)
                 self._failures.append(prediction_sentence(file, error))
                 progress.give_up(file)
-                if self.files.several:
+                if self._several:
                     logger.warning("%s", self._failures[-1])
             else:
                 self._written.append(prepared)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from pipelines.images.appearing import short_name
-from pipelines.images.cache_folder import FULL
 from pipelines.images.damage import may_pass
 from pipelines.images.file_locks import try_lock
 from pipelines.images.layout import ImageLayout, Window
@@ -40,7 +39,6 @@ class KeptWindows:
         key: what its pixels depend on.
         resume: takes up what is there; otherwise it is begun anew.
         num_images: of the result.
-        makes_room: on a full disk it is removed, as other results need the room.
     """
 
     def __init__(
@@ -50,11 +48,9 @@ class KeptWindows:
         *,
         resume: bool,
         num_images: int = 1,
-        makes_room: bool = False,
     ) -> None:
         self._result, self._key, self._resume = result, key, resume
         self._num_images = num_images
-        self._makes_room = makes_room
         self._given_up = False
 
     def begun(self, page: int, layout: ImageLayout) -> int | None:
@@ -134,7 +130,7 @@ class KeptWindows:
         try:
             yield
         except BaseException as error:
-            if self._is_of_no_use_after(error):
+            if _is_of_no_use_after(error):
                 self.remove()
             self.tell()
             raise
@@ -153,16 +149,20 @@ class KeptWindows:
                 self._result,
             )
 
+    def make_room(self) -> None:
+        """Removes what was kept, and says so: another result may need the room."""
+        if any(self._path(page).exists() for page in range(self._num_images)):
+            logger.warning(
+                "%s: what was computed of it is removed, so that there is room for the "
+                "other results.",
+                self._result,
+            )
+        self.remove()
+
     def remove(self) -> None:
         """Removes what was kept."""
         for page in range(self._num_images):
             self._path(page).unlink(missing_ok=True)
-
-    def _is_of_no_use_after(self, error: BaseException) -> bool:
-        if isinstance(error, OSError):
-            return error.errno in FULL and self._makes_room
-        may_go_on = may_pass(error) or isinstance(error, TooLittleMemory)
-        return isinstance(error, ValueError) and not may_go_on
 
     def _head(self, layout: ImageLayout) -> bytes:
         return hashlib.sha256(f"{self._key} {layout}".encode()).digest()
@@ -170,6 +170,11 @@ class KeptWindows:
     def _path(self, page: int) -> pathlib.Path:
         name = short_name(self._result.name)
         return self._result.with_name(f".{name}.{page}{SUFFIX}")
+
+
+def _is_of_no_use_after(error: BaseException) -> bool:
+    may_go_on = may_pass(error) or isinstance(error, TooLittleMemory)
+    return isinstance(error, ValueError) and not may_go_on
 
 
 def _written(file: io.FileIO, content: bytes) -> None:

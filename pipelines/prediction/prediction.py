@@ -78,9 +78,7 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     if todo:
         predictor = _predictor(config, run, values)
         folder = FolderPrediction(
-            files=FilePredictor(
-                predictor, done, config.resume, config.pyramid, several=len(todo) > 1
-            ),
+            files=FilePredictor(predictor, done, config.resume, config.pyramid),
             record=run.record,
             replacement=replacement,
             taken={file.path for file in files} | set(results.values()),

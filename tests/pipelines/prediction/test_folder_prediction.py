@@ -1,5 +1,6 @@
 import collections
 import errno
+import shutil
 import sys
 import threading
 
@@ -12,7 +13,13 @@ import tqdm
 from pipelines import cli, predict
 from pipelines.config import PredictConfig
 from pipelines.images.file_failures import FilesError
-from pipelines.prediction import file_prediction, folder_prediction
+from pipelines.overlap_tile import plan_tiles
+from pipelines.overlap_tile.tile_passes import TilePass
+from pipelines.prediction import (
+    file_prediction,
+    folder_prediction,
+    image_prediction,
+)
 from pipelines.prediction.file_prediction import FilePredictor
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
@@ -192,6 +199,46 @@ def test_a_disk_that_is_full_for_one_file_leaves_the_other(
         predicted(run, folder, tmp_path / "out")
     assert visible(tmp_path / "out") == ["b.png"]
     assert not list((tmp_path / "out").glob("*.part"))
+
+
+Usage = collections.namedtuple("Usage", ["free"])
+
+
+@pytest.mark.parametrize(
+    ("code", "free", "stays"),
+    [
+        # What a file of 40 x 40 pixels takes, and its own windows.
+        (errno.ENOSPC, 3200, True),
+        (errno.ENOSPC, 3199, False),
+        (errno.EDQUOT, 3200, False),
+    ],
+)
+def test_what_a_full_disk_interrupts_is_kept_while_there_is_room_for_others(
+    run, images, tmp_path, monkeypatch, caplog, code, free, stays
+):
+    folder = images("a.png", side=50)
+    images("b.png", "c.png", side=40)
+    write = file_prediction.write_windowed
+
+    def full(path, *arguments, **settings):
+        write(path, *arguments, **settings)
+        if path.name.startswith(".a.png"):
+            raise OSError(code, "No space left on device")
+
+    def small_tiles(net, memory, layout, budget, *, flips, **_):
+        size = layout.height, layout.width
+        plan = plan_tiles(*size, 8, net.depth, net.variant)
+        return plan, TilePass(net, plan, *size, flips)
+
+    monkeypatch.setattr(image_prediction, "largest_plan", small_tiles)
+    monkeypatch.setattr(file_prediction, "write_windowed", full)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(free))
+    with pytest.raises(FilesError, match="1 of 3 files failed"):
+        predicted(run, folder, tmp_path / "out")
+    assert visible(tmp_path / "out") == ["b.png", "c.png"]
+    assert (tmp_path / "out" / ".a.png.0.windows").exists() is stays
+    assert "keeps what is computed of" in caplog.text
+    assert caplog.text.count("room for the other results") == (not stays)
 
 
 def test_a_tiff_that_breaks_half_way_is_one_sentence_and_the_others_are_done(

@@ -215,11 +215,12 @@ def test_windows_are_kept_where_another_try_may_go_well(tmp_path, error, stays):
     assert not path.exists()
 
 
-def test_on_a_full_disk_they_make_room_for_other_results(tmp_path):
-    kept = KeptWindows(tmp_path / "a.tif", "key", resume=False, makes_room=True)
+def test_what_makes_room_for_other_results_is_told_once(tmp_path, caplog):
+    kept = KeptWindows(tmp_path / "a.tif", "key", resume=False)
     path = tmp_path / ".a.tif.0.windows"
     path.write_bytes(b"hours of work")
-    full = OSError(errno.ENOSPC, "No space left on device")
-    with pytest.raises(OSError, match="No space"), kept.removed_unless_of_use():
-        raise full
+    for _ in range(2):
+        kept.make_room()
     assert not path.exists()
+    (message,) = caplog.messages
+    assert message.startswith(f"{tmp_path / 'a.tif'}: what was computed of it is rem")

@@ -103,7 +103,7 @@ def predict_to(net):
         with open_image(entry) as image:
             layout = predictor.layout(image)
         prepared = PreparedFile(path, file, done.key(entry.path), layout, (1,), False)
-        writer = FilePredictor(predictor, done, False, False, False)
+        writer = FilePredictor(predictor, done, False, False)
         writer.write(prepared, lambda pixels: None)
 
     return write
