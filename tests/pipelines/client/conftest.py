@@ -19,6 +19,8 @@ from pipelines.dev_server.models import ModelManager
 
 LIMIT = 64 * 64
 THRESHOLD = 0.5
+# The mean of what the stand-in for a net counts in noise.
+OF_NOISE = 1.32
 # Of a net of depth 1: what it sees around a pixel, rounded up to its pooling step.
 REACH = 8
 
@@ -26,17 +28,21 @@ REACH = 8
 def probability_of(image, mean, std):
     """A stand-in for a net of depth 1: sees 7 pixels around, on a grid of 2x2 cells.
 
+    It counts bright pixels, whole numbers that no rounding changes; of noise about half
+    is foreground.
+
     Args:
         image: (1, height, width, 1); mean and std (1, 1).
     """
     scaled = (tf.cast(image, tf.float32) - mean[:, None, None]) / std[:, None, None]
     height, width = tf.shape(scaled)[1], tf.shape(scaled)[2]
     padding = [[0, 0], [REACH, REACH + height % 2], [REACH, REACH + width % 2], [0, 0]]
-    padded = tf.pad(scaled, padding, "REFLECT")
+    bright = tf.cast(scaled > 0.25, tf.float32)
+    padded = tf.pad(bright, padding, "REFLECT")
     pooled = tf.repeat(tf.repeat(tf.nn.max_pool2d(padded, 2, 2, "SAME"), 2, 1), 2, 2)
     mean_around = tf.nn.avg_pool2d(padded + pooled, 13, 1, "SAME")
     kept = mean_around[:, REACH : REACH + height, REACH : REACH + width]
-    return tf.sigmoid(4 * kept)
+    return tf.sigmoid(8 * (kept - OF_NOISE))
 
 
 def mask_of(image):
