@@ -6,13 +6,13 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypeVar
 
 import numpy as np
 
 from pipelines.client.failures import NOT_AGAIN, STUCK, SUSPICIOUS, Kind, ServerFailure
-from pipelines.client.members import Condition, Member, any_available, at_once
+from pipelines.client.members import Answer, Condition, Member, any_available, at_once
 from pipelines.client.patience import BUSY_LIMIT, LIMITS, Patience, patiently
+from pipelines.client.rest_rows import Inputs
 from pipelines.client.server import Server, check_available, check_back
 
 # Requests at a time that keep a server busy while answers travel.
@@ -20,7 +20,6 @@ REQUESTS_EACH = 2
 # A request that kills servers, or that they cannot end, is not carried to all of them.
 MOST_SUSPICIONS = 2
 
-Answer = TypeVar("Answer")
 Answers = list[tuple[Server, Answer]]
 
 
@@ -138,7 +137,7 @@ class ServerPool:
             ServerFailure: no server answers. It is the request's own failure
                 (`of_request`) if servers failed on it that are well otherwise.
         """
-        patience = self._patience()
+        patience, inputs = self._patience(), Inputs(inputs)
         failed: dict[Member, ServerFailure] = {}
         suspicions: list[ServerFailure] = []
         while True:

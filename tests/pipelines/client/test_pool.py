@@ -90,6 +90,20 @@ def test_busy_servers_are_waited_for(fake_server, pool_of):
         without.predict("s", {})
 
 
+def test_a_request_that_is_tried_again_is_not_encoded_again(pool_of, stub, monkeypatch):
+    encoded, received = [], []
+    monkeypatch.setattr(
+        "pipelines.client.rest_rows.to_values",
+        lambda array: encoded.append(array) or array.tolist(),
+    )
+    with stub(b'{"predictions": [7]}', [503, 503, 200], received=received) as url:
+        (address,) = parse_addresses(url)
+        one, two = RestServer(address, 10.0), RestServer(address, 10.0)
+        assert pool_of(one, two).predict("s", {"x": np.ones((1, 1))})[""] == [7]
+    assert len(encoded) == 1
+    assert received == [b'{"signature_name": "s", "instances": [[1.0]]}'] * 3
+
+
 def test_refused_request_is_not_sent_to_another(fake_server, pool_of):
     one, two = fake_server([failure(Kind.REFUSED)]), fake_server()
     pool = pool_of(one, two)

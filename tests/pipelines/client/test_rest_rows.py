@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines.client.rest_rows import (
+    Inputs,
     request_body,
     to_array,
     to_rows,
@@ -31,6 +32,13 @@ def test_a_request_is_json_without_nan():
     assert body == b'{"signature_name": "s", "instances": [[1.5], [2.0]]}'
     with pytest.raises(ValueError, match="not JSON compliant"):
         request_body("s", {"x": np.array([np.nan])})
+
+
+def test_the_json_of_one_request_is_made_once():
+    inputs = Inputs(x=np.array([[1.5]]))
+    body = request_body("s", inputs)
+    assert body == request_body("s", {**inputs})
+    assert request_body("s", inputs) is body
 
 
 def test_outputs_are_tensors_of_numbers_or_bytes():
