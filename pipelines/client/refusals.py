@@ -22,13 +22,14 @@ class Fault(enum.Enum):
 
 
 # By HTTP status. 429 and 503 say that the request was not taken up; 502 and 504 are of
-# a front whose server is away or silent; 404 and 500 of a server that has lost its
-# model, or has failed. Any other would come again.
+# a front, whose server is away or broke off (it may be this request that ends servers),
+# or is silent; 404 and 500 of a server that has lost its model, or has failed. Any
+# other would come again.
 KINDS = {
     404: Kind.MISSING,
     429: Kind.BUSY,
     500: Kind.UNABLE,
-    502: Kind.UNREACHABLE,
+    502: Kind.BROKEN,
     503: Kind.BUSY,
     504: Kind.LATE,
 }

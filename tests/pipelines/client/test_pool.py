@@ -157,6 +157,21 @@ def test_a_request_that_kills_its_only_server_twice_fails_alone(fake_server, poo
     assert pool.predict("s", {})[""] == 1
 
 
+def test_a_request_that_kills_the_servers_of_a_front_is_sent_twice(
+    pool_of, stub, waits
+):
+    received = []
+    with stub(b"bad gateway", [200, 502], received=received) as url:
+        (address,) = parse_addresses(url)
+        pool = pool_of(RestServer(address, 10.0))
+        pool.predict("s", {"x": np.ones((1, 1))})
+        # The status says in between that a server is well.
+        with pytest.raises(ServerFailure, match="answered 502") as raised:
+            pool.predict("s", {"x": np.ones((1, 1))})
+    assert raised.value.of_request
+    assert len(received) == 3 and len(waits.waits) == 1
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send({"model_version_status": [{"version": "1", "state": "AVAILABLE"}]})

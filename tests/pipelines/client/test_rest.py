@@ -84,7 +84,7 @@ def test_answer_without_predictions_has_no_outputs(stub, answer):
         (413, Kind.REFUSED, "Send smaller images"),
         (429, Kind.BUSY, "Look at the server's messages"),
         (500, Kind.UNABLE, "Look at the server's messages"),
-        (502, Kind.UNREACHABLE, "Look at the server's messages"),
+        (502, Kind.BROKEN, "Look at the server's messages"),
         (504, Kind.LATE, "Look at the server's messages"),
         (503, Kind.BUSY, "Look at the server's messages"),
     ],
