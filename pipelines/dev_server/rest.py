@@ -54,6 +54,8 @@ _GET = re.compile(
     re.IGNORECASE,
 )
 _LARGEST_UNPACKED = 100 * 2**20
+# As many as AnyIO has, in which starlette runs functions.
+_NUM_THREADS = 40
 # As `keras-unet serve` sets it for TensorFlow Serving (--rest_api_timeout_in_ms).
 TIMEOUT_SECONDS = 600.0
 
@@ -71,6 +73,7 @@ class RestApp:
     ) -> None:
         self._manager = manager
         self._timeout = timeout
+        self._threads = asyncio.Semaphore(_NUM_THREADS)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request."""
@@ -104,15 +107,21 @@ class RestApp:
                 # In a thread, so that the server goes on answering; what is answered
                 # at once stays out of it, for predictions may fill all threads.
                 packed = "gzip" in request.headers.get("content-encoding", "")
-                return _json(
-                    await run_in_threadpool(self._post, match, body, packed=packed)
-                )
+                async with self._threads:
+                    # A client that has not waited for a thread wants no answer.
+                    if await request.is_disconnected():
+                        raise ClientDisconnect
+                    return _json(
+                        await run_in_threadpool(self._post, match, body, packed=packed)
+                    )
             if match:
                 return _json(self._get(match))
             raise ServingError(f"Malformed request: {request.method} {target}")
         except ServingError as error:
             body = json_response.error_body(error.message)
             return _json(body, HTTP_STATUS[error.code])
+        except ClientDisconnect:
+            raise
         except Exception as error:  # a fault of this server, told as one
             _LOGGER.exception("Could not answer %s %s", request.method, target)
             return _json(json_response.error_body(str(error)), 500)

@@ -1,6 +1,8 @@
 import gzip
 import json
+import socket
 import threading
+import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -206,6 +208,39 @@ def test_status_is_answered_while_all_threads_predict(
         finally:
             released.set()
     assert [answer.result()[0] for answer in answers] == [200] * len(answers)
+
+
+def test_a_request_whose_client_left_before_it_had_a_thread_is_not_computed(
+    development_server, monkeypatch, send, predict
+):
+    begun, waiting, released = [], threading.Semaphore(0), threading.Event()
+
+    def slow(self, signature, arrays, timeout):
+        begun.append(arrays["x"].tolist())
+        waiting.release()
+        released.wait(30)
+        return {"y": arrays["x"]}
+
+    monkeypatch.setattr("pipelines.dev_server.saved_model.LoadedModel.run", slow)
+    address = urllib.parse.urlsplit(development_server)
+    with ThreadPoolExecutor(NUM_THREADS + 1) as clients:
+        bodies = [b'{"instances": [[1, 2]]}'] * NUM_THREADS
+        answers = [clients.submit(predict, development_server, one) for one in bodies]
+        try:
+            assert all(waiting.acquire(timeout=30) for _ in range(NUM_THREADS))
+            with socket.create_connection((address.hostname, address.port)) as leaving:
+                body = b'{"instances": [[3, 4]]}'
+                head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: "
+                leaving.sendall(f"{head}{len(body)}\r\n\r\n".encode() + body)
+                assert send(development_server, "GET", TOY)[0] == 200
+            assert send(development_server, "GET", TOY)[0] == 200
+            # This one waits behind it.
+            last = b'{"instances": [[5, 6]]}'
+            answers.append(clients.submit(predict, development_server, last))
+        finally:
+            released.set()
+        assert [answer.result()[0] for answer in answers] == [200] * len(answers)
+    assert [[5, 6]] in begun and [[3, 4]] not in begun
 
 
 def test_fault_of_the_server_is_a_500_with_its_words(
