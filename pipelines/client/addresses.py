@@ -34,10 +34,11 @@ class Address:
         """Whether requests travel over TLS: https:// or grpcs://."""
         return self.text.startswith(("https://", "grpcs://"))
 
-    def of_version(self, version: int) -> "Address":
-        """Returns the address of one version of the model."""
-        plain = re.sub(r"/(versions|labels)/[^/]+$", "", self.text)
-        text = f"{plain}/versions/{version}"
+    def of_version(self, version: int | None) -> "Address":
+        """Returns the address of one version of the model, or of none."""
+        text = re.sub(r"/(versions|labels)/[^/]+$", "", self.text)
+        if version is not None:
+            text += f"/versions/{version}"
         return dataclasses.replace(self, text=text, version=version, label=None)
 
 

@@ -10,6 +10,7 @@ class Kind(enum.Enum):
     BUSY = "the server took it back: try later"
     BROKEN = "the connection ended before the answer"
     MISSING = "this server has no such version or label: not yet, or no longer"
+    GONE = "this server has unloaded the version"
     LATE = "no answer came in time"
     UNABLE = "this server failed on it, another one may not"
     UNFIT = "this server serves another model, or does not let the client in"
@@ -21,8 +22,8 @@ WORTH_A_RETRY = {Kind.UNREACHABLE, Kind.BUSY, Kind.BROKEN}
 # The server has got it, and has not come to its end.
 STUCK = {Kind.LATE, Kind.UNABLE}
 # A request that was late is not sent again to the same server, which may still be at
-# work on it; nor is one that it failed on, or should not get.
-NOT_AGAIN = {*STUCK, Kind.UNFIT}
+# work on it; nor is one that it failed on, should not get, or has no version for.
+NOT_AGAIN = {*STUCK, Kind.UNFIT, Kind.GONE}
 # What a request that is at fault itself can do to a server.
 SUSPICIOUS = {*STUCK, Kind.BROKEN}
 

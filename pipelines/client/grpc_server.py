@@ -160,8 +160,8 @@ class GrpcServer:
                 Kind.REFUSED,
             ) from error
 
-    def pinned(self, version: int) -> "GrpcServer":
-        """Returns the client of one version, over the same connections."""
+    def pinned(self, version: int | None) -> "GrpcServer":
+        """Returns the client of one version, or of none, over the same connections."""
         server = copy.copy(self)
         server.address = self.address.of_version(version)
         return server

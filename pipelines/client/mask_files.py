@@ -68,14 +68,19 @@ def write_masks(
         target = tiff_instead(target, first.entry.path, taken)
     suffix = target.suffix.lower()
     placed = suffix in TIFF_SUFFIXES and layout.georeference is not None
-    with _result(target, own, done) as partial:
-        write_windowed(
-            *(partial, suffix, images()),
-            num_images=num_images,
-            placed=placed,
-            ome=target.stem.lower().endswith(".ome"),
-        )
-    return target, first.key
+
+    def write() -> tuple[pathlib.Path, str]:
+        with _result(target, own, done) as partial:
+            write_windowed(
+                *(partial, suffix, images()),
+                num_images=num_images,
+                placed=placed,
+                ome=target.stem.lower().endswith(".ome"),
+            )
+        return target, first.key
+
+    # The other images of a stack were sent once.
+    return service.of_one_version(write, repeatable=num_images == 1)
 
 
 @contextlib.contextmanager

@@ -74,11 +74,15 @@ def segment_array(
     with _connected(url, timeout, retries) as pool, at_work(pool) as service:
         if service.takes_whole(source):
             return imagecodecs.png_decode(mask_of_file(pool, encode_png(pixels)))
-        mask = np.empty(pixels.shape[:2], np.uint8)
-        for top, left, part in service.mask_windows(source):
-            height, width = part.shape[:2]
-            mask[top : top + height, left : left + width] = part[..., 0]
-    return mask
+
+        def mask_of_regions() -> np.ndarray:
+            mask = np.empty(pixels.shape[:2], np.uint8)
+            for top, left, part in service.mask_windows(source):
+                height, width = part.shape[:2]
+                mask[top : top + height, left : left + width] = part[..., 0]
+            return mask
+
+        return service.of_one_version(mask_of_regions, repeatable=True)
 
 
 @contextlib.contextmanager

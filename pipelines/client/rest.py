@@ -136,8 +136,8 @@ class RestServer:
             # Rows of several kinds, or of several lengths.
             raise self._foreign() from error
 
-    def pinned(self, version: int) -> "RestServer":
-        """Returns the client of one version, over the same connections."""
+    def pinned(self, version: int | None) -> "RestServer":
+        """Returns the client of one version, or of none, over the same connections."""
         server = RestServer(self.address.of_version(version), self._timeout)
         server._threads = self._threads
         return server

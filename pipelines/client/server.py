@@ -67,8 +67,8 @@ class Server(Protocol):
             ServerFailure: there was no answer, or the server refused.
         """
 
-    def pinned(self, version: int) -> "Server":
-        """Returns a client of one version over the same connections."""
+    def pinned(self, version: int | None) -> "Server":
+        """Returns a client of one version, or of none, over the same connections."""
 
     def close(self) -> None:
         """Ends the connections."""
@@ -106,6 +106,36 @@ def check_back(server: Server) -> None:
         # One that is slow to say how it is, or that does not say it, is there.
         if failure.kind in LIMITS:
             raise failure.of_asking_first() from failure
+
+
+def check_not_unloaded(server: Server, failure: ServerFailure) -> None:
+    """Raises ServerFailure, GONE, if a version is missing because it was unloaded.
+
+    One that is missing may also be not there yet.
+
+    Args:
+        server: that was asked.
+        failure: of that.
+    """
+    version = server.address.version
+    if failure.kind is not Kind.MISSING or version is None:
+        return
+    try:
+        states = {one.version: one.state for one in server.pinned(None).states()}
+    except ServerFailure:
+        return
+    served = [number for number, state in states.items() if state == "AVAILABLE"]
+    # A server that was started since lists only what it has loaded itself.
+    default = "END" if max(served, default=0) > version else "START"
+    if states.get(version, default) not in ("UNLOADING", "END"):
+        return
+    raise ServerFailure(
+        f"{server.address.text}: version {version} was unloaded, and a mask is of one "
+        "version. Send the image again, to one that is served; to let large images "
+        "end, keep the old version loaded beside the new one.",
+        Kind.GONE,
+        failure.status,
+    ) from failure
 
 
 def only(outputs: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:

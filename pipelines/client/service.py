@@ -2,8 +2,10 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from typing import TypeVar
 
 from pipelines.client.about import About, ask_about, string_array
 from pipelines.client.failures import Kind, ServerFailure
@@ -21,6 +23,10 @@ from pipelines.images.reading import CHANNELS_OF_FILES, check_channels
 
 SIGNATURE = "image_bytes"
 OUTPUT = "mask_bytes"
+
+_logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 def mask_of_file(pool: ServerPool, data: bytes) -> bytes:
@@ -106,6 +112,32 @@ class Service:
         regions = plan_regions(image.height, image.width, about)
         alike = verified(pool, about)
         yield from mask_windows(alike, self.executor, matched, about, regions)
+
+    def of_one_version(self, make: Callable[[], Result], *, repeatable: bool) -> Result:
+        """Returns what is made of `mask_windows`, which may be begun again once.
+
+        It is where the version that they are of is unloaded in the middle: what was
+        made by then is given up.
+
+        Args:
+            make: takes the windows to their end.
+            repeatable: it may be called again.
+
+        Raises:
+            ServerFailure: no server answers, or serves the version of its address.
+            ValueError: this image failed; as of `mask_windows`, or its version was
+                unloaded.
+        """
+        try:
+            return make()
+        except ServerFailure as failure:
+            is_chosen = any(one.address.version for one in self.pool.servers)
+            if failure.kind is not Kind.GONE or is_chosen:
+                raise
+            if not repeatable:
+                raise ValueError(str(failure)) from failure
+            _logger.warning("%s It is sent again now.", failure)
+        return self.of_one_version(make, repeatable=False)
 
 
 @contextlib.contextmanager

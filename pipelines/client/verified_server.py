@@ -11,7 +11,7 @@ from pipelines.client.about import About, about_of
 from pipelines.client.addresses import Address
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
-from pipelines.client.server import Server, VersionState
+from pipelines.client.server import Server, VersionState, check_not_unloaded
 
 _logger = logging.getLogger(__name__)
 
@@ -60,8 +60,12 @@ class VerifiedServer:
         Raises:
             ServerFailure: it is left out, or as the server's.
         """
-        self._verify()
-        return self._server.answering_version()
+        try:
+            self._verify()
+            return self._server.answering_version()
+        except ServerFailure as failure:
+            check_not_unloaded(self._server, failure)
+            raise
 
     def predict(
         self,
@@ -74,16 +78,17 @@ class VerifiedServer:
         Raises:
             ServerFailure: it is left out, or as the server's.
         """
-        self._verify()
         try:
+            self._verify()
             return self._server.predict(signature, inputs, seconds)
         except ServerFailure as failure:
             if failure.kind in (Kind.UNREACHABLE, Kind.BROKEN):
                 # It may come back with another model.
                 self._is_verified = False
+            check_not_unloaded(self._server, failure)
             raise
 
-    def pinned(self, version: int) -> Server:
+    def pinned(self, version: int | None) -> Server:
         """Returns the client of one version, of which nothing is known yet.
 
         That of a server that is left out is left out.

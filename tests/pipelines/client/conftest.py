@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import http.server
 import json
+import shutil
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines import scaling
+from pipelines.client import service
 from pipelines.client.about import About
 from pipelines.dev_server.models import ModelManager
 
@@ -45,11 +47,11 @@ def probability_of(image, mean, std):
     return tf.sigmoid(8 * (kept - OF_NOISE))
 
 
-def mask_of(image):
+def mask_of(image, threshold=THRESHOLD):
     """The mask of a whole image (height, width) uint8, as 0 and 255."""
     mean, std = scaling.image_statistics(image[..., None])
     probability = probability_of(image[None, ..., None], mean[None], std[None])
-    return (probability.numpy()[0, ..., 0] > THRESHOLD).astype(np.uint8) * 255
+    return (probability.numpy()[0, ..., 0] > threshold).astype(np.uint8) * 255
 
 
 ABOUT = {
@@ -66,13 +68,13 @@ ABOUT = {
 }
 
 
-def _mask_bytes(data):
+def _mask_bytes(data, threshold):
     image = tf.io.decode_png(data, channels=1)
     refusal = tf.debugging.Assert(tf.size(image) <= LIMIT, ["Too many pixels."])
     with tf.control_dependencies([refusal]):
         mean, std = scaling.image_statistics(image)
     probability = probability_of(image[None], mean[None], std[None])[0]
-    return tf.io.encode_png(tf.cast(probability > THRESHOLD, tf.uint8) * 255)
+    return tf.io.encode_png(tf.cast(probability > threshold, tf.uint8) * 255)
 
 
 def _region(image, mean, std):
@@ -85,7 +87,8 @@ def _region(image, mean, std):
     return {"probability": probability[:, REACH:-REACH, REACH:-REACH]}
 
 
-def _signatures():
+def _signatures(threshold=THRESHOLD):
+    about = json.dumps({**ABOUT, "threshold": threshold})
     pixels = (None, None, None, 1)
 
     def signature(function, **inputs):
@@ -99,7 +102,9 @@ def _signatures():
         "image_bytes": signature(
             lambda image_bytes: {
                 "mask_bytes": tf.map_fn(
-                    _mask_bytes, image_bytes, fn_output_signature=tf.string
+                    lambda data: _mask_bytes(data, threshold),
+                    image_bytes,
+                    fn_output_signature=tf.string,
                 )
             },
             image_bytes=((None,), tf.string),
@@ -111,7 +116,7 @@ def _signatures():
             std=((None, 1), tf.float32),
         ),
         "about": signature(
-            lambda query: {"about": tf.fill(tf.shape(query), json.dumps(ABOUT))},
+            lambda query: {"about": tf.fill(tf.shape(query), about)},
             query=((None,), tf.string),
         ),
         "pixels_uint16": signature(
@@ -131,6 +136,43 @@ def segmenter(tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved_models") / "cells"
     tf.saved_model.save(tf.Module(), str(folder / "1"), signatures=_signatures())
     return folder
+
+
+@pytest.fixture(scope="session")
+def stricter(tmp_path_factory):
+    """The folder of a version like that of `segmenter`, of another threshold.
+
+    Returns:
+        (folder, threshold).
+    """
+    folder = tmp_path_factory.mktemp("stricter") / "2"
+    tf.saved_model.save(tf.Module(), str(folder), signatures=_signatures(0.7))
+    return folder, 0.7
+
+
+@pytest.fixture
+def swapping(segmenter, stricter, serving, tmp_path, monkeypatch):
+    """The addresses of a server whose version 1 is replaced within an image.
+
+    After the first region that it answers; the next version is `stricter`.
+    """
+    base = tmp_path / "swapping" / "cells"
+    shutil.copytree(segmenter, base)
+    shutil.copytree(stricter[0], base / ".part-2")
+    manager = ModelManager(base)
+    mask_windows = service.mask_windows
+
+    def swapped(*given):
+        windows = mask_windows(*given)
+        yield next(windows)
+        if (base / ".part-2").exists():
+            (base / ".part-2").rename(base / "2")
+            manager.poll()
+        yield from windows
+
+    monkeypatch.setattr(service, "mask_windows", swapped)
+    with serving(manager) as addresses:
+        yield addresses
 
 
 @pytest.fixture(scope="session")

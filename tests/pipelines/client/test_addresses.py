@@ -32,6 +32,9 @@ def test_address_of_a_version_names_it(text):
     of_it = address.of_version(7)
     assert parse_addresses(of_it.text) == [of_it]
     assert (of_it.version, of_it.label, of_it.name) == (7, None, address.name)
+    of_none = of_it.of_version(None)
+    assert parse_addresses(of_none.text) == [of_none]
+    assert (of_none.version, of_none.label, of_none.name) == (None, None, address.name)
 
 
 def test_several_addresses_are_separated_by_commas():

@@ -7,6 +7,7 @@ import tifffile
 
 from pipelines.client.mask_files import write_masks
 from pipelines.client.sending import SentImage
+from pipelines.client.service import Service
 from pipelines.images import ImageEntry
 from pipelines.images.done_files import DoneFiles, recorded_results
 from pipelines.images.own_results import OwnResults
@@ -20,7 +21,8 @@ def mask(random):
 
 def written(target, *sent):
     own, done = OwnResults(), DoneFiles([])
-    return write_masks(None, target, (), iter(sent), len(sent), own, done)
+    service = Service(None, None, None)
+    return write_masks(service, target, (), iter(sent), len(sent), own, done)
 
 
 def test_mask_of_a_server_is_written_as_it_came(tmp_path, mask):

@@ -23,6 +23,16 @@ def test_floats_go_as_regions(grpc_url, random, mask_of):
     np.testing.assert_array_equal(mask, mask_of(image))
 
 
+def test_an_array_whose_version_is_unloaded_is_of_the_next_one(
+    swapping, random, mask_of, stricter
+):
+    image = random.integers(0, 256, (150, 130)).astype(np.uint8)
+    found = segment_array(f"{swapping.rest}/v1/models/cells", image)
+    wanted = mask_of(image, stricter[1])
+    np.testing.assert_array_equal(found, wanted)
+    assert (wanted != mask_of(image)).any()
+
+
 @pytest.mark.parametrize("shape", [(3,), (0, 5), (1, 2, 3, 4)])
 def test_what_is_no_image_is_refused(rest_url, shape):
     with pytest.raises(ValueError, match="image must be .height, width"):

@@ -20,6 +20,7 @@ from pipelines.client import (
     service,
     verified_server,
 )
+from pipelines.client.failures import ServerFailure
 from pipelines.client.service import Service
 from pipelines.config import SegmentConfig
 from pipelines.images import ArrayImage
@@ -109,6 +110,41 @@ def test_image_beyond_the_limit_is_cut_and_stitched(
         *("a.png", "b.png"),
         RECORD,
     }
+
+
+def test_an_image_whose_version_is_unloaded_is_of_the_next_one(
+    swapping, random, tmp_path, mask_of, stricter, caplog
+):
+    large = random.integers(0, 256, (150, 130)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", large)
+    url = f"{swapping.rest}/v1/models/cells"
+    (path,) = run(url, tmp_path / "a.tif", tmp_path / "masks", retries=4)
+    np.testing.assert_array_equal(tifffile.imread(path), mask_of(large, stricter[1]))
+    assert "a.tif: " in caplog.text and "It is sent again now." in caplog.text
+    assert "another model now than at the start" in caplog.text
+
+
+def test_a_stack_whose_version_is_unloaded_fails_alone(
+    swapping, image, random, tmp_path
+):
+    pages = random.integers(0, 256, (2, 150, 130)).astype(np.uint8)
+    (tmp_path / "images").mkdir()
+    tifffile.imwrite(tmp_path / "images/a.tif", pages, photometric="minisblack")
+    (tmp_path / "images/b.png").write_bytes(png(image))
+    url = f"{swapping.rest}/v1/models/cells"
+    with pytest.raises(FilesError, match=r"a\.tif page 0: .* was unloaded") as caught:
+        run(url, tmp_path / "images", tmp_path / "masks", retries=4)
+    assert [path.name for path in caught.value.done] == ["b.png"]
+    assert not (tmp_path / "masks/a.tif").exists()
+
+
+def test_a_version_of_the_address_that_is_unloaded_ends_it(swapping, random, tmp_path):
+    large = random.integers(0, 256, (2, 150, 130)).astype(np.uint8)
+    for name, pixels in zip("ab", large, strict=True):
+        tifffile.imwrite(tmp_path / f"{name}.tif", pixels)
+    url = f"{swapping.rest}/v1/models/cells/versions/1"
+    with pytest.raises(ServerFailure, match=r"a\.tif: .*version 1 was unloaded"):
+        run(url, tmp_path / "*.tif", tmp_path / "masks", retries=4)
 
 
 def test_alpha_of_a_large_image_is_left_out_as_of_a_small_one(

@@ -1,6 +1,5 @@
 import contextlib
 import dataclasses
-import shutil
 
 import numpy as np
 import pytest
@@ -8,10 +7,9 @@ import pytest
 from pipelines.client.about import string_array
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
-from pipelines.client.failures import ServerFailure
+from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
 from pipelines.client.service import Service, at_work, mask_of_file
-from pipelines.dev_server.models import ModelManager
 from pipelines.images import ArrayImage
 
 
@@ -36,21 +34,51 @@ def test_a_large_image_is_the_mask_of_the_whole(rest_url, large, mask_of):
     np.testing.assert_array_equal(mask, mask_of(large))
 
 
+@pytest.mark.parametrize("transport", ["rest", "grpc"])
 def test_an_image_is_not_put_together_of_two_versions(
-    segmenter, serving, tmp_path, large
+    swapping, transport, large, waits
 ):
-    base = tmp_path / "cells"
-    shutil.copytree(segmenter, base)
-    manager = ModelManager(base)
-    with serving(manager) as addresses:
-        with service_of(f"{addresses.rest}/v1/models/cells") as service:
-            windows = service.mask_windows(ArrayImage(large[..., None], "a"))
-            next(windows)
-            shutil.copytree(base / "1", tmp_path / "2")
-            (tmp_path / "2").rename(base / "2")
-            manager.poll()
-            with pytest.raises(ServerFailure, match=r"versions/1:predict answered 404"):
-                list(windows)
+    rest, grpc = f"{swapping.rest}/v1/models/cells", f"grpc://{swapping.grpc}/cells"
+    servers = [connect(*parse_addresses(rest if transport == "rest" else grpc), 30.0)]
+    pool = ServerPool(servers, 4, waits, waits)
+    with contextlib.closing(pool), at_work(pool) as service:
+        with pytest.raises(ServerFailure, match="version 1 was unloaded") as raised:
+            list(service.mask_windows(ArrayImage(large[..., None], "a")))
+    assert raised.value.kind is Kind.GONE
+    # It is not waited for: it will not come back.
+    assert waits.waits == []
+
+
+def test_what_is_begun_again_is_begun_again_once(fake_server, caplog):
+    pool = ServerPool([fake_server()], 0)
+    service = Service(pool, None, None)
+    gone = ServerFailure("version 1 was unloaded.", Kind.GONE)
+    outcomes = [gone, 5]
+
+    def make():
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    assert service.of_one_version(make, repeatable=True) == 5
+    assert "version 1 was unloaded. It is sent again now." in caplog.text
+    for repeatable, tries in ((True, 2), (False, 1)):
+        outcomes[:] = [gone] * 9
+        # Other images may go to the version that is served now.
+        with pytest.raises(ValueError, match="version 1 was unloaded") as raised:
+            service.of_one_version(make, repeatable=repeatable)
+        assert not isinstance(raised.value, ServerFailure)
+        assert len(outcomes) == 9 - tries
+    outcomes[:] = [ServerFailure("away", Kind.UNREACHABLE), 5]
+    with pytest.raises(ServerFailure, match="away"):
+        service.of_one_version(make, repeatable=True)
+    # One that the address names is not replaced by another.
+    (server,) = pool.servers
+    server.address = server.address.of_version(1)
+    outcomes[:] = [gone, 5]
+    with pytest.raises(ServerFailure, match="version 1 was unloaded"):
+        service.of_one_version(make, repeatable=True)
 
 
 def test_an_image_is_not_put_together_of_two_models(fake_server, large, about_of):
