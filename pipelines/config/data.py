@@ -39,7 +39,7 @@ class DataConfig(Settings):
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range or settings that clash."""
         super().__post_init__()
-        check_texts(self, "class_colours", "colours", r"[0-9a-fA-F]{6}")
+        check_texts(self, "class_colours", "colours as RRGGBB", r"[0-9a-fA-F]{6}")
         if self.class_colours and self.mask_kind not in ("auto", "classes"):
             raise ValueError(
                 f"class_colours are for masks of classes, got mask_kind "

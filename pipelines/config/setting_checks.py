@@ -5,7 +5,8 @@ import math
 import numbers
 import os
 import re
-from collections.abc import Iterable
+import reprlib
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pipelines.config.fields import NAMES_OF_FILES, bounds_in_words
@@ -28,6 +29,8 @@ class Settings:
                 continue
             if get_origin(hint) is Literal:
                 _check_choice(field.name, value, get_args(hint))
+            elif bool in (hint, *get_args(hint)):
+                replace(self, field.name, _switch(field.name, value))
             elif field.metadata["least"] is not None:
                 replace(self, field.name, _number(field, value, hint))
             elif field.metadata["metavar"] in NAMES_OF_FILES:
@@ -43,8 +46,25 @@ def check_named(config: Any, name: str) -> None:
     """Raises ValueError unless the setting names a file; turns a path into text."""
     value = getattr(config, name)
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise ValueError(f"{name} must name a file or folder, got {value!r}.")
+        several = isinstance(value, list | tuple)
+        way_out = " Several files are a glob: 'folder/*.tif'." if several else ""
+        raise ValueError(
+            f"{name} must name a file or folder, got {reprlib.repr(value)}.{way_out}"
+        )
     replace(config, name, os.fspath(value))
+
+
+def check_tuple(config: Any, name: str, what: str) -> None:
+    """Raises ValueError unless the setting is a sequence; makes it a tuple.
+
+    Text would be taken letter by letter, and of a dictionary the keys alone.
+    """
+    values = getattr(config, name)
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        way_out = f"; write ({values!r},)" if isinstance(values, str) else ""
+        raise ValueError(f"{name} must be a tuple of {what}, got {values!r}{way_out}.")
+    # JSON has lists, which cannot be hashed.
+    replace(config, name, tuple(values))
 
 
 def check_texts(config: Any, name: str, what: str, form: str | None = None) -> None:
@@ -56,23 +76,22 @@ def check_texts(config: Any, name: str, what: str, form: str | None = None) -> N
         what: the texts are, for the message.
         form: regular expression of a whole text; None for any.
     """
-    values = getattr(config, name)
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ValueError(
-            f"{name} must be a tuple of {what}, got {values!r}; write ({values!r},)."
-        )
-    values = tuple(values)
-    # JSON has lists, which cannot be hashed.
-    replace(config, name, values)
-    for value in values:
+    check_tuple(config, name, what)
+    for value in getattr(config, name):
         if not isinstance(value, str) or (form and not re.fullmatch(form, value)):
-            expected = f" of the form {form}" if form else ""
-            raise ValueError(f"{name} must be {what}{expected}, got {value!r}.")
+            raise ValueError(f"{name} must be {what}, got {value!r}.")
 
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")
+
+
+def _switch(name: str, value: Any) -> bool:
+    """Returns a truth value of Python; text is none: "no" would count as yes."""
+    if value not in (True, False):
+        raise ValueError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
 
 
 def _number(field: dataclasses.Field, value: Any, hint: Any) -> int | float:

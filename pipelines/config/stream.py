@@ -6,7 +6,7 @@ import numbers
 from typing import Any, Literal
 
 from pipelines.config.fields import setting
-from pipelines.config.setting_checks import Settings, check_texts, replace
+from pipelines.config.setting_checks import Settings, check_texts, check_tuple, replace
 
 Scaling = Literal["per_image", "dtype"]
 WeightMap = Literal["none", "paper", "authors-tool"]
@@ -100,10 +100,11 @@ class WeightConfig(Settings):
         """Raises ValueError for a value out of range or settings that clash."""
         super().__post_init__()
         number = r"\d+(\.\d*)?|\.\d+"
-        if isinstance(self.class_weights, list | tuple):
-            # On the command line numbers are text.
-            replace(self, "class_weights", tuple(map(_as_text, self.class_weights)))
-        check_texts(self, "class_weights", "weights", f"{number}|balanced")
+        what = "weights (numbers from 0 on, or the word balanced)"
+        check_tuple(self, "class_weights", what)
+        # On the command line numbers are text.
+        replace(self, "class_weights", tuple(map(_as_text, self.class_weights)))
+        check_texts(self, "class_weights", what, f"{number}|balanced")
         if "balanced" in self.class_weights and len(self.class_weights) > 1:
             raise ValueError(
                 "class_weights is the word balanced or a number for each class, got "

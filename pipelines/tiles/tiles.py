@@ -76,7 +76,7 @@ def training_tiles(
     Raises:
         ValueError: a setting is out of range, or a file is wrong; names it.
     """
-    config = TilesConfig(images=os.fspath(images), masks=os.fspath(masks), **settings)
+    config = TilesConfig(images=images, masks=masks, **settings)  # type: ignore[arg-type]
     tile_size, batch_size = _default_sizes(config)
     shape = tile_shape(tile_size, config.depth, config.variant)
     folder = config.cache_folder or _temporary_folder().name

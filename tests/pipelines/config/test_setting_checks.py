@@ -7,7 +7,14 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from pipelines.config import FitConfig, setting
+from pipelines.config import (
+    DescribeConfig,
+    EvaluateConfig,
+    FitConfig,
+    PredictConfig,
+    SegmentConfig,
+    setting,
+)
 from pipelines.config.fields import FILE
 from pipelines.config.setting_checks import Settings
 
@@ -21,6 +28,8 @@ class Some(Settings):
     file: str = setting("a", "must be named", FILE)
     other: str | None = setting(None, "may be named", FILE)
     choice: Literal["red", "blue"] = setting("red", "of which")
+    switch: bool = setting(True, "whether")
+    maybe_switch: bool | None = setting(None, "whether, if at all")
 
 
 @pytest.mark.parametrize("value", [0, 0.5, 1])
@@ -72,6 +81,47 @@ def test_a_file_that_need_not_be_given_may_be_none():
 def test_another_choice_is_named_with_those_there_are():
     with pytest.raises(ValueError, match="choice must be one of red, blue, got 'pink'"):
         Some(choice="pink")
+
+
+@pytest.mark.parametrize("value", ["no", "False", "", 2, []])
+def test_a_switch_is_no_text_whose_truth_would_be_another(value):
+    with pytest.raises(ValueError, match="switch must be True or False, got") as error:
+        Some(switch=value)
+    assert str(error.value).endswith(f"got {value!r}.")
+    with pytest.raises(ValueError, match="flips must be True or False"):
+        fit_settings(flips=value)
+
+
+def test_switches_of_numpy_become_those_of_python():
+    settings = Some(switch=np.bool_(False), maybe_switch=np.bool_(True))
+    assert settings.switch is False and settings.maybe_switch is True
+
+
+@pytest.mark.parametrize("name", ["resume", "batch_norm", "separate_objects"])
+def test_switches_of_fit_are_looked_at_where_they_are_inherited_too(name):
+    with pytest.raises(ValueError, match=f"{name} must be True or False"):
+        fit_settings(**{name: "no"})
+
+
+@pytest.mark.parametrize(
+    ("config_class", "settings"),
+    [
+        (DescribeConfig, {"batch_norm": "no"}),
+        (EvaluateConfig, {"model": "r", "images": "i", "masks": "m", "flips": "no"}),
+        (PredictConfig, {"model": "r", "images": "i", "out": "o", "flips": "no"}),
+        (SegmentConfig, {"url": "u", "images": "i", "out": "o", "resume": "no"}),
+    ],
+)
+def test_switches_of_the_other_verbs_are_looked_at(config_class, settings):
+    with pytest.raises(ValueError, match="must be True or False, got 'no'"):
+        config_class(**settings)
+
+
+def test_of_a_dictionary_not_only_the_keys_are_taken():
+    with pytest.raises(ValueError, match=r"got \{1: 1, 2: 5\}\.$"):
+        fit_settings(class_weights={1: 1, 2: 5})
+    weights = np.array([1, 2.5], np.float32)
+    assert fit_settings(class_weights=weights).class_weights == ("1.0", "2.5")
 
 
 def test_a_list_of_texts_becomes_a_tuple():

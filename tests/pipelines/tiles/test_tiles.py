@@ -423,6 +423,20 @@ def test_a_setting_out_of_range_is_refused(discs):
         )
 
 
+def test_lists_of_files_and_arrays_are_told_what_is_taken():
+    files = [f"images/{number}.png" for number in range(1000)]
+    words = (
+        r"images must name a file or folder, got \['images/0.png', .*'folder/\*.tif'"
+    )
+    with pytest.raises(ValueError, match=words) as error:
+        tiles.training_tiles(files, "masks")
+    assert len(str(error.value)) < 300
+    with pytest.raises(
+        ValueError, match="images must name a file or folder, got array"
+    ):
+        tiles.training_tiles(np.zeros((4, 32, 32, 1)), "masks")
+
+
 @pytest.mark.parametrize(("variant", "mask_size"), [("padded", 64), ("paper", 4)])
 def test_the_mask_tile_is_as_large_as_the_output_of_the_net(
     random_net, variant, mask_size
