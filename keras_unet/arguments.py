@@ -21,6 +21,10 @@ def arguments_of(model: keras.Model) -> dict[str, Any]:
     Raises:
         ValueError: the model is another one.
     """
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            f"model must be a Keras model of keras_unet.build_unet, got {model!r}."
+        )
     layers = {layer.name: layer for layer in model.layers}
     if not {"size_check", "encoder_0_conv_0", "logits"} <= layers.keys():
         raise ValueError(

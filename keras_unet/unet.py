@@ -115,13 +115,23 @@ def build_unet(
         dtype="float32",
         name="logits",
     )(features)
-    if activation == "auto":
-        activation = "sigmoid" if num_classes == 1 else "softmax"
+    activation = _activation(activation, num_classes)
     if activation is not None:
         outputs = keras.layers.Activation(
             activation, dtype="float32", name="probability"
         )(outputs)
     return keras.Model(image, outputs, name=name or f"{variant}_unet")
+
+
+def _activation(activation: str | None, num_classes: int) -> str | None:
+    if activation == "auto":
+        return "sigmoid" if num_classes == 1 else "softmax"
+    if activation == "softmax" and num_classes == 1:
+        raise ValueError(
+            "activation='softmax' of num_classes=1 is 1 at every pixel: take "
+            "'sigmoid', or num_classes=2."
+        )
+    return activation
 
 
 def _input_shape(

@@ -4,7 +4,7 @@ import os
 import pathlib
 import shutil
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, SupportsFloat, get_args
 
 import keras
 import numpy as np
@@ -55,8 +55,8 @@ def save_run(
             argument is out of its range, it has more than 255 classes, or the folder
             exists; nothing is written.
     """
-    path = pathlib.Path(run_dir)
     network = {**keras_unet.arguments_of(model), "activation": None}
+    path = pathlib.Path(run_dir)
     network["input_shape"] = (None, None, network["input_shape"][-1])
     num_classes = max(2, network["num_classes"])
     if num_classes > MAX_CLASSES:
@@ -148,7 +148,7 @@ def _data_of(scaling: str, pixel_type: str | None) -> dict[str, Any]:
 
 
 def _check_numbers(threshold: float, smallest_object: int) -> None:
-    if not 0 <= threshold <= 1:
+    if not isinstance(threshold, SupportsFloat) or not 0 <= float(threshold) <= 1:
         raise ValueError(f"threshold must be 0 to 1, got {threshold!r}.")
     if smallest_object != int(smallest_object) or smallest_object < 1:
         raise ValueError(

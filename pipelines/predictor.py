@@ -30,6 +30,11 @@ class Predictor:
     def __init__(
         self, run_dir: str | os.PathLike[str], precision: str = "float32"
     ) -> None:
+        if not isinstance(run_dir, str | os.PathLike):
+            raise ValueError(
+                f"run_dir must be the folder of a run, got {run_dir!r}. "
+                "pipelines.save_run makes one of a model."
+            )
         run = run_folder.load(os.fspath(run_dir))
         self.record = run.record
         self._net = Net(inference_net(run.model, precision))
@@ -50,10 +55,11 @@ class Predictor:
                 with scaling "dtype" of a type that the run has not learned from.
         """
         image = np.asarray(image)
-        if image.ndim not in (2, 3) or image.size == 0:
+        numbers = image.dtype.kind in "buif"
+        if not numbers or image.ndim not in (2, 3) or image.size == 0:
             raise ValueError(
-                "image must be (height, width) or (height, width, channels), got the "
-                f"shape {image.shape}."
+                "image must be numbers, (height, width) or (height, width, channels), "
+                f"got the shape {image.shape} of {image.dtype}. `predict` takes files."
             )
         pixels = image if image.ndim == 3 else image[..., np.newaxis]
         check_channels(pixels.shape[-1], self._net.channels, "image", alpha=False)

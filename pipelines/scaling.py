@@ -10,10 +10,12 @@ whole or block by block: integers are added up exactly, floats by a stable merge
 """
 
 from collections.abc import Callable, Collection
+from typing import get_args
 
 import numpy as np
 import tensorflow as tf
 
+from pipelines.config.stream import Scaling
 from pipelines.images import ArrayImage, WindowedImage, blocks
 from pipelines.images.moments import Moments
 
@@ -181,8 +183,17 @@ def scale_array(image: np.ndarray, scaling: str) -> np.ndarray:
 
     Args:
         image: (height, width, channels), values as in a file.
-        scaling: "per_image" or "dtype".
+        scaling: "per_image" or "dtype"; another one, or another shape, is a ValueError.
     """
+    if scaling not in get_args(Scaling):
+        raise ValueError(f"scaling must be per_image or dtype, got {scaling!r}.")
+    if tf.is_symbolic_tensor(image) or np.ndim(image) != 3:
+        raise ValueError(
+            "image must be one array (height, width, channels), got the shape "
+            f"{getattr(image, 'shape', None)}. image[..., None] gives a grey image its "
+            "channel; scale_image takes tensors of a graph, as in Dataset.map."
+        )
+    image = np.asarray(image)
     mean, std = statistics_of(ArrayImage(image, "image"), scaling)
     return np.asarray(scale(image, mean, std))
 

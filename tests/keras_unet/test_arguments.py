@@ -46,3 +46,5 @@ def test_another_model_is_refused():
     image = keras.Input((8, 8, 1))
     with pytest.raises(ValueError, match="other was not made by keras_unet.build_unet"):
         arguments_of(keras.Model(image, image, name="other"))
+    with pytest.raises(ValueError, match="model must be a Keras model .* got 'runs/a'"):
+        arguments_of("runs/a")

@@ -105,6 +105,7 @@ def test_fit_starts_from_a_net_of_ones_own(fit_config, tmp_path):
         ({"scaling": "dtype", "pixel_type": "words"}, "got 'words'"),
         ({"pixel_type": "uint8"}, "for scaling='dtype' only"),
         ({"threshold": 1.5}, "threshold must be 0 to 1"),
+        ({"threshold": "0.5"}, "threshold must be 0 to 1, got '0.5'"),
         ({"classes": ["cell"]}, "classes must be the 2 names"),
         ({"smallest_object": 0}, "smallest_object must be a whole number"),
     ],
@@ -115,6 +116,11 @@ def test_what_no_verb_could_use_is_refused_and_nothing_written(
     with pytest.raises(ValueError, match=named):
         pipelines.save_run(build(), tmp_path / "run", **arguments)
     assert not (tmp_path / "run").exists()
+
+
+def test_arguments_in_the_other_order_are_told_which_is_the_model(tmp_path):
+    with pytest.raises(ValueError, match="model must be a Keras model .* got '.*run'"):
+        pipelines.save_run(str(tmp_path / "run"), build())
 
 
 def test_more_classes_than_a_mask_can_tell_are_refused(tmp_path):

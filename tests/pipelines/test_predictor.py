@@ -46,9 +46,18 @@ def test_a_type_that_would_be_scaled_to_another_range_is_refused(
         (np.zeros((4, 5, 2)), "1 channels expected, got 2"),
         (np.zeros((0, 5)), r"got the shape \(0, 5\)"),
         (np.zeros((1, 4, 5, 1)), r"got the shape \(1, 4, 5, 1\)"),
+        ("images/0.png", "of <U12. `predict` takes files"),
+        (np.zeros((4, 5), complex), "must be numbers.* of complex128"),
         (np.full((4, 5), np.nan), "NaN, infinite or beyond float32"),
     ],
 )
 def test_an_array_that_does_not_fit_is_refused(run, image, said):
     with pytest.raises(ValueError, match=said):
         pipelines.Predictor(run).mask(image)
+
+
+def test_a_model_is_sent_to_save_run(random_net):
+    with pytest.raises(
+        ValueError, match=r"folder of a run, got .* pipelines\.save_run"
+    ):
+        pipelines.Predictor(random_net())

@@ -45,6 +45,19 @@ def test_an_array_is_scaled_by_its_own_statistics_or_by_its_type(random):
     np.testing.assert_allclose(by_itself, expected, atol=1e-6)
 
 
+def test_what_is_no_image_in_memory_is_refused_with_the_way_out():
+    grey = np.zeros((4, 5), np.uint8)
+    with pytest.raises(ValueError, match=r"shape \(4, 5\)\. image\[..., None\] gives"):
+        scaling.scale_array(grey, "per_image")
+    with pytest.raises(ValueError, match="scaling must be per_image or dtype, got 'z'"):
+        scaling.scale_array(grey[..., None], "z")
+    images = tf.data.Dataset.from_tensors(np.zeros((4, 5, 1), np.uint8))
+    with pytest.raises(ValueError, match="scale_image takes tensors of a graph"):
+        images.map(lambda image: scaling.scale_array(image, "per_image"))
+    (scaled,) = images.map(scaling.scale_image)
+    assert scaled.shape == (4, 5, 1)
+
+
 def test_types_that_were_not_learned_from_are_doubted_with_scaling_dtype_alone():
     (doubt,) = scaling.doubts_of_types("dtype", ["uint8"], ["uint8", "float32"])
     assert doubt.startswith("Pixels are float32, but the run has learned from uint8")
