@@ -7,6 +7,7 @@ from pipelines.dataset import findings
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.mask_values import (
     FEW_VALUES,
+    GREY,
     RARE_SHARE,
     MaskValues,
     colour_name,
@@ -26,7 +27,7 @@ def colours(masks: Sequence[MaskValues], kind: str) -> Finding:
     for mask in masks:
         for value, pixels in mask.counts.items():
             # Masks of the set that are grey all over were counted by their grey value.
-            value = value if mask.in_colour else value * 0x010101
+            value = value if mask.in_colour else value * GREY
             counts[value] = counts.get(value, 0) + pixels
     if kind in ("instances", "binary"):
         what = {"instances": "the number of each object", "binary": "0 and 255"}[kind]
@@ -80,14 +81,15 @@ def too_many_values(mask: MaskValues, kind: str) -> Finding:
             f"Say {ID_FLAGS}.",
         )
     if mask.looks_smoothed:
-        hint = f" Or, if all are ids, say {ID_FLAGS}; if one marks pixels to leave out,"
-        hint = f"{hint} ignore_value." if len(values) <= 4 else ""
+        few = len(values) <= 4
+        what = "grey levels from smoothing, resizing or JPEG"
+        what += ", unless they are ids." if few else ", which mean nothing in a mask."
+        hint = f" If all are ids, say {ID_FLAGS}; if one marks pixels to leave out,"
         return findings.error(
             "grey-levels",
             mask.file,
-            f"has {len(values)} values ({shown}), most pixels two of them: grey levels "
-            "from smoothing, resizing or JPEG, which mean nothing in a mask.",
-            f"Threshold the mask.{hint}",
+            f"has {len(values)} values ({shown}), most pixels two of them: {what}",
+            "Threshold the mask." + (f"{hint} ignore_value." if few else ""),
         )
     return findings.error(
         "ambiguous" if kind == "auto" else "too-many-values",
@@ -168,7 +170,7 @@ MOST_IDS = 32
 def other_colours(mask: MaskValues, others: dict[int, int]) -> Finding:
     """Returns the finding for pixels of colours that no class has."""
     ignore = ""
-    if all(colour % 0x10101 == 0 and colour < MOST_IDS * 0x10101 for colour in others):
+    if all(colour % GREY == 0 and colour < MOST_IDS * GREY for colour in others):
         # Of a palette the numbers are read: 1 as the colour 010101.
         ignore = "; if the numbers of its pixels are the ids, set mask_kind classes"
     elif len(others) == 1:

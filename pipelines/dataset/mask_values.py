@@ -12,6 +12,8 @@ RARE_SHARE = 0.001
 Kind = Literal["binary", "classes", "instances"]
 # Class id, in a mask of class ids, of pixels that are neither trained on nor scored.
 IGNORED = 255
+# Times a grey value: that grey as a colour 0xRRGGBB.
+GREY = 0x010101
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,4 +179,4 @@ def colour_name(number: int) -> str:
 
 def is_grey(number: int) -> bool:
     """Tells whether a number of `numbers_of` is a colour of equal parts."""
-    return number == (number & 0xFF) * 0x010101
+    return number == (number & 0xFF) * GREY

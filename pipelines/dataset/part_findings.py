@@ -18,7 +18,11 @@ def of_whole(dataset: Dataset, masks: str) -> list[Finding]:
         masks: the pattern of the masks.
     """
     return set_findings.of_classes(
-        dataset.pairs, dataset.class_counts(), dataset.class_names, masks
+        dataset.pairs,
+        dataset.class_counts(),
+        dataset.class_names,
+        masks,
+        in_colour=bool(dataset.coding.colours),
     )
 
 

@@ -1,19 +1,22 @@
 """What shows only when the images and masks of a set are compared with each other."""
 
 import collections
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from pipelines.dataset import findings
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.inspection import ImageFacts
-from pipelines.dataset.mask_values import RARE_SHARE
+from pipelines.dataset.mask_refusals import LISTED_COLOURS
+from pipelines.dataset.mask_values import GREY, RARE_SHARE, colour_name
 from pipelines.dataset.pairing import Pair
 
 ONE_CLASS = "one-class"
 # Above, most tiles hold nothing to learn from.
 MANY_EMPTY = 0.5
+# Of classes that no mask has.
+LISTED = 3
 
 
 def of_images(pairs: Sequence[Pair], facts: Sequence[ImageFacts]) -> list[Finding]:
@@ -27,7 +30,12 @@ def of_images(pairs: Sequence[Pair], facts: Sequence[ImageFacts]) -> list[Findin
 
 
 def of_classes(
-    pairs: Sequence[Pair], counts: np.ndarray, names: Sequence[str], masks: str
+    pairs: Sequence[Pair],
+    counts: np.ndarray,
+    names: Sequence[str],
+    masks: str,
+    *,
+    in_colour: bool = False,
 ) -> list[Finding]:
     """Returns findings on what there is to learn.
 
@@ -36,6 +44,7 @@ def of_classes(
         counts: pixels of each class in each mask, (images, num_classes).
         names: of the classes.
         masks: the pattern of the masks.
+        in_colour: the classes are told by colours.
     """
     pixels = counts.sum(axis=0)
     if np.count_nonzero(pixels) < 2:
@@ -46,7 +55,10 @@ def of_classes(
             "Name masks that mark the objects.",
         )
         return [problem]
-    found = list(_rare_classes(pairs, counts, names, masks))
+    found = [
+        *_absent_classes(pixels, names, masks, in_colour),
+        *_rare_classes(pairs, counts, names),
+    ]
     empty = np.flatnonzero(counts[:, 1:].sum(axis=1) == 0)
     if len(empty) > MANY_EMPTY * len(pairs):
         found.append(
@@ -165,25 +177,43 @@ def _duplicates(
         )
 
 
+def _absent_classes(
+    pixels: np.ndarray, names: Sequence[str], masks: str, in_colour: bool
+) -> Iterator[Finding]:
+    """Yields one finding for all: ids 0, 10, 20 leave 18 classes without pixels."""
+    absent = np.flatnonzero(pixels == 0).tolist()
+    present = np.flatnonzero(pixels).tolist()
+    if not absent:
+        return
+    listed = [f"{names[number]} (id {number})" for number in absent[:LISTED]]
+    more = len(absent) - LISTED
+    anew = ""
+    if len(absent) > 1 and not in_colour and len(present) <= LISTED_COLOURS:
+        greys = ",".join(colour_name(number * GREY) for number in present)
+        anew = f" class_colours {greys} numbers them anew as they are read."
+    yield findings.warning(
+        "absent-class",
+        masks,
+        f"no mask has a pixel of {', '.join(listed)}"
+        + (f" and {more} more." if more > 0 else "."),
+        "Number the classes without gaps, or add masks that have "
+        + ("it." if len(absent) == 1 else f"them.{anew}"),
+    )
+
+
 def _rare_classes(
-    pairs: Sequence[Pair], counts: np.ndarray, names: Sequence[str], masks: str
-) -> Iterable[Finding]:
+    pairs: Sequence[Pair], counts: np.ndarray, names: Sequence[str]
+) -> Iterator[Finding]:
     shares = counts.sum(axis=0) / counts.sum()
     for number, share in enumerate(shares):
-        if share == 0:
-            yield findings.warning(
-                "absent-class",
-                masks,
-                f"no mask has a pixel of {names[number]} (id {number}).",
-                "Number the classes without gaps, or add masks that have it.",
-            )
-        elif share < RARE_SHARE:
-            most = pairs[int(counts[:, number].argmax())].mask.name
-            yield findings.warning(
-                "rare-class",
-                most,
-                f"has most pixels of {names[number]}, which is {share:.3%} of all "
-                "pixels: a net may never find it.",
-                "Add images that show it. fit centres more tiles on it (rare_share); "
-                "if it is still missed, class_weights balanced makes it count more.",
-            )
+        if not 0 < share < RARE_SHARE:
+            continue
+        most = pairs[int(counts[:, number].argmax())].mask.name
+        yield findings.warning(
+            "rare-class",
+            most,
+            f"has most pixels of {names[number]}, which is {share:.3%} of all "
+            "pixels: a net may never find it.",
+            "Add images that show it. fit centres more tiles on it (rare_share); "
+            "if it is still missed, class_weights balanced makes it count more.",
+        )

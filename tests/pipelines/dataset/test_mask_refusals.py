@@ -16,6 +16,7 @@ def test_few_grey_levels_may_be_ids_or_a_mark(extra, hinted):
     found = mask_refusals.too_many_values(mask, "auto")
     assert found.code == "grey-levels"
     assert ("ignore_value" in str(found)) == hinted
+    assert ("unless they are ids" in str(found)) == hinted
 
 
 def test_colours_are_listed_the_most_frequent_first():

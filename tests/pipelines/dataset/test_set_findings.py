@@ -82,9 +82,9 @@ def test_images_that_occur_twice_are_warnings_with_both_names():
 # Classes.
 
 
-def of_classes(counts, names=("background", "foreground")):
+def of_classes(counts, names=("background", "foreground"), **settings):
     pairs = [pair(name) for name, _ in zip("abcdef", counts, strict=False)]
-    return set_findings.of_classes(pairs, np.array(counts), names, "masks")
+    return set_findings.of_classes(pairs, np.array(counts), names, "masks", **settings)
 
 
 def test_masks_of_one_class_leave_nothing_to_learn():
@@ -103,7 +103,19 @@ def test_a_rare_class_is_told_with_the_mask_that_has_most_of_it():
 
 def test_a_class_that_no_mask_has_is_told():
     (found,) = of_classes([[5, 0, 5]], ("class 0", "class 1", "class 2"))
-    assert "no mask has a pixel of class 1 (id 1)" in str(found)
+    assert "no mask has a pixel of class 1 (id 1). Number" in str(found)
+    assert "class_colours" not in str(found)
+
+
+def test_classes_between_ids_with_gaps_are_told_once_with_the_flag_that_closes_them():
+    counts = np.zeros((1, 21), int)
+    counts[0, [0, 10, 20]] = 5
+    names = [f"class {number}" for number in range(21)]
+    (found,) = of_classes(counts, names)
+    assert "class 2 (id 2), class 3 (id 3) and 15 more." in str(found)
+    assert "class_colours 000000,0A0A0A,141414 numbers them anew" in str(found)
+    (found,) = of_classes(counts, names, in_colour=True)
+    assert "class_colours" not in str(found)
 
 
 @pytest.mark.parametrize(("empty", "told"), [(2, False), (3, True)])
