@@ -52,13 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     parsed, unknown = _parser().parse_known_args(arguments)
     if unknown:
         return _refuse(parsed.verb, _unrecognized(unknown, parsed.verb))
-    level = logging.DEBUG if TRACEBACK_VARIABLE in os.environ else logging.INFO
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
-    for name in (__name__, "pipelines"):
-        logging.getLogger(name).setLevel(level)
-    for name in QUIET_LOGGERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     config_class, _ = VERBS[parsed.verb]
+    _start_logging(config_class)
     if os.name == "nt":
         return _refuse(parsed.verb, "needs Linux or macOS; on Windows use WSL.", 1)
     before = _stop_when_asked_to_end()
@@ -87,6 +82,35 @@ def main(arguments: list[str] | None = None) -> int:
             signal.signal(signal.SIGTERM, before)
     _print(result, config_class)
     return 0
+
+
+class WarningsByFlags(logging.Formatter):
+    """Calls settings by flags in warnings, which are also read in Python.
+
+    The plan of `fit`, no warning, names them as config.json does.
+    """
+
+    def __init__(self, config_class: type) -> None:
+        super().__init__()
+        self._config_class = config_class
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the message."""
+        text = super().format(record)
+        if record.levelno < logging.WARNING:
+            return text
+        return flags.name_flags(text, self._config_class)
+
+
+def _start_logging(config_class: type) -> None:
+    level = logging.DEBUG if TRACEBACK_VARIABLE in os.environ else logging.INFO
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(WarningsByFlags(config_class))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for name in (__name__, "pipelines"):
+        logging.getLogger(name).setLevel(level)
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 class _AskedToEnd(KeyboardInterrupt):

@@ -18,6 +18,7 @@ class ValidationGuard(TrainingGuard):
         class_names: in the order of their ids.
         signed_loss: a loss below 0 is nothing to be said: it is of the user's own, and
             masks that would make cross-entropy so are refused before the training.
+        is_weighted: the classes are weighed already.
     """
 
     missed_advice = (
@@ -28,9 +29,15 @@ class ValidationGuard(TrainingGuard):
     losses_are_of_steps = True
 
     def __init__(
-        self, class_names: Sequence[str], *, signed_loss: bool = False
+        self,
+        class_names: Sequence[str],
+        *,
+        signed_loss: bool = False,
+        is_weighted: bool = False,
     ) -> None:
         super().__init__(signed_loss=signed_loss)
+        if is_weighted:
+            self.missed_advice = "Show it more often (--rare-share), or train longer."
         self._class_names = class_names
         self._validations = 0
 

@@ -142,7 +142,11 @@ def _train(plan: RunPlan, model: keras.Model, found: Checkpoint | None) -> FitRe
         warm_up=config.warm_up,
     )
     average = WeightAverage(config.averaging)
-    guard = ValidationGuard(plan.class_names, signed_loss=config.loss is not None)
+    guard = ValidationGuard(
+        plan.class_names,
+        signed_loss=config.loss is not None,
+        is_weighted=bool(config.class_weights),
+    )
     recorder, stop = Recorder(plan), StopSignal()
     validator = Validator(
         budget,

@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 import pathlib
 import re
@@ -14,7 +15,7 @@ import pytest
 import tifffile
 
 import pipelines
-from pipelines import cli
+from pipelines import cli, config
 from pipelines.images.file_failures import FilesError
 
 GREY = np.arange(64, dtype="uint8").reshape(8, 8)
@@ -316,6 +317,20 @@ def test_the_table_calls_settings_by_their_flags(folder, capsys):
     words = ["--images", str(folder / "images"), "--masks", str(folder / "masks")]
     assert cli.main(["check", *words]) == 2
     assert "--ignore-value" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"), [("WARNING", "--class-weights 1"), ("INFO", "class_weights 1")]
+)
+def test_warnings_call_settings_by_their_flags_and_the_plan_does_not(level, shown):
+    record = logging.makeLogRecord(
+        {
+            "msg": "class_weights %d",
+            "args": (1,),
+            "levelno": logging.getLevelName(level),
+        }
+    )
+    assert cli.WarningsByFlags(config.FitConfig).format(record) == shown
 
 
 def test_check_tells_of_every_fault_at_once(folder, capsys):

@@ -31,6 +31,14 @@ def test_a_class_that_is_never_predicted_is_named_with_what_to_do(said):
     assert "--class-weights" in message and "--rare-share" in message
 
 
+def test_weights_that_are_given_are_not_advised(caplog):
+    guard = ValidationGuard(["background", "nucleus"], is_weighted=True)
+    for _ in range(2):
+        guard.look_at(result(RARE_NEVER))
+    assert "nucleus is never predicted" in caplog.text
+    assert "--rare-share" in caplog.text and "--class-weights" not in caplog.text
+
+
 def test_an_output_that_is_the_same_everywhere_is_said_once(said):
     (message,) = said([result(RARE_NEVER, spread=1e-4)] * 3)
     assert "The output is the same for every pixel" in message
