@@ -157,6 +157,8 @@ def _unrecognized(words: list[str], verb: str) -> str:
 
 def _refuse(verb: str, message: str, status: int = 2) -> int:
     line = " ".join(message.split())
+    # Bytes of a server that speaks another protocol would be commands to a terminal.
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
     sys.stderr.write(f"keras-unet {verb}: {line}\n")
     return status
 

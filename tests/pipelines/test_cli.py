@@ -409,6 +409,15 @@ def test_the_status_says_whose_fault_it_is(monkeypatch, capsys, error, status):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_bytes_of_another_protocol_are_no_commands_to_the_terminal(monkeypatch, capsys):
+    def check(_):
+        raise ValueError("grün: broke off (\x04\x1b[2J\x00)")
+
+    monkeypatch.setitem(vars(pipelines), "check", check)
+    line = refusal(capsys, ["check", "--images", "i", "--masks", "m"])
+    assert line.endswith("grün: broke off (\\x04\\x1b[2J\\x00)\n")
+
+
 def test_wrong_flags_are_told_before_tensorflow_is_loaded(monkeypatch, capsys):
     def fail(*_):
         raise AssertionError("TensorFlow was loaded")
