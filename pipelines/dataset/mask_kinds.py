@@ -155,8 +155,9 @@ def _classes(
                     "class-ids",
                     mask.file,
                     f"class ids must be 0 to {MAX_CLASSES - 1}, got {top}.",
-                    "If these are object ids, set mask_kind instances; if "
-                    f"{top} marks pixels to leave out, say ignore_value {top}.",
+                    "Number the classes from 0 on; if these are object ids, set "
+                    f"mask_kind instances; if {top} marks pixels to leave out, say "
+                    f"ignore_value {top}.",
                 )
             )
     if not found:

@@ -77,8 +77,8 @@ def not_finite(image: WindowedImage, number: int) -> Finding:
     return findings.error(
         "not-finite",
         image.name,
-        f"holds {number} NaN or infinite pixels.",
-        "Replace them with finite values.",
+        f"holds {number} NaN or infinite values.",
+        "Replace them with one from within the range, as numpy.nan_to_num does.",
     )
 
 

@@ -251,7 +251,7 @@ def not_a_number(folder):
     image = GREY.astype("float32")
     image[3] = np.nan
     tifffile.imwrite(folder / "images" / "b.tif", image)
-    return "images/b.tif: holds 8 NaN or infinite pixels"
+    return "images/b.tif: holds 8 NaN or infinite values"
 
 
 def an_image_for_a_mask(folder):

@@ -81,11 +81,12 @@ def test_files_of_the_other_byte_order_have_the_same_digest(pair, tmp_path):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_pixels_that_are_no_numbers_are_counted(pair, value):
-    image = IMAGE.astype("float32")
-    image[1] = value
+    image = np.stack([IMAGE.astype("float32")] * 3, axis=-1)
+    image[1, :, :2] = value
     found = inspect(pair(image))
     assert found.facts is None
-    assert "a.tif: holds 3 NaN or infinite pixels." in str(found.findings[0])
+    # Two channels of three pixels.
+    assert "a.tif: holds 6 NaN or infinite values." in str(found.findings[0])
 
 
 def test_values_beyond_float32_are_refused(pair):

@@ -86,6 +86,7 @@ def test_255_classes_are_the_most():
     assert coding("classes", set(range(255))).num_classes == 255
     message = refusal("classes", {0, 1}, {0, 256})
     assert message.startswith("b: class ids must be 0 to 254, got 256.")
+    assert "Number the classes from 0 on" in message
     assert "instances" in message and "ignore_value 256" in message
 
 
