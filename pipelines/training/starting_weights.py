@@ -1,17 +1,34 @@
 """Starting weights from another run, for `fit --init-from`."""
 
+import dataclasses
 import logging
 from typing import Any
 
 import keras
 
 from pipelines import run_folder
+from pipelines.config import FitConfig
 
 logger = logging.getLogger(__name__)
 
 # Depends on the classes, which another run may have had others of.
 FREE_LAYER = "logits"
-_SETTINGS = ("variant", "depth", "base_filters", "batch_norm")
+_SHAPE = ("depth", "base_filters", "batch_norm")
+_SETTINGS = ("variant", *_SHAPE)
+
+
+def shape_of_other(config: FitConfig, other: dict[str, Any]) -> FitConfig:
+    """Returns the settings with a net that a run has weights for.
+
+    Args:
+        config: as given; settings that have a value keep it.
+        other: the arguments of `keras_unet.build_unet` of the other run.
+    """
+    taken = {name: other[name] for name in _SHAPE if name in config.left_open()}
+    if taken:
+        said = ", ".join(f"{name} {value}" for name, value in taken.items())
+        logger.info("As in %s: %s.", config.init_from, said)
+    return dataclasses.replace(config, **taken)
 
 
 def check_starting_weights(

@@ -34,6 +34,7 @@ from pipelines.training.run_plan import RunPlan, plan_run
 from pipelines.training.starting_weights import (
     check_starting_weights,
     load_starting_weights,
+    shape_of_other,
     warn_of_scaling,
 )
 from pipelines.training.stopping import StopSignal
@@ -71,6 +72,7 @@ def fit(config: FitConfig) -> FitResult | FitPlan:
     other = None
     if config.init_from is not None:
         other = run_folder.load_record(pathlib.Path(config.init_from))
+        config = shape_of_other(config, other.network)
     plan = plan_run(config)
     if other is not None:
         run_dir = str(config.init_from)

@@ -82,7 +82,8 @@ def test_an_export_of_a_net_on_scaled_types_divides_by_that_type(tmp_path):
 
 def test_fit_starts_from_a_net_of_ones_own(fit_config, tmp_path):
     own = pipelines.save_run(build(input_shape=(None, None, 1)), tmp_path / "own")
-    settings = {"base_filters": 2, "depth": 1, "steps": 1, "validations": 1}
+    # The net is that of the other run, as nothing is said of it.
+    settings = {"base_filters": None, "depth": None, "steps": 1, "validations": 1}
     # Without a change of the weights: what it starts from is what it ends with.
     pipelines.fit(
         fit_config(

@@ -6,9 +6,11 @@ import pytest
 
 import keras_unet
 from pipelines import run_folder
+from pipelines.config import FitConfig
 from pipelines.training.starting_weights import (
     check_starting_weights,
     load_starting_weights,
+    shape_of_other,
     warn_of_scaling,
 )
 
@@ -111,6 +113,16 @@ def test_a_record_beside_the_model_of_another_network_is_noticed(other, tmp_path
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no run folder: config.json is missing"):
         load_starting_weights(build(), str(tmp_path))
+
+
+def test_a_net_that_is_left_open_is_that_of_the_other_run(caplog):
+    caplog.set_level(logging.INFO)
+    open_one = FitConfig(images="i", masks="m", run_dir="r", init_from="runs/a")
+    config = shape_of_other(open_one, NETWORK | {"batch_norm": False})
+    assert (config.depth, config.base_filters, config.batch_norm) == (1, 2, False)
+    assert "As in runs/a: depth 1, base_filters 2, batch_norm False." in caplog.text
+    given = dataclasses.replace(open_one, depth=3, base_filters=8, batch_norm=True)
+    assert shape_of_other(given, NETWORK) == given
 
 
 def test_weights_of_another_scaling_are_told(caplog):
