@@ -99,14 +99,20 @@ def no_data(found: NoData, *, is_scaled: bool) -> Finding:
         found: of the image.
         is_scaled: the image is, by its mean and standard deviation.
     """
-    where = " in its mean and standard deviation" if is_scaled else ""
+    where, way_out = "", ""
+    if is_scaled:
+        where = " in its mean and standard deviation"
+        way_out = (
+            "Fill them with a value from within the range, cut the image, or take "
+            "scaling dtype, which no pixel changes. "
+        )
     return findings.warning(
         "no-data",
         found.name,
         f"{100 * found.share:.2g} % of its pixels are {found.kind}, and count{where} "
         "like any other.",
-        "Fill them with a value from within the range, or cut the image; mark the "
-        "pixels in the mask to leave them out of the training (ignore_value).",
+        f"{way_out}Unless they are marked in the mask, mark them there to leave them "
+        "out of the training (ignore_value).",
     )
 
 

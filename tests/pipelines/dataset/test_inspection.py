@@ -110,6 +110,10 @@ def test_pixels_of_no_data_are_counted(pair, tmp_path):
     found = inspect(both)
     assert codes(found) == ["no-data"]
     assert "33 % of its pixels are NoData (-9999)" in found.findings[0].message
+    assert "take scaling dtype" in found.findings[0].way_out
+    finding = inspect(both, how="dtype").findings[-1]
+    assert finding.code == "no-data"
+    assert finding.way_out.startswith("Unless they are marked in the mask")
 
 
 def test_a_constant_image_is_a_warning(pair):
