@@ -35,6 +35,8 @@ _VERBS = {
     "demo": "demonstration",
 }
 _MODULES = {**_VERBS, "save_run": "own_model", "Predictor": "predictor"}
+# What the guides call by `pipelines.`, as `pipelines.scaling.scale_array`.
+_PACKAGES = ("client", "config", "dataset", "scaling", "scores", "tiles")
 
 __all__ = [
     "Predictor",
@@ -54,8 +56,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return getattr(importlib.import_module(f"pipelines.{_MODULES[name]}"), name)
+    if name in _PACKAGES:
+        return importlib.import_module(f"pipelines.{name}")
     raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, *_PACKAGES]

@@ -51,6 +51,13 @@ def test_no_module_is_named_like_a_verb():
     ]
 
 
+def test_what_the_guides_name_is_there_after_import_pipelines():
+    names = ("client", "config", "dataset", "scaling", "scores", "tiles")
+    script = f"import pipelines; [getattr(pipelines, name) for name in {names}]"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True)
+    assert {*names} < {*dir(pipelines)}
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="forget"):
         _ = pipelines.forget
