@@ -1,6 +1,8 @@
 """The command keras-unet: parses, calls the verb, prints its result."""
 
 import argparse
+import dataclasses
+import difflib
 import importlib
 import io
 import logging
@@ -30,6 +32,9 @@ WITHOUT_TENSORFLOW = ("serve", "segment")
 # Their notes on damaged files and on themselves would drown the one line to be read.
 QUIET_LOGGERS = ("tensorflow", "absl", "tifffile")
 
+
+# Written after a flag that takes none.
+SWITCH_WORDS = ("true", "false", "yes", "no", "on", "off")
 
 # Shown of arguments that no verb knows.
 MOST_WORDS = 3
@@ -147,7 +152,13 @@ def _unrecognized(words: list[str], verb: str) -> str:
     more = len(words) - MOST_WORDS
     shown = " ".join(words[:MOST_WORDS]) + (f" and {more} more" if more > 0 else "")
     way_out = f"keras-unet {verb} --help lists the settings."
-    if not words[0].startswith("-"):
+    names = [field.name for field in dataclasses.fields(VERBS[verb][0])]
+    alike = difflib.get_close_matches(words[0].strip("-").replace("-", "_"), names, 1)
+    if words[0].startswith("--") and alike:
+        way_out = f"did you mean --{alike[0].replace('_', '-')}? {way_out}"
+    elif words[0].lower() in SWITCH_WORDS:
+        way_out = f"a yes-or-no setting takes no value: --NAME or --no-NAME; {way_out}"
+    elif not words[0].startswith("-"):
         # Most likely the shell has put names in the place of a pattern.
         way_out = (
             "put a pattern in quotes ('images/*.tif'), or name the folder; " + way_out

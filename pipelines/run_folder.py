@@ -238,7 +238,8 @@ def _check_has(path: pathlib.Path, name: str) -> None:
     if not (path / name).is_file():
         raise ValueError(
             f"{path}: no run folder: {name} is missing. Name a folder that "
-            "`keras-unet fit` has finished."
+            "`keras-unet fit` has finished, or one that pipelines.save_run made of a "
+            "net of your own."
         )
 
 

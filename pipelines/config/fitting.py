@@ -160,3 +160,10 @@ def _check_import_path(config: FitConfig, name: str) -> None:
             f"{name} must be an import path {FORM}, got {value!r}: settings are kept "
             "with the run. Name the object by its module."
         )
+    if value is not None and ":" not in value:
+        example = {"loss": "keras_unet.losses:SoftDice"}.get(
+            name, "keras.optimizers:Adam"
+        )
+        raise ValueError(
+            f"{name} must be an import path {FORM}, such as {example}, got {value!r}."
+        )

@@ -107,6 +107,20 @@ def test_a_pattern_that_the_shell_has_expanded_is_recognised(capsys):
 
 
 @pytest.mark.parametrize(
+    ("words", "way_out"),
+    [
+        (["--batch_size=4"], "did you mean --batch-size?"),
+        (["--base-filtres", "4"], "did you mean --base-filters?"),
+        (["--flips", "False"], "a yes-or-no setting takes no value"),
+        (["--epochs", "4"], "--epochs 4; keras-unet fit --help"),
+    ],
+)
+def test_words_that_are_nearly_right_are_told_what_is(words, way_out, capsys):
+    words = ["fit", "--images", "i", "--masks", "m", "--run-dir", "r", *words]
+    assert way_out in refusal(capsys, words)
+
+
+@pytest.mark.parametrize(
     ("words", "named"),
     [
         ([], "VERB"),

@@ -130,6 +130,14 @@ def test_objects_in_the_place_of_import_paths_are_refused(name):
         config.FitConfig(images="i", masks="m", run_dir="r", **{name: object()})
 
 
+def test_the_name_alone_of_an_optimizer_is_shown_an_import_path():
+    words = (
+        r"optimizer must be an import path .* such as keras\.optimizers:Adam, got 'a"
+    )
+    with pytest.raises(ValueError, match=words):
+        config.FitConfig(images="i", masks="m", run_dir="r", optimizer="adam")
+
+
 def test_weights_of_classes_may_be_numbers():
     made = config.FitConfig(
         images="i", masks="m", run_dir="r", class_weights=[1, 2.5, "3"]
