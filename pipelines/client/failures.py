@@ -17,6 +17,8 @@ class Kind(enum.Enum):
     REFUSED = "the server refuses it, and would again"
 
 
+# What a server that was well is gone by, for now.
+LOSSES = {Kind.UNREACHABLE, Kind.BROKEN, Kind.MISSING}
 # Another try at the same server may do.
 WORTH_A_RETRY = {Kind.UNREACHABLE, Kind.BUSY, Kind.BROKEN}
 # The server has got it, and has not come to its end.

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import dataclasses
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,7 +11,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 
 from pipelines.client.failures import NOT_AGAIN, STUCK, SUSPICIOUS, Kind, ServerFailure
-from pipelines.client.members import Answer, Condition, Member, any_available, at_once
+from pipelines.client.members import (
+    Answer,
+    Answers,
+    Condition,
+    Member,
+    any_available,
+    at_once,
+    versions_of,
+)
 from pipelines.client.patience import BUSY_LIMIT, LIMITS, Patience, patiently
 from pipelines.client.rest_rows import Inputs
 from pipelines.client.server import Server, check_available, check_back
@@ -20,7 +29,7 @@ REQUESTS_EACH = 2
 # A request that kills servers, or that they cannot end, is not carried to all of them.
 MOST_SUSPICIONS = 2
 
-Answers = list[tuple[Server, Answer]]
+_logger = logging.getLogger(__name__)
 
 
 class ServerPool:
@@ -99,7 +108,7 @@ class ServerPool:
         Raises:
             ServerFailure: none answers, or they answer with different ones.
         """
-        return self.agreed(lambda server: server.answering_version(), _versions)
+        return self.agreed(lambda server: server.answering_version(), versions_of)
 
     def pinned(self) -> "ServerPool":
         """Returns the same servers, which answer with one version from now on.
@@ -149,7 +158,7 @@ class ServerPool:
             except ServerFailure as failure:
                 if failure.kind is Kind.REFUSED:
                     raise
-                self._cool_down(member, failure.kind)
+                self._cool_down(member, failure)
                 failed[member] = failure
                 if failure.kind in SUSPICIOUS:
                     suspicions.append(failure)
@@ -217,7 +226,7 @@ class ServerPool:
             answers: Answers = []
             for member, answer in at_once(ask, members):
                 if isinstance(answer, ServerFailure):
-                    self._cool_down(member, answer.kind)
+                    self._cool_down(member, answer)
                     failures.append(answer)
                 else:
                     self._wake(member)
@@ -232,28 +241,18 @@ class ServerPool:
             now = self._clock()
             member = min(
                 (member for member in self._members if member not in failed),
-                key=lambda member: (
-                    member.condition.cools_until > now,
-                    member.condition.busy,
-                ),
+                key=lambda member: member.condition.rank(now),
             )
             member.condition.busy += 1
             return member
 
-    def _cool_down(self, member: Member, kind: Kind) -> None:
+    def _cool_down(self, member: Member, failure: ServerFailure) -> None:
         with self._lock:
-            member.condition.fail(kind, self._clock())
+            is_lost = member.condition.fail(failure.kind, self._clock())
+        # Of the only one, at first, it is the error.
+        if is_lost and (self._has_answered or self._members[1:]):
+            _logger.warning("%s It is tried again later.", failure)
 
     def _wake(self, member: Member) -> None:
         with self._lock:
             member.condition.recover()
-
-
-def _versions(answers: Answers) -> str:
-    said = {version: server.address.text for server, version in answers}
-    places = ", ".join(f"{number} at {text}" for number, text in sorted(said.items()))
-    return (
-        f"The servers answer with different versions ({places}), of which no mask can "
-        "be put together. Wait until all serve the same one, or name a version in each "
-        "address (/versions/N)."
-    )

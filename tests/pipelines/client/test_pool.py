@@ -42,6 +42,25 @@ def test_server_that_failed_cools_down_while_another_lives(fake_server, pool_of,
     assert one.asked == 2
 
 
+def test_a_server_that_is_lost_is_told_of_once(fake_server, pool_of, caplog):
+    away = [failure(Kind.UNREACHABLE)] * 9
+    # A wrong address beside a right one is noticed.
+    one, two = fake_server(away, "one"), fake_server(name="two")
+    pool = pool_of(one, two)
+    for _ in range(3):
+        pool.check()
+    assert caplog.text.count("it did not arrive It is tried again later.") == 1
+    # The only one is told of once it has answered; before, it is the error.
+    caplog.clear()
+    alone = pool_of(fake_server(away[:1]))
+    alone.predict("s", {})
+    assert caplog.text == ""
+    alone = pool_of(fake_server([{}, *away]))
+    for _ in range(2):
+        alone.predict("s", {})
+    assert caplog.text.count("It is tried again later.") == 1
+
+
 def test_a_server_that_restarts_is_waited_for(fake_server, pool_of, waits):
     kinds = [Kind.BROKEN, *[Kind.UNREACHABLE] * 20, Kind.BUSY]
     one = fake_server([{}, *map(failure, kinds)])
