@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 import numpy as np
 
 from keras_unet import geometry
+from pipelines import tensorflow_start
 from pipelines.client.about import About
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.in_order import in_order
@@ -104,6 +105,7 @@ def mask_windows(
         ServerFailure: no server answers for a region.
     """
     # These load TensorFlow, which the client needs for nothing else.
+    tensorflow_start.import_tensorflow_quietly("tensorflow")
     from pipelines import decision, scaling
 
     mean, std = scaling.statistics_of(image, about.scaling)

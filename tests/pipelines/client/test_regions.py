@@ -73,6 +73,16 @@ def test_pixels_that_are_no_numbers_are_refused_before_they_are_sent(
         list(mask_windows(pool, executor, image, about, regions))
 
 
+def test_tensorflow_starts_without_its_notes(fake_server, about_of, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        "pipelines.tensorflow_start.import_tensorflow_quietly", started.append
+    )
+    pool = ServerPool([fake_server([{"probability": np.zeros((1, 16, 18, 1))}])], 0)
+    stitched(pool, np.zeros((16, 18), np.uint8), about_of())
+    assert started == ["tensorflow"]
+
+
 def test_limit_that_no_region_fits_is_told(about_of):
     with pytest.raises(ValueError, match="takes images of 300 pixels"):
         plan_regions(9, 9, about_of(pixel_limit=300))
