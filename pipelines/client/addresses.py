@@ -53,7 +53,7 @@ def parse_addresses(text: str) -> list[Address]:
 
 def _address(text: str) -> Address:
     match = _REST.fullmatch(text) or _GRPC.fullmatch(text)
-    if not match:
+    if not match or not _has_port(match["base"]):
         raise ValueError(
             "url must be http://HOST:PORT/v1/models/NAME or grpc://HOST:PORT/NAME, got "
             f"{text!r}; `keras-unet serve` tells the address of what it serves."
@@ -66,3 +66,11 @@ def _address(text: str) -> Address:
         int(match["version"]) if match["version"] else None,
         urllib.parse.unquote(match["label"]) if match["label"] else None,
     )
+
+
+def _has_port(base: str) -> bool:
+    """Tells whether the port is one, or left out."""
+    try:
+        return urllib.parse.urlsplit(f"//{base.rpartition('/')[2]}").port != 0
+    except ValueError:
+        return False

@@ -5,6 +5,9 @@ import enum
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.token import VARIABLE
 
+# Those of `keras-unet serve` and of the image of TensorFlow Serving.
+PORTS = "by default REST is on port 8501, gRPC on 8500"
+
 
 class Fault(enum.Enum):
     """What an answer says is wrong, and the way out."""
@@ -61,7 +64,7 @@ def refusal(
         fault: by the status, if that tells it.
         is_prediction: whether an image was sent.
     """
-    words = " ".join(words.split())
+    words = " ".join(words.split()).rstrip(".")
     lower = words.lower()
     if "oom when allocating" in lower:
         # Its status is that of a busy server, but it would come again.
@@ -74,7 +77,7 @@ def refusal(
         fault = None
     way_out = fault.value if fault else "Look at the server's messages."
     return ServerFailure(
-        f"{source} answered {status}: {words} {way_out}",
+        f"{source} answered {status}: {words}. {way_out}",
         kind,
         status,
         of_request=fault in (Fault.REQUEST, Fault.SIZE, Fault.MEMORY),
@@ -113,7 +116,8 @@ def lost(source: str, reason: str, kind: Kind, status: int | str = "") -> Server
     """
     return ServerFailure(
         f"{source}: the server cannot be reached or broke off ({reason}). Start it "
-        "with `keras-unet serve` and wait until it is ready, or correct the address.",
+        "with `keras-unet serve` and wait until it is ready, or correct the address "
+        f"({PORTS}).",
         kind,
         status,
     )

@@ -2,10 +2,9 @@
 
 import io
 import socket
-import ssl
 import threading
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,17 @@ from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.refusals import (
     FAULTS,
     KINDS,
+    PORTS,
     distrust,
     lost,
     refusal,
     silence,
+)
+from pipelines.client.rest_failures import (
+    is_no_http,
+    is_of_tls,
+    kind_of,
+    reason_of,
 )
 from pipelines.client.rest_rows import request_body, to_array
 from pipelines.client.server import ABOUT, CONTROL_SECONDS, LOOPBACK, VersionState
@@ -149,7 +155,7 @@ class RestServer:
     def _foreign(self) -> ServerFailure:
         return ServerFailure(
             f"{self.address.text} answers, but not as TensorFlow Serving does. "
-            "Correct the address.",
+            f"Correct the address ({PORTS}).",
             Kind.REFUSED,
         )
 
@@ -185,10 +191,12 @@ class RestServer:
             )
         # Of requests' own errors, and of a file of certificates that is not there.
         except OSError as error:
-            reason = _reason(error)
-            if not isinstance(error, requests.RequestException) or _is_of_tls(error):
+            reason = reason_of(error)
+            if not isinstance(error, requests.RequestException) or is_of_tls(error):
                 raise distrust(url, reason, "REQUESTS_CA_BUNDLE") from error
-            kind = _kind(error)
+            if is_no_http(error):
+                raise self._foreign() from error
+            kind = kind_of(error)
             if kind is Kind.LATE:
                 raise silence(url, seconds, "", is_prediction=is_prediction) from error
             raise lost(url, reason, kind) from error
@@ -217,39 +225,3 @@ def _document(
         kind, fault = KINDS.get(status, Kind.REFUSED), FAULTS.get(status)
         raise refusal(url, status, words, kind, fault, is_prediction=is_prediction)
     return document
-
-
-def _kind(error: requests.RequestException) -> Kind:
-    """Tells a connection that was never made from one that broke or fell silent."""
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
-        return Kind.UNREACHABLE
-    for cause in _causes(error):
-        if isinstance(cause, urllib3.exceptions.NewConnectionError):
-            return Kind.UNREACHABLE
-        # In the midst of an answer requests calls it a ConnectionError.
-        if isinstance(cause, requests.Timeout | urllib3.exceptions.ReadTimeoutError):
-            return Kind.LATE
-    broken = requests.ConnectionError, requests.exceptions.ChunkedEncodingError
-    return Kind.BROKEN if isinstance(error, broken) else Kind.REFUSED
-
-
-def _is_of_tls(error: requests.RequestException) -> bool:
-    """Tells whether the two sides do not agree; one that ends is another matter."""
-    ended = ssl.SSLEOFError, ssl.SSLZeroReturnError
-    return any(
-        isinstance(cause, ssl.SSLError) and not isinstance(cause, ended)
-        for cause in _causes(error)
-    )
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost reason: requests wraps it in the words of two libraries."""
-    *_, cause = _causes(error)
-    return str(cause) or type(cause).__name__
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__context__

@@ -52,6 +52,10 @@ def test_several_addresses_are_separated_by_commas():
         "grpc://h:1",
         "grpc://h:1/v1/models/toy",
         "http://h:1/v1/models/toy,",
+        "http://h:99999/v1/models/toy",
+        "http://h:abc/v1/models/toy",
+        "grpc://h:99999/toy",
+        "grpc://h:0/toy",
         "",
     ],
 )

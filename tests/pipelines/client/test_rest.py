@@ -91,7 +91,8 @@ def test_answer_without_predictions_has_no_outputs(stub, answer):
 )
 def test_status_tells_the_kind_and_the_way_out(stub, status, kind, hint):
     with stub(b'{"error": "my\\n words"}', status=status) as url:
-        with pytest.raises(ServerFailure, match=f"{status}: my words {hint}") as raised:
+        words = rf"{status}: my words\. {hint}"
+        with pytest.raises(ServerFailure, match=words) as raised:
             server(url).predict("s", {"x": strings(b"")})
     assert (raised.value.kind, raised.value.status) == (kind, status)
 
@@ -246,6 +247,14 @@ def test_silent_server_is_late(stub):
         with pytest.raises(ServerFailure, match=r"within 0\.2 seconds") as raised:
             server(url, 0.2).predict("s", {"x": strings(b"")})
     assert raised.value.kind is Kind.LATE
+
+
+def test_the_port_of_grpc_is_told():
+    # What a server of gRPC begins with.
+    with answering(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\n") as url:
+        with pytest.raises(ServerFailure, match="gRPC on 8500") as raised:
+            server(url).states()
+    assert raised.value.kind is Kind.REFUSED
 
 
 def test_other_service_is_told(stub):
