@@ -49,6 +49,21 @@ def unloadable_newest(base_path: Path) -> Path | None:
     return None if newest is None or (newest / SAVED_MODEL).is_file() else newest
 
 
+def without_version(path: Path) -> str:
+    """Returns what a folder without versions is instead, and the way out."""
+    folder = path.absolute()
+    if (folder / SAVED_MODEL).is_file() and is_version_name(folder.name):
+        return f"{path} is one version; name its folder {folder.parent}."
+    children = sorted(folder.iterdir()) if folder.is_dir() else []
+    models = [str(path / one.name) for one in children if published_versions(one)]
+    if models:
+        return f"{path} is no model but holds some; name {' or '.join(models)}."
+    return (
+        f"{path} holds no version, which is a folder NUMBER with a saved_model.pb; run "
+        "`keras-unet export` first, or name another saved_models/NAME."
+    )
+
+
 def _numbered(base_path: Path) -> dict[int, Path]:
     if not base_path.is_dir():
         return {}

@@ -14,7 +14,12 @@ from pipelines.client.about import string_array
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
 from pipelines.client.server import Server, only
-from pipelines.export_layout import GOLDEN, GOLDEN_FORMAT, published_versions
+from pipelines.export_layout import (
+    GOLDEN,
+    GOLDEN_FORMAT,
+    published_versions,
+    without_version,
+)
 
 # TensorFlow Serving's REST API takes no number of these types.
 NOT_OVER_REST = ("uint16", "float16", "bfloat16")
@@ -116,7 +121,7 @@ def _replay(
 def _read(server: Server, version: int, saved_model: Path) -> list[dict[str, Any]]:
     versions = published_versions(saved_model)
     if not versions:
-        raise ValueError(f"{saved_model} holds no version; name saved_models/NAME.")
+        raise ValueError(without_version(saved_model))
     if version not in versions:
         held = ", ".join(map(str, sorted(versions)))
         raise ValueError(

@@ -131,8 +131,9 @@ class Service:
         try:
             return make()
         except ServerFailure as failure:
-            is_chosen = any(one.address.version for one in self.pool.servers)
-            if failure.kind is not Kind.GONE or is_chosen:
+            versions = {server.address.version for server in self.pool.servers}
+            # One that an address names is not replaced by another.
+            if failure.kind is not Kind.GONE or versions != {None}:
                 raise
             if not repeatable:
                 raise ValueError(str(failure)) from failure

@@ -6,7 +6,7 @@ from typing import Literal
 from pipelines.config.data import DataConfig
 from pipelines.config.fields import FILE, FOLDER, IMAGES, PATH, PATTERN, RUN, setting
 from pipelines.config.network import MAX_CLASSES, NetworkConfig
-from pipelines.config.setting_checks import Settings, check_named, replace
+from pipelines.config.setting_checks import Settings, replace
 
 Engine = Literal["auto", "tensorflow-serving", "development"]
 Inside = Literal["foreground", "background"]
@@ -119,7 +119,8 @@ class SegmentConfig(Settings):
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range or settings that clash."""
         super().__post_init__()
-        check_named(self, "url")
+        if not isinstance(self.url, str):
+            raise ValueError(f"url must be text, got {self.url!r}.")
         given = (self.images is not None, self.out is not None)
         if given != ((False, False) if self.check is not None else (True, True)):
             raise ValueError(

@@ -64,7 +64,7 @@ def read_config_file(path: Path) -> list[ModelConfig]:
         raise ValueError(
             f"{path}: expected a model configuration file of TensorFlow Serving "
             "(model_config_list { config { name base_path model_platform } }): "
-            f"{error}."
+            f"{str(error).rstrip('.')}."
         ) from error
     except ServingError as error:
         raise ValueError(f"{path}: {error.message}.") from error

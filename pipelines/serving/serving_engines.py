@@ -16,7 +16,11 @@ from pathlib import Path
 
 from pipelines.config import Engine, ServeConfig
 from pipelines.dev_server.model_config import read_config_file
-from pipelines.export_layout import SAVED_MODEL, published_versions, unloadable_newest
+from pipelines.export_layout import (
+    published_versions,
+    unloadable_newest,
+    without_version,
+)
 from pipelines.serving.serving_commands import (
     IMAGE_VARIABLE,
     Source,
@@ -114,8 +118,8 @@ def served_source(path: Path) -> Source:
         if not config.wanted(set(published_versions(config.base_path))):
             raise ValueError(
                 f"{path}: {config.base_path}, the base path of {config.name}, holds "
-                "none of the versions that are to be served; run `keras-unet export` "
-                "first."
+                "none of the versions that are to be served; correct the file, or run "
+                "`keras-unet export` first."
             )
         if config.latest is not None and not config.specific:
             _check_newest(config.base_path)
@@ -197,14 +201,12 @@ def _checked_folder(path: Path) -> Path:
     # Not resolved: a link saved_models/current is served as `current`.
     folder = Path(os.path.abspath(path))
     if not folder.is_dir():
-        raise ValueError(f"{path} is not a folder; name an export's saved_models/NAME.")
-    if not published_versions(folder):
-        if (folder / SAVED_MODEL).is_file() and folder.name.isdecimal():
-            raise ValueError(f"{path} is one version; name its folder {folder.parent}.")
         raise ValueError(
-            f"{path} holds no version, which is a folder NUMBER with a saved_model.pb; "
-            "run `keras-unet export` first."
+            f"{path} is neither a folder nor a model configuration file; name an "
+            "export's saved_models/NAME."
         )
+    if not published_versions(folder):
+        raise ValueError(without_version(path))
     _check_newest(folder)
     return folder
 

@@ -1,4 +1,8 @@
-from pipelines.export_layout import published_versions, unloadable_newest
+from pipelines.export_layout import (
+    published_versions,
+    unloadable_newest,
+    without_version,
+)
 
 
 def test_versions_are_numbered_folders_with_a_saved_model(tmp_path):
@@ -25,3 +29,13 @@ def test_the_highest_number_without_a_model_is_told(tmp_path):
     assert unloadable_newest(tmp_path) is None
     (tmp_path / "10").mkdir()
     assert unloadable_newest(tmp_path) == tmp_path / "10"
+
+
+def test_what_is_no_model_is_told_with_what_to_name(tmp_path):
+    version = tmp_path / "cells" / "1"
+    version.mkdir(parents=True)
+    assert f"{tmp_path / 'cells'} holds no version" in without_version(version.parent)
+    assert "holds no version" in without_version(tmp_path / "nope")
+    (version / "saved_model.pb").touch()
+    assert f"name its folder {tmp_path / 'cells'}." in without_version(version)
+    assert f"holds some; name {tmp_path / 'cells'}." in without_version(tmp_path)

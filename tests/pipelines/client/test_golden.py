@@ -141,8 +141,9 @@ def test_export_without_a_golden_file_is_told(saved_model, server, tmp_path):
     saved_model(form=9)
     with pytest.raises(ValueError, match="format 9, expected 1"):
         check_golden([server], 0, folder)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="holds no version"):
-        check_golden([server], 0, tmp_path)
+        check_golden([server], 0, tmp_path / "empty")
 
 
 def test_tensors_are_read_as_they_were_written():

@@ -10,6 +10,13 @@ def test_ports_and_seconds_have_bounds():
         SegmentConfig(url="http://a", images="images", out="out", timeout=0)
 
 
+def test_an_address_is_text():
+    with pytest.raises(ValueError, match="url must be text, got None"):
+        SegmentConfig(url=None, images="images", out="out")
+    # Whether it is an address `segment` tells.
+    assert SegmentConfig(url="", images="images", out="out").url == ""
+
+
 def evaluate_config(**changes):
     return EvaluateConfig(model="run", images="images", masks="masks", **changes)
 

@@ -134,9 +134,14 @@ def test_ports_must_differ(folder, programs):
 
 
 def test_folder_without_a_version_is_refused(folder, tmp_path):
-    with pytest.raises(ValueError, match="nope is not a folder"):
+    with pytest.raises(
+        ValueError, match="nope is neither a folder nor a model configuration"
+    ):
         plan_launch(config(tmp_path / "nope"))
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="holds no version"):
+        plan_launch(config(tmp_path / "empty"))
+    with pytest.raises(ValueError, match=r"holds some; name .*/my unet\.$"):
         plan_launch(config(tmp_path))
     with pytest.raises(ValueError, match="is one version; name its folder"):
         plan_launch(config(folder / "1"))
