@@ -1,5 +1,7 @@
 """The devices that a training shares its batches between."""
 
+import functools
+
 import tensorflow as tf
 
 from pipelines.config import FitConfig
@@ -49,4 +51,14 @@ def strategy(config: FitConfig, batch_size: int) -> tf.distribute.Strategy:
     count = config.devices
     if count == 1:
         return tf.distribute.get_strategy()
-    return tf.distribute.MirroredStrategy(check_devices(count, batch_size))
+    return _mirrored(tuple(check_devices(count, batch_size)))
+
+
+@functools.cache
+def _mirrored(names: tuple[str, ...]) -> tf.distribute.Strategy:
+    """Returns the one strategy of some devices for all trainings of the process.
+
+    Each numbers its exchanges from the same number on: those of a second training would
+    be taken for those of the first, and refused where the nets differ.
+    """
+    return tf.distribute.MirroredStrategy(list(names))
