@@ -33,6 +33,7 @@ _LOGGER = logging.getLogger(__name__)
 MOST_REQUESTS = 64
 # Requests beyond those wait for no thread: they are told that there is none.
 _SPARE_THREADS = 8
+# In bytes, of which a proxy takes no more than some thousand either.
 _LONGEST_MESSAGE = 1024
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 _METADATA_FIELD = "signature_def"
@@ -92,8 +93,10 @@ def _answering(method: Callable) -> Callable:
             code, message = Code.INTERNAL, str(error)
         finally:
             self.slots.release()
-        if len(message) > _LONGEST_MESSAGE:
-            message = message[:_LONGEST_MESSAGE] + "...TRUNCATED"
+        encoded = message.encode(errors="replace")
+        if len(encoded) > _LONGEST_MESSAGE:
+            cut = encoded[:_LONGEST_MESSAGE].decode(errors="ignore")
+            message = cut + "...TRUNCATED"
         context.abort(_STATUS[int(code)], message)
         return None
 

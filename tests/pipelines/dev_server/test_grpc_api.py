@@ -187,6 +187,9 @@ def test_long_messages_are_cut(predictions):
     code, details = refusal(predictions.Predict, request("n" * 2000))
     assert code == CODE.FAILED_PRECONDITION
     assert details == f'Serving signature key "{"n" * 2000}'[:1024] + "...TRUNCATED"
+    # Counted in bytes.
+    code, details = refusal(predictions.Predict, request("ä" * 1000))
+    assert details == f'Serving signature key "{"ä" * 500}"'[:523] + "...TRUNCATED"
 
 
 def test_deadline_of_the_call_ends_it(predictions):
