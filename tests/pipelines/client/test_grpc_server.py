@@ -84,6 +84,7 @@ def test_server_that_is_not_there_is_unreachable(connect):
 @pytest.mark.parametrize(
     "code, words, kind, hint",
     [
+        ("UNAVAILABLE", "Received http2 header with status: 502", Kind.BROKEN, "Look"),
         ("UNAVAILABLE", "Received http2 header with status: 503", Kind.BUSY, "Look"),
         ("UNAVAILABLE", "Received http2 header with status: 504", Kind.LATE, "Look"),
         ("UNKNOWN", "Received http2 header with status: 413", Kind.REFUSED, "smaller"),
