@@ -55,6 +55,8 @@ _FAULTS = {
 # What gRPC says of a connection that was there; of one that it tried to make, too.
 _BROKE_OFF = ("socket closed", "connection reset", "broken pipe", "stream removed")
 _NO_TLS = ("certificate_verify_failed", "wrong_version_number")
+# Of a port for REST, or for TLS.
+_NO_GRPC = ("no_application_protocol", "http1.x server")
 
 
 class GrpcServer:
@@ -210,6 +212,13 @@ class GrpcServer:
             kind, fault = KINDS.get(number, Kind.REFUSED), FAULTS.get(number)
         elif any(sign in lower for sign in _NO_TLS):
             return distrust(text, words, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
+        elif any(sign in lower for sign in _NO_GRPC):
+            return ServerFailure(
+                f"{text}: no gRPC server answers there as it was asked ({words}). "
+                "Correct the port; where there is TLS take grpcs://, else grpc://.",
+                Kind.UNREACHABLE,
+                code,
+            )
         elif "failed to connect" in lower:
             return lost(text, words, Kind.UNREACHABLE, code)
         elif any(sign in lower for sign in _BROKE_OFF):

@@ -1,6 +1,7 @@
 """What a failed request means, and the way out: the same words for REST and gRPC."""
 
 import enum
+import re
 
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.token import VARIABLE
@@ -12,7 +13,7 @@ PORTS = "by default REST is on port 8501, gRPC on 8500"
 class Fault(enum.Enum):
     """What an answer says is wrong, and the way out."""
 
-    MISSING = "Correct the model's name or version in the address."
+    MISSING = "Correct the model's name or version, or the port, in the address."
     LABEL = "Correct the label in the address, or give a version that label."
     SIGNATURE = "Serve a model that `keras-unet export` wrote."
     REQUEST = "Convert or remove the image that it refuses."
@@ -43,6 +44,18 @@ FAULTS = {
     404: Fault.MISSING,
     413: Fault.SIZE,
 }
+# What nginx, Apache and servers in Go answer to a client that does not encrypt.
+_WANTS_TLS = re.compile("plain HTTP|HTTP request to an HTTPS")
+
+
+def check_unencrypted(source: str, status: int, page: str) -> None:
+    """Raises ServerFailure for the answer of a port that asks for TLS."""
+    if status == 400 and _WANTS_TLS.search(page):
+        raise ServerFailure(
+            f"{source}: that port asks for TLS. Take an address of https://.",
+            Kind.REFUSED,
+            status,
+        )
 
 
 def refusal(

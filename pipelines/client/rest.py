@@ -20,6 +20,7 @@ from pipelines.client.refusals import (
     FAULTS,
     KINDS,
     PORTS,
+    check_unencrypted,
     distrust,
     lost,
     refusal,
@@ -221,6 +222,7 @@ def _document(
             status,
         )
     if status != 200:
+        check_unencrypted(url, status, "" if document else answer.text)
         words = str(document.get("error") or answer.reason)
         kind, fault = KINDS.get(status, Kind.REFUSED), FAULTS.get(status)
         raise refusal(url, status, words, kind, fault, is_prediction=is_prediction)

@@ -96,6 +96,20 @@ def test_server_that_is_not_there_is_unreachable(connect):
             Kind.UNREACHABLE,
             "Start it",
         ),
+        (
+            "UNAVAILABLE",
+            "failed to connect to all addresses; last error: INTERNAL: ipv4:127.0.0.1:1"
+            ": Failed parsing HTTP/2 (Trying to connect an http1.x server)",
+            Kind.UNREACHABLE,
+            "Correct the port; where there is TLS take grpcs",
+        ),
+        (
+            "UNAVAILABLE",
+            "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1:"
+            " Tls handshake failed: TLSV1_ALERT_NO_APPLICATION_PROTOCOL",
+            Kind.UNREACHABLE,
+            "Correct the port",
+        ),
         ("UNAVAILABLE", "CERTIFICATE_VERIFY_FAILED", Kind.REFUSED, "DEFAULT_SSL"),
         ("RESOURCE_EXHAUSTED", "OOM when allocating", Kind.UNABLE, "more memory"),
         ("RESOURCE_EXHAUSTED", "too many requests", Kind.BUSY, "Look"),

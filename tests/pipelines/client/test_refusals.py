@@ -1,7 +1,14 @@
 import pytest
 
-from pipelines.client.failures import Kind
-from pipelines.client.refusals import Fault, distrust, lost, refusal, silence
+from pipelines.client.failures import Kind, ServerFailure
+from pipelines.client.refusals import (
+    Fault,
+    check_unencrypted,
+    distrust,
+    lost,
+    refusal,
+    silence,
+)
 
 AT = "http://signature:8501/v1/models/oom"
 
@@ -58,3 +65,19 @@ def test_connections_that_fail_are_told_with_the_reason():
     failure = distrust(AT, "self-signed", "MY_BUNDLE")
     assert failure.kind is Kind.REFUSED
     assert "(self-signed)" in str(failure) and "set MY_BUNDLE" in str(failure)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<title>400 The plain HTTP request was sent to HTTPS port</title>",
+        "Reason: You're speaking plain HTTP to an SSL-enabled server port.",
+        "Client sent an HTTP request to an HTTPS server.",
+    ],
+)
+def test_a_port_that_asks_for_tls_is_told(page):
+    with pytest.raises(ServerFailure, match=f"{AT}.* https://") as raised:
+        check_unencrypted(AT, 400, page)
+    assert raised.value.kind is Kind.REFUSED
+    check_unencrypted(AT, 404, page)
+    check_unencrypted(AT, 400, "")
