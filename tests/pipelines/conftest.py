@@ -1,11 +1,7 @@
 """Small images, nets and runs that the tests of several modules share."""
 
-import contextlib
-import dataclasses
 import functools
 import pathlib
-import threading
-import time
 
 import keras
 import numpy as np
@@ -138,59 +134,6 @@ def random_net():
 def save_run():
     """Writes a run folder around a net of `build_unet`."""
     return lambda path, model, **known: pipelines.save_run(model, path, **known)
-
-
-@dataclasses.dataclass(frozen=True)
-class Addresses:
-    """Where a server answers: http://HOST:PORT and HOST:PORT."""
-
-    rest: str
-    grpc: str
-
-
-@contextlib.contextmanager
-def _app_in_thread(app):
-    """Yields the base URL of an ASGI application that runs in a thread."""
-    import uvicorn
-
-    from pipelines.dev_server.__main__ import bound_socket, server_config
-
-    listener = bound_socket("127.0.0.1", 0, "--rest-port")
-    server = uvicorn.Server(server_config(app))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
-
-
-@contextlib.contextmanager
-def _serve(manager, rest_timeout=600.0, **settings):
-    """Yields the addresses of both transports over a manager, in this process."""
-    from pipelines.dev_server.grpc_api import make_server
-    from pipelines.dev_server.rest import RestApp
-
-    manager.start()
-    server = make_server(manager, **settings)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        with _app_in_thread(RestApp(manager, rest_timeout)) as url:
-            yield Addresses(url, f"127.0.0.1:{port}")
-    finally:
-        server.stop(None)
-        manager.close()
-
-
-@pytest.fixture(scope="session")
-def serving():
-    """A function that serves a manager over both transports, in this process."""
-    return _serve
 
 
 class Clock:
