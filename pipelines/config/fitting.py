@@ -76,12 +76,6 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
         "power by which the learning rate falls to 0 over the training; 0: it stays",
         least=0,
     )
-    warm_up: float = setting(
-        0.0,
-        "first share of the training over which the learning rate rises; 0: none",
-        least=0,
-        most=1,
-    )
     loss: str | None = setting(
         None,
         "import path MODULE:NAME[:key=value,...]; by default binary cross-entropy "

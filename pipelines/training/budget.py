@@ -15,17 +15,14 @@ class Budget(keras.callbacks.Callback):
     """Ends training after steps or minutes and lowers the learning rate towards then.
 
     The rate falls as (1 - share of the budget used) ** decay, the "poly" schedule of
-    DeepLab (Chen et al. 2016, arXiv:1606.00915, section 4.1.1), and first rises in
-    proportion to the share (Goyal et al. 2017, arXiv:1706.02677, section 2.2).
+    DeepLab (Chen et al. 2016, arXiv:1606.00915, section 4.1.1).
 
     Args:
-        learning_rate: the highest.
+        learning_rate: at the start.
         steps: how many, or None.
         minutes: how long, or None; the clock starts with the first step and goes on
             during validations.
         decay: power of the fall; 0: the rate stays.
-        warm_up: share of the budget, 0 to 1, over which the rate rises; 0: it starts
-            at its highest.
     """
 
     def __init__(
@@ -35,11 +32,10 @@ class Budget(keras.callbacks.Callback):
         minutes: float | None,
         *,
         decay: float = 0.9,
-        warm_up: float = 0.0,
     ) -> None:
         super().__init__()
         self.initial_learning_rate = learning_rate
-        self._decay, self._warm_up = decay, warm_up
+        self._decay = decay
         self.total_steps = steps
         self.total_seconds = None if minutes is None else minutes * 60
         self.step = 0
@@ -89,11 +85,8 @@ class Budget(keras.callbacks.Callback):
     @property
     def learning_rate(self) -> float:
         """What the schedule says now."""
-        # Steps at the very start and the very end still learn a little.
-        rate = self.initial_learning_rate * max(1e-3, 1 - self.used) ** self._decay
-        if self.used < self._warm_up:
-            rate *= max(1e-3, self.used / self._warm_up)
-        return rate
+        # A step that begins at the very end still learns a little.
+        return self.initial_learning_rate * max(1e-3, 1 - self.used) ** self._decay
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Starts the clock."""

@@ -136,13 +136,7 @@ def _train(plan: RunPlan, model: keras.Model, found: Checkpoint | None) -> FitRe
     config, path = plan.config, plan.path
     # Not the plan's rate: the optimizer's path may have set another.
     rate = float(np.asarray(model.optimizer.learning_rate))
-    budget = Budget(
-        rate,
-        config.steps,
-        config.minutes,
-        decay=config.decay,
-        warm_up=config.warm_up,
-    )
+    budget = Budget(rate, config.steps, config.minutes, decay=config.decay)
     average = WeightAverage(config.averaging)
     guard = ValidationGuard(
         plan.class_names,

@@ -26,14 +26,6 @@ def test_without_decay_the_rate_stays(run_callbacks):
     np.testing.assert_allclose(rates, [0.1] * 10, rtol=1e-5)
 
 
-def test_in_the_warm_up_the_rate_rises_from_about_0_to_the_schedule(run_callbacks):
-    rates = run_callbacks([Budget(0.1, 10, None, decay=1, warm_up=0.4)], 100)
-    rising = [1e-3, 0.25, 0.5, 0.75]
-    expected = [0.1 * (1 - step / 10) for step in range(10)]
-    expected[:4] = [rate * part for rate, part in zip(expected, rising, strict=False)]
-    np.testing.assert_allclose(rates, expected, rtol=1e-5)
-
-
 def test_a_budget_of_minutes_ends_with_the_step_that_passes_it(run_callbacks, clock):
     budget = Budget(0.1, None, 0.5)
 
