@@ -36,6 +36,8 @@ class InputSizeCheck(keras.layers.Layer):
         geometry.check_variant(variant)
         self.depth = geometry.check_depth(depth)
         self.variant = variant
+        # Keras itself says what is wrong with an image that is no batch.
+        self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, image: tf.Tensor) -> tf.Tensor:
         """Returns `image`, (batch, height, width, channels), unchanged."""

@@ -7,9 +7,11 @@ batch; `keras_unet.losses` makes Keras losses of them. Like Keras's own they do 
 check that ids are of the classes: `keras_unet.guard.TrainingGuard` and the metrics do.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_unet.batches import as_float32_batch, as_pixel_weight
@@ -84,26 +86,41 @@ def focal(
     y_true: Any,
     y_pred: Any,
     from_logits: bool = False,
-    alpha: float = 0.25,
+    alpha: float | Sequence[float] | None = None,
     gamma: float = 2.0,
+    ignore_class: int | None = None,
 ) -> tf.Tensor:
     """Returns -alpha_t (1 - p_t)**gamma log(p_t) for every pixel.
 
-    p_t is the probability of the true class, alpha_t is alpha in the foreground and
-    1 - alpha in the background. Arguments are those of `Focal`; y_true is 0 or 1.
+    p_t is the probability of the true class (sigmoid for one channel, softmax for
+    more), alpha_t the weight of that class. Arguments are those of `Focal`; y_true of
+    one channel is 0 or 1. Ignored pixels are 0, and Keras leaves them out of its mean.
 
     Returns:
         float32 (batch, height, width).
 
-    Source: Lin et al. 2017 (arXiv:1708.02002), equation 5.
+    Raises:
+        ValueError: `alpha` does not fit the number of classes.
+
+    Source: Lin et al. 2017 (arXiv:1708.02002), equation 5; for more classes p_t is of
+    the softmax, and each has a weight.
     """
-    y_true, logits = _binary_logits(y_true, y_pred, from_logits)
-    # The logit of the true class; by its softplus nothing overflows at any logit, and
-    # the power has a gradient where 1 - p_t is 0.
-    true_logits = logits * (2.0 * y_true - 1.0)
+    y_true, logits = _logits(y_true, y_pred, from_logits)
+    kept = None
+    if ignore_class is not None:
+        kept = tf.not_equal(y_true, float(ignore_class))
+        y_true = tf.where(kept, y_true, 0.0)
+    # The logit of p_t; by its softplus nothing overflows at any logit, and the power
+    # has a gradient where 1 - p_t is 0.
+    true_logits, alpha_t = _true_logits(y_true, logits, _class_weights(alpha, logits))
     modulation = tf.exp(-gamma * tf.nn.softplus(true_logits))
-    alpha_t = alpha * y_true + (1.0 - alpha) * (1.0 - y_true)
-    return (alpha_t * modulation * tf.nn.softplus(-true_logits))[..., 0]
+    values = alpha_t * modulation * tf.nn.softplus(-true_logits)
+    if kept is not None:
+        kept = kept[..., 0]
+        values = tf.where(kept, values, 0.0)
+        # As Keras's own losses tell it. Keras 2 would divide by the number of none.
+        values._keras_mask = kept | ~tf.reduce_any(kept)
+    return values
 
 
 @REGISTERED
@@ -117,7 +134,13 @@ def weighted_binary_crossentropy(
     Returns:
         float32 (batch, height, width).
     """
-    y_true, logits = _binary_logits(y_true, y_pred, from_logits)
+    y_true, logits = _logits(y_true, y_pred, from_logits)
+    if logits.shape[-1] != 1:
+        raise ValueError(
+            "This loss is for one class, y_pred (batch, height, width, 1), got "
+            f"{logits.shape}; build the net with num_classes=1, or use Focal or "
+            "SoftDice."
+        )
     losses = tf.nn.weighted_cross_entropy_with_logits(y_true, logits, positive_weight)
     return losses[..., 0]
 
@@ -149,21 +172,53 @@ def _class_sums(
     return overlap, predicted, true
 
 
-def _binary_logits(
-    y_true: Any, y_pred: Any, from_logits: bool
-) -> tuple[tf.Tensor, tf.Tensor]:
-    # Keras leaves the logits with the result of a sigmoid, for its own losses: where
-    # the probability is rounded to 0 or 1 it has no gradient.
+def _logits(y_true: Any, y_pred: Any, from_logits: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns masks, and logits of sigmoid (one channel) or softmax (more)."""
+    # Keras leaves the logits with the result of both, for its own losses: where the
+    # probability is rounded to 0 or 1 it has no gradient.
     behind = getattr(y_pred, "_keras_logits", None)
     y_true, y_pred = as_float32_batch(y_true, y_pred)
-    if y_pred.shape[-1] != 1:
-        raise ValueError(
-            "This loss is for one class, y_pred (batch, height, width, 1), got "
-            f"{y_pred.shape}; build the net with num_classes=1 or use SoftDice."
-        )
     if from_logits:
         return y_true, y_pred
     if behind is not None:
         return y_true, tf.cast(behind, tf.float32)
     probability = tf.clip_by_value(y_pred, EPSILON, 1.0 - EPSILON)
-    return y_true, tf.math.log(probability) - tf.math.log1p(-probability)
+    logits = tf.math.log(probability)
+    if y_pred.shape[-1] == 1:
+        logits -= tf.math.log1p(-probability)
+    return y_true, logits
+
+
+def _class_weights(
+    alpha: float | Sequence[float] | None, logits: tf.Tensor
+) -> tf.Tensor:
+    """Returns the weights of the classes, float32 (num_classes,), at least two."""
+    num_classes = max(2, logits.shape[-1])
+    if alpha is None:
+        alpha = 0.25 if num_classes == 2 else [1.0] * num_classes
+    weights = np.asarray(alpha, np.float64)
+    if weights.ndim == 0 and num_classes == 2:
+        weights = np.stack([1.0 - weights, weights])
+    if weights.shape != (num_classes,):
+        raise ValueError(
+            f"alpha must be {num_classes} weights, one for each class, for y_pred "
+            f"{logits.shape}, got {alpha!r}. One number weighs the foreground of one "
+            "or two classes; without alpha more classes weigh alike."
+        )
+    return tf.constant(weights, tf.float32)
+
+
+def _true_logits(
+    y_true: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the logit of the true class's probability, and that class's weight."""
+    if logits.shape[-1] == 1:
+        y_true, logits = y_true[..., 0], logits[..., 0]
+        weight = weights[1] * y_true + weights[0] * (1.0 - y_true)
+        return logits * (2.0 * y_true - 1.0), weight
+    class_ids = tf.cast(y_true[..., 0], tf.int32)
+    is_true = tf.one_hot(class_ids, logits.shape[-1], True, False)
+    # Not the sum: of an id that is of no class it would be a number like any other.
+    true = tf.reduce_max(tf.where(is_true, logits, -np.inf), axis=-1)
+    others = tf.reduce_logsumexp(tf.where(is_true, -np.inf, logits), axis=-1)
+    return true - others, tf.gather(weights, class_ids)

@@ -16,8 +16,8 @@ class SumOfLosses(MaskLoss):
 
     Values of a part that are per pixel are averaged over the pixels of a sample (times
     their weight map); the sums, one a sample, are then reduced by `reduction`. The
-    parts' own reductions have no say. Parts of Keras with `ignore_class` are means over
-    the other pixels of the batch, as in Keras; give it to all parts that take it.
+    parts' own reductions have no say. Parts per pixel with `ignore_class` are means
+    over the other pixels of the batch, as in Keras; give it to all parts that take it.
 
     Args:
         losses: `keras.losses.Loss` objects, of this module or Keras's.

@@ -10,9 +10,11 @@ arithmetic, for losses of one's own. For `compile` take the classes: only they b
 sample weights to the pixels that they are of.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_unet.loss_functions import (
@@ -131,14 +133,17 @@ class Tversky(MaskLoss):
 
 @REGISTERED
 class Focal(MaskLoss):
-    """Focal loss of one class, see `focal`.
+    """Focal loss, see `focal`: pixels that are right already count less.
 
     Args:
-        from_logits: takes logits.
-        alpha: weight of the foreground, 0 to 1.
+        from_logits: takes logits (sigmoid for one class, softmax for more).
+        alpha: weight of the foreground of one or two classes, 0 to 1 (that of the
+            background is 1 - alpha), by default 0.25; or a weight of at least 0 for
+            each class, by default 1 from three classes on.
         gamma: how much less right pixels count, at least 0.
         name: name of the loss.
         reduction: as in Keras.
+        ignore_class: class id of pixels that are left out of the mean; None: none.
 
     Raises:
         ValueError: `alpha` or `gamma` is out of range.
@@ -147,15 +152,26 @@ class Focal(MaskLoss):
     def __init__(
         self,
         from_logits: bool = False,
-        alpha: float = 0.25,
+        alpha: float | Sequence[float] | None = None,
         gamma: float = 2.0,
         name: str = "focal",
         reduction: str = "sum_over_batch_size",
+        ignore_class: int | None = None,
     ) -> None:
-        check_setting("alpha", alpha, least=0, most=1)
+        if isinstance(alpha, list | tuple | np.ndarray):
+            alpha = list(alpha)
+            for weight in alpha:
+                check_setting("alpha", weight, least=0)
+        elif alpha is not None:
+            check_setting("alpha", alpha, least=0, most=1)
         check_setting("gamma", gamma, least=0)
         super().__init__(
-            name, reduction, from_logits=from_logits, alpha=alpha, gamma=gamma
+            name,
+            reduction,
+            from_logits=from_logits,
+            alpha=alpha,
+            gamma=gamma,
+            ignore_class=ignore_class,
         )
 
     def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:

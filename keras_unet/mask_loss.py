@@ -51,7 +51,7 @@ def split_weight(y_true: Any) -> tuple[Any, Any]:
 
 def check_setting(
     name: str,
-    value: float,
+    value: Any,
     least: float = -math.inf,
     most: float = math.inf,
     above: float = -math.inf,

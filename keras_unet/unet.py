@@ -1,6 +1,7 @@
 """Both U-Nets: the 2015 paper's, and today's padded one with batch normalisation."""
 
 import numbers
+from collections.abc import Sequence
 from typing import Any, SupportsFloat
 
 import keras
@@ -63,7 +64,7 @@ def build_unet(
             is set to another backend than TensorFlow or to channels first.
     """
     _check_keras()
-    geometry.check_variant(variant)
+    _check_variant(variant)
     depth = geometry.check_depth(depth)
     defaults = DEFAULTS[variant]
     input_shape = _input_shape(input_shape, depth, variant)
@@ -126,12 +127,22 @@ def build_unet(
 def _activation(activation: str | None, num_classes: int) -> str | None:
     if activation == "auto":
         return "sigmoid" if num_classes == 1 else "softmax"
-    if activation == "softmax" and num_classes == 1:
+    if num_classes == 1 and activation in ("softmax", keras.activations.softmax):
         raise ValueError(
             "activation='softmax' of num_classes=1 is 1 at every pixel: take "
             "'sigmoid', or num_classes=2."
         )
     return activation
+
+
+def _check_variant(variant: Any) -> None:
+    # The first argument of other packages' builders is the shape.
+    if isinstance(variant, Sequence) and not isinstance(variant, str):
+        raise ValueError(
+            "The first argument of build_unet is the variant, 'padded' or 'paper', got "
+            f"{variant!r}. Give a shape by its name: input_shape={variant!r}."
+        )
+    geometry.check_variant(variant)
 
 
 def _input_shape(

@@ -33,6 +33,11 @@ def test_known_sizes_are_refused_in_one_sentence():
         PADDED(keras.Input((None, 3, 1)))
 
 
+def test_an_image_that_is_no_batch_is_refused_as_such():
+    with pytest.raises(ValueError, match="expected ndim=4, found ndim=3"):
+        PADDED(np.zeros((16, 16, 1), "float32"))
+
+
 @pytest.mark.parametrize(
     ("layer", "size", "nearest"),
     [(PAPER, 21, (20, 22)), (PAPER, 2, (18, 18)), (PADDED, 7, (6, 8))],

@@ -49,6 +49,111 @@ def test_focal_has_the_value_worked_out_by_hand():
     np.testing.assert_allclose(np.ravel(loss), expected, rtol=1e-5)
 
 
+def test_focal_of_three_classes_has_the_value_worked_out_by_hand():
+    y_pred = np.array([[[[0.5, 0.25, 0.25], [0.0, 0.0, 1.0]]]], "float32")
+    loss = loss_functions.focal(mask_of(1, 2), y_pred, alpha=[1, 3, 9])
+    # (1 - 0.25)**2 is 9 / 16; the second pixel is right.
+    expected = [3 * 9 / 16 * math.log(4), 0]
+    np.testing.assert_allclose(np.ravel(loss), expected, rtol=1e-5, atol=1e-6)
+    # Without weights of the classes.
+    loss = loss_functions.focal(mask_of(1, 2), y_pred, gamma=1.0)
+    expected = [3 / 4 * math.log(4), 0]
+    np.testing.assert_allclose(np.ravel(loss), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("alpha", [None, (0.1, 0.5, 2.0, 1.0)])
+def test_focal_of_more_classes_is_equation_5_on_their_softmax(
+    alpha, gamma, from_logits
+):
+    y_true, logits = random_batch(4)
+    exponents = np.exp(logits.astype("float64"))
+    probability = exponents / exponents.sum(axis=-1, keepdims=True)
+    p_t = np.take_along_axis(probability, y_true, axis=-1)[..., 0]
+    alpha_t = 1.0 if alpha is None else np.array(alpha)[y_true[..., 0]]
+    expected = -alpha_t * (1 - p_t) ** gamma * np.log(p_t)
+    y_pred = logits if from_logits else probability
+    found = loss_functions.focal(y_true, y_pred, from_logits, alpha, gamma)
+    assert found.dtype == tf.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_focal_of_more_classes_is_that_of_keras_on_one_hot_masks():
+    y_true, logits = random_batch(3)
+    theirs = keras.losses.CategoricalFocalCrossentropy(
+        alpha=[0.2, 1.0, 3.0], gamma=1.5, from_logits=True, reduction="none"
+    )
+    found = loss_functions.focal(
+        y_true, logits, from_logits=True, alpha=[0.2, 1.0, 3.0], gamma=1.5
+    )
+    one_hot = np.eye(3, dtype="float32")[y_true[..., 0]]
+    np.testing.assert_allclose(found, theirs(one_hot, logits), rtol=1e-5)
+
+
+@pytest.mark.parametrize("alpha", [None, 0.4, (0.6, 0.4)])
+def test_focal_of_two_classes_is_that_of_one_on_the_difference_of_logits(alpha):
+    y_true, logits = random_batch(2)
+    difference = logits[..., 1:] - logits[..., :1]
+    np.testing.assert_allclose(
+        loss_functions.focal(y_true, logits, True, alpha),
+        loss_functions.focal(y_true, difference, True, alpha),
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("alpha", "num_classes", "words"),
+    [
+        (0.25, 3, r"3 weights.*\(2, 4, 6, 3\), got 0.25.*without alpha"),
+        ([1.0, 2.0], 3, r"3 weights.*got \[1.0, 2.0\]"),
+        ([1.0, 2.0, 3.0], 1, r"2 weights.*\(2, 4, 6, 1\), got \[1.0"),
+        ([[1.0, 2.0]], 2, r"2 weights.*got \[\[1.0"),
+    ],
+)
+def test_weights_that_do_not_fit_the_classes_are_refused(alpha, num_classes, words):
+    y_true, logits = random_batch(num_classes)
+    with pytest.raises(ValueError, match=words):
+        loss_functions.focal(y_true, logits, True, alpha)
+
+
+@pytest.mark.parametrize("wrong", [-1, 3, 255])
+def test_focal_of_ids_that_are_of_no_class_is_no_number(wrong):
+    y_true, logits = mask_of(0, wrong, dtype="int32"), np.zeros((1, 1, 2, 3), "f4")
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"not in \[0, 3\)"):
+        loss_functions.focal(y_true, logits, from_logits=True)
+    # XLA leaves the check out.
+    compiled = tf.function(loss_functions.focal, jit_compile=True)
+    found = np.ravel(compiled(tf.constant(y_true), tf.constant(logits), True))
+    assert np.isfinite(found).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 3])
+def test_focal_of_ignored_pixels_is_0_and_so_is_its_gradient(num_classes):
+    y_true, logits = random_batch(num_classes)
+    y_true[:, :, 4:] = 255
+    logits = tf.constant(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        found = loss_functions.focal(y_true, logits, True, ignore_class=255)
+    without = loss_functions.focal(y_true[:, :, :4], logits[:, :, :4], True)
+    np.testing.assert_allclose(found[:, :, :4], without, rtol=1e-6)
+    assert not np.any(found[:, :, 4:])
+    gradient = np.asarray(tape.gradient(found, logits))
+    assert np.all(gradient[:, :, :4] != 0) and not np.any(gradient[:, :, 4:])
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_of_three_classes_has_finite_gradients_at_large_logits(gamma):
+    logits = tf.constant([[1e4, 0, -1e4], [-1e4, 0, 1e4]], shape=(1, 1, 2, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = loss_functions.focal(mask_of(0, 0), logits, True, gamma=gamma)
+    np.testing.assert_allclose(np.ravel(loss), [0, 2e4], rtol=1e-6)
+    gradient = np.ravel(tape.gradient(loss, logits))
+    np.testing.assert_allclose(gradient, [0, 0, 0, -1, 0, 1], atol=1e-6)
+
+
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
 def test_focal_has_finite_gradients_at_large_logits(gamma):
     y_true = mask_of(1, 1, 0, 0)
@@ -66,6 +171,12 @@ def test_focal_has_finite_gradients_at_probabilities_0_and_1():
     with tf.GradientTape() as tape:
         tape.watch(y_pred)
         loss = loss_functions.focal(mask_of(1, 1, 0, 0), y_pred)
+    assert np.isfinite(loss).all()
+    assert np.isfinite(tape.gradient(loss, y_pred)).all()
+    y_pred = tf.constant([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]], shape=(1, 1, 2, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(y_pred)
+        loss = loss_functions.focal(mask_of(0, 1), y_pred)
     assert np.isfinite(loss).all()
     assert np.isfinite(tape.gradient(loss, y_pred)).all()
 
@@ -156,6 +267,21 @@ def test_sure_mistakes_have_a_gradient_behind_a_sigmoid_of_keras(loss):
     np.testing.assert_allclose(value, expected, rtol=1e-6)
     assert float(tape.gradient(expected, factor)) > 1
     np.testing.assert_allclose(np.ravel(found), tape.gradient(expected, factor), 1e-6)
+
+
+def test_sure_mistakes_have_a_gradient_behind_a_softmax_of_keras():
+    # Softmax puts the true class at 0 by rounding.
+    image = keras.Input((1, 1, 3))
+    scale = keras.layers.Conv2D(3, 1, use_bias=False, kernel_initializer="ones")
+    model = keras.Model(image, keras.layers.Activation("softmax")(scale(image)))
+    model.set_weights([np.eye(3, dtype="float32").reshape(1, 1, 3, 3)])
+    logits = tf.constant([200.0, 0.0, 0.0], shape=(1, 1, 1, 3))
+    with tf.GradientTape() as tape:
+        value = losses.Focal()(mask_of(1), model(logits))
+    assert float(value) == pytest.approx(200, rel=1e-6)
+    gradient = np.asarray(tape.gradient(value, model.trainable_weights[0]))
+    # From the first channel to the scores of the classes.
+    np.testing.assert_allclose(gradient[0, 0, 0], [200, -200, 0], atol=1e-4)
 
 
 @pytest.mark.parametrize(

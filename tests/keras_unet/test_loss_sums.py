@@ -59,6 +59,18 @@ def test_a_part_of_keras_is_averaged_over_the_pixels_of_a_sample():
     np.testing.assert_allclose(total(y_true, logits), expected, rtol=1e-6)
 
 
+def test_ignored_pixels_of_a_focal_part_do_not_count():
+    y_true, logits = random_batch(3)
+    y_true[0, :, 3:] = 255
+    part = losses.Focal(from_logits=True, ignore_class=255)
+    weight = np.random.default_rng(1).random((2, 4, 6)).astype("float32")
+    for weights in ((), (weight,)):
+        found, expected = (
+            one(y_true, logits, *weights) for one in (SumOfLosses([part]), part)
+        )
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 def test_ignored_pixels_of_a_part_of_keras_do_not_count():
     y_true, logits = random_batch(3)
     y_true[0, :, 3:] = 255

@@ -10,6 +10,9 @@ from keras_unet import losses
 LOSSES = {
     "soft_dice": lambda: losses.SoftDice(from_logits=True, smooth=0.5),
     "focal": lambda: losses.Focal(from_logits=True, alpha=0.5, gamma=1.0),
+    "focal_of_weights": lambda: losses.Focal(
+        from_logits=True, alpha=np.array([0.5, 2.0]), ignore_class=255
+    ),
     "weighted": lambda: losses.WeightedBinaryCrossentropy(
         from_logits=True, positive_weight=3.0
     ),
@@ -100,6 +103,61 @@ def test_focal_without_focus_is_half_of_binary_crossentropy():
     np.testing.assert_allclose(
         focal(y_true, logits), crossentropy(y_true, logits) / 2, rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+def test_ignored_pixels_are_left_out_of_the_mean_of_focal(num_classes):
+    y_true, logits = random_batch(num_classes=num_classes)
+    y_true[:, :, 4:] = 255
+    weight = np.random.default_rng(1).random((2, 4, 6)).astype("float32")
+    loss = losses.Focal(from_logits=True, ignore_class=255)
+    without = losses.Focal(from_logits=True)
+    for weights, kept in (((), ()), ((weight,), (weight[:, :, :4],))):
+        np.testing.assert_allclose(
+            loss(y_true, logits, *weights),
+            without(y_true[:, :, :4], logits[:, :, :4], *kept),
+            rtol=1e-6,
+        )
+    assert float(loss(np.full_like(y_true, 255), logits)) == 0
+
+
+def test_a_weight_map_and_weights_of_the_classes_multiply_focal():
+    y_true, logits = random_batch(num_classes=3)
+    alpha = np.array([0.5, 1.0, 2.0])
+    weight = np.random.default_rng(1).random((2, 4, 6))
+    values = losses.focal(y_true, logits, from_logits=True)
+    np.testing.assert_allclose(
+        losses.Focal(from_logits=True, alpha=alpha)(y_true, logits, weight),
+        np.mean(values * weight * alpha[y_true[..., 0]]),
+        rtol=1e-5,
+    )
+
+
+def test_focal_of_classes_computes_in_float32_whatever_comes():
+    y_true, logits = random_batch(num_classes=3)
+    # exp(100) is infinite in float16.
+    logits = tf.cast(100 * logits, "float16")
+    loss = losses.Focal(from_logits=True)(y_true, logits)
+    assert loss.dtype == tf.float32
+    expected = losses.Focal(from_logits=True)(y_true, tf.cast(logits, "float64"))
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_net_of_three_classes_in_float16_learns_with_focal(jit_compile):
+    model = tiny_model_of_logits(3, "mixed_float16")
+    adam = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.Adam(0.05))
+    loss = losses.Focal(from_logits=True, alpha=[1, 2, 3], ignore_class=255)
+    model.compile(adam, loss, jit_compile=jit_compile)
+    images = np.random.default_rng(0).random((4, 8, 12, 1), dtype="float32")
+    masks = (3 * images).astype("uint8")
+    # A batch without any.
+    masks[:2] = 255
+    weight = np.ones((4, 8, 12), "float32")
+    tiles = tf.data.Dataset.from_tensor_slices((images, masks, weight)).batch(2)
+    history = model.fit(tiles, epochs=5, shuffle=False, verbose=0).history["loss"]
+    assert np.isfinite(history).all()
+    assert history[-1] < history[0]
 
 
 # Cross-entropy.
@@ -227,12 +285,12 @@ def test_shapes_that_would_broadcast_are_refused_with_both(
 
 
 @pytest.mark.parametrize(
-    "function", [losses.Focal(), losses.WeightedBinaryCrossentropy()]
+    "loss", [losses.WeightedBinaryCrossentropy(), losses.BinaryCrossentropyAndDice()]
 )
-def test_losses_of_one_class_refuse_two_channels(function):
+def test_losses_of_one_class_refuse_two_channels(loss):
     y_true, y_pred = random_batch(num_classes=2)
     with pytest.raises(ValueError, match=r"\(2, 4, 6, 2\).*num_classes=1"):
-        function(y_true, y_pred)
+        loss(y_true, y_pred)
 
 
 @pytest.mark.parametrize(
@@ -240,6 +298,8 @@ def test_losses_of_one_class_refuse_two_channels(function):
     [
         (lambda: losses.SoftDice(smooth=0), "smooth.*above 0.*0"),
         (lambda: losses.Focal(alpha=1.5), "alpha.*1.5"),
+        (lambda: losses.Focal(alpha="half"), "alpha.*'half'"),
+        (lambda: losses.Focal(alpha=[1, -2, 3]), "alpha.*-2"),
         (lambda: losses.Focal(gamma=-1), "gamma.*-1"),
         (lambda: losses.Focal(gamma="two"), "gamma.*'two'"),
         (lambda: losses.WeightedBinaryCrossentropy(positive_weight=0), "above 0.*0"),
@@ -265,18 +325,18 @@ def test_a_serialised_loss_comes_back_with_all_its_settings(make_loss):
     np.testing.assert_allclose(restored(y_true, logits), loss(y_true, logits))
 
 
-def tiny_model_of_logits():
-    """As under mixed precision: features in bfloat16, logits in float32."""
+def tiny_model_of_logits(num_classes=1, policy="mixed_bfloat16"):
+    """As under mixed precision: features in 16 bits, logits in float32."""
     image = keras.Input((None, None, 1))
     features = keras.layers.Conv2D(
         4,
         3,
         padding="same",
         kernel_initializer=keras.initializers.GlorotUniform(seed=0),
-        dtype="mixed_bfloat16",
+        dtype=policy,
     )(image)
     logits = keras.layers.Conv2D(
-        1,
+        num_classes,
         1,
         kernel_initializer=keras.initializers.GlorotUniform(seed=1),
         dtype="float32",

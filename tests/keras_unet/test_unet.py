@@ -252,6 +252,8 @@ def test_the_head_stays_float32_under_mixed_precision(variant, activation):
     ("settings", "message"),
     [
         ({"variant": "papier"}, "paper, padded, got 'papier'"),
+        ({"variant": (64, 64, 3)}, r"variant.* by its name: input_shape=\(64, 64, 3\)"),
+        ({"activation": keras.activations.softmax}, "is 1 at every pixel"),
         ({"depth": 0}, "1 to 6, got 0"),
         ({"depth": 7}, "1 to 6, got 7"),
         ({"base_filters": 0}, "base_filters .* at least 1, got 0"),

@@ -43,15 +43,15 @@ def rate_of(optimizer):
     return float(np.asarray(optimizer.learning_rate))
 
 
-def assert_two_steps_learn(loss, optimizer):
+def assert_two_steps_learn(loss, optimizer, output_channels=1):
     """Trains a tiny net on one batch: its weights change and the loss falls."""
     keras.utils.set_random_seed(0)
     net = keras_unet.build_unet(
-        input_shape=(None, None, 1), base_filters=2, depth=1, activation=None
+        num_classes=output_channels, base_filters=2, depth=1, activation=None
     )
     net.compile(optimizer=optimizer, loss=loss)
-    masks, images = batch()
-    images = images + 4 * masks
+    masks, images = batch(output_channels)
+    images = images[..., :1] + 4 * masks
     before = net.get_weights()
     values = [net.train_on_batch(images, masks) for _ in range(3)]
     assert np.isfinite(values).all()
@@ -168,7 +168,8 @@ def test_the_users_own_loss_is_found_in_the_working_folder(tmp_path, monkeypatch
         ("keras.losses:BinaryFocalCrossentropy", 2, "2 channels|, 2\\)"),
         ("keras.losses:BinaryCrossentropy", 3, "3 channels|, 3\\)"),
         ("keras.losses:SparseCategoricalCrossentropy", 1, "1 channels|, 1\\)"),
-        ("keras_unet.losses:Focal", 2, "num_classes"),
+        ("keras_unet.losses:WeightedBinaryCrossentropy", 2, "num_classes"),
+        ("keras_unet.losses:Focal:alpha=0.25", 3, "alpha must be 3 weights"),
         ("keras_unet.losses:Focal:alpha=2", 1, "could not be constructed: alpha must"),
         ("keras.losses:BinaryCrossentropy:colour=1", 1, "not be constructed.*colour"),
         ("keras.losses:__name__", 1, "not a class or a function"),
@@ -191,6 +192,8 @@ def test_a_loss_that_would_train_wrong_is_refused_by_name(path, output_channels,
         ("keras_unet.losses:SoftDice", 2),
         ("keras_unet.losses:SoftDice", 5),
         ("keras_unet.losses:Focal", 1),
+        ("keras_unet.losses:Focal", 2),
+        ("keras_unet.losses:Focal:alpha=[1,1,4],gamma=1", 3),
         ("keras_unet.losses:WeightedBinaryCrossentropy:positive_weight=20", 1),
     ],
 )
@@ -210,6 +213,7 @@ WEIGHABLE = [
     ("keras.losses:SparseCategoricalCrossentropy", 3),
     ("keras.losses:sparse_categorical_crossentropy", 3),
     ("keras_unet.losses:Focal", 1),
+    ("keras_unet.losses:Focal", 3),
     ("keras_unet.losses:WeightedBinaryCrossentropy:positive_weight=20", 1),
     ("keras_unet.losses:SoftDice", 1),
     ("keras_unet.losses:SoftDice", 3),
@@ -340,6 +344,11 @@ def test_an_optimizer_that_cannot_be_made_is_refused(path, words):
 )
 def test_two_real_steps_with_them_learn(loss, optimizer):
     assert_two_steps_learn(make_loss(loss), make_optimizer(optimizer))
+
+
+def test_two_real_steps_of_three_classes_with_the_focal_loss_learn():
+    loss = make_loss("keras_unet.losses:Focal:alpha=[1,1,4]", 3)
+    assert_two_steps_learn(loss, make_optimizer(), 3)
 
 
 @ON_ADDONS_STACK
