@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 # Halves of other machines that nobody has written to for so long are left for good.
@@ -36,7 +36,7 @@ def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         OSError: the folder or the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    settle(path)
+    _settle(path)
     name = short_name(path.name)
     partial = path.with_name(f".{name}.{_MACHINE}-{os.getpid()}-{_TOKEN}{_PART}")
     try:
@@ -50,8 +50,8 @@ def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         remove(partial)
 
 
-def settle(path: pathlib.Path) -> None:
-    """Removes what killed processes have left beside `path`.
+def settle(paths: Collection[pathlib.Path]) -> None:
+    """Removes what killed processes have left of files and folders up to now.
 
     Those of this machine; those of others after a week. A folder that is whole, since
     its process was killed while it took the place of another, gets its name.
@@ -59,6 +59,14 @@ def settle(path: pathlib.Path) -> None:
     Raises:
         OSError: that folder cannot be renamed.
     """
+    with _halves_lock:
+        for folder in {path.parent for path in paths}:
+            _halves.pop(folder.resolve(), None)
+    for path in paths:
+        _settle(path)
+
+
+def _settle(path: pathlib.Path) -> None:
     # What was replaced comes before that which replaces it.
     for half in sorted(_halves_of(path)):
         name = half.name.removesuffix(_PART).removesuffix(_REPLACED) + _PART

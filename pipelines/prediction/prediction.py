@@ -65,9 +65,9 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
     files = plan_files(entries, config.out, config.format, fits and not config.pyramid)
     check_writable(files[0].path.parent)
     replacement = ReplacementCheck(run.path, run.record)
+    # Before it is seen what is there.
+    settle([file.path for file in files])
     for file in files:
-        # Before it is seen what is there.
-        settle(file.path)
         replacement.check(file.path)
     done = _done_files(config, run)
     results: dict[OutputFile, pathlib.Path] = {}

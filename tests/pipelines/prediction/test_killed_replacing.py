@@ -55,7 +55,6 @@ def kill(monkeypatch):
         left = step
         if step is None:
             monkeypatch.setattr(appearing, "_TOKEN", uuid.uuid4().hex)
-            monkeypatch.setattr(appearing, "_halves", {})
 
     return before
 
@@ -139,7 +138,7 @@ def test_the_old_result_or_the_new_one_is_there_whole(
         except Killed:
             kill(None)
         # As predict does at its start.
-        appearing.settle(path)
+        appearing.settle([path])
         assert {file.name for file in folder.iterdir()} == {name, RECORD}
         found = tree(path)
         (is_of,) = [output for output, other in whole.items() if found == other]

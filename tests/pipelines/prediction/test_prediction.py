@@ -412,7 +412,6 @@ def test_a_zarr_that_was_killed_between_two_names_gets_its_name_again(
             predicted(run, tmp_path / "a.tif", out, **settings)
     assert visible(tmp_path / "out") == []
     monkeypatch.setattr(appearing, "_TOKEN", "another")
-    monkeypatch.setattr(appearing, "_halves", {})
 
     def interrupted(*_):
         raise KeyboardInterrupt
