@@ -108,3 +108,18 @@ def _serve(manager, rest_timeout=600.0, **settings):
 def serving():
     """A function that serves a manager over both transports, in this process."""
     return _serve
+
+
+@pytest.fixture(scope="session")
+def signature():
+    """Makes a signature of a SavedModel; inputs are names with shape and dtype."""
+    import tensorflow as tf
+
+    def made(function, **inputs):
+        specs = {
+            name: tf.TensorSpec(shape, dtype, name=name)
+            for name, (shape, dtype) in inputs.items()
+        }
+        return tf.function(function).get_concrete_function(**specs)
+
+    return made

@@ -181,20 +181,13 @@ ABOUT = {
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory):
+def exported(tmp_path_factory, signature):
     """cells with version 1: of a net that sees one pixel, bright or dark."""
     import tensorflow as tf
 
     def mask(data):
         image = tf.io.decode_png(data, channels=1)
         return tf.io.encode_png(tf.cast(image > 127, tf.uint8) * 255)
-
-    def signature(function, **inputs):
-        specs = {
-            name: tf.TensorSpec(shape, dtype, name=name)
-            for name, (shape, dtype) in inputs.items()
-        }
-        return tf.function(function).get_concrete_function(**specs)
 
     signatures = {
         "image_bytes": signature(

@@ -386,3 +386,32 @@ def fake_server():
 @pytest.fixture(scope="session")
 def b64():
     return lambda data: {"b64": base64.b64encode(data).decode()}
+
+
+@contextlib.contextmanager
+def _answering(sent, waits=False):
+    """Yields the address of a server that sends these bytes once."""
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(sent)
+                if waits:
+                    done.wait(10)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1/models/x"
+        finally:
+            done.set()
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def answering():
+    """Makes a server of bytes."""
+    return _answering

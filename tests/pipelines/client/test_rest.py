@@ -1,4 +1,3 @@
-import contextlib
 import json
 import socket
 import threading
@@ -118,14 +117,16 @@ def test_a_label_that_this_server_lacks_another_may_have(stub):
     assert raised.value.kind is Kind.MISSING
 
 
-def test_status_and_metadata_are_waited_for_less_long_than_masks(monkeypatch):
+def test_status_and_metadata_are_waited_for_less_long_than_masks(
+    monkeypatch, answering
+):
     monkeypatch.setattr("pipelines.client.rest.CONTROL_SECONDS", 0.2)
     with answering(b"", waits=True) as url:
         with pytest.raises(ServerFailure, match=r"within 0\.2 seconds\. Look"):
             server(url).answering_version()
 
 
-def test_the_question_what_is_served_sends_no_image():
+def test_the_question_what_is_served_sends_no_image(answering):
     with answering(b"", waits=True) as url:
         with pytest.raises(ServerFailure, match=r"within 0\.2 seconds\. Look"):
             server(url, 0.2).predict("about", {"x": strings(b"")})
@@ -161,29 +162,6 @@ def test_server_that_is_not_there_is_unreachable():
     assert raised.value.kind is Kind.UNREACHABLE
 
 
-@contextlib.contextmanager
-def answering(sent, waits=False):
-    """Yields the address of a server that sends these bytes once."""
-    done = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def answer():
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(sent)
-                if waits:
-                    done.wait(10)
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1/models/x"
-        finally:
-            done.set()
-            thread.join()
-
-
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
@@ -196,13 +174,13 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         (HEAD + b"Content-Length: 100\r\n\r\n{", True, Kind.LATE),
     ],
 )
-def test_answer_that_ends_or_stops_in_the_middle_is_told(sent, waits, kind):
+def test_answer_that_ends_or_stops_in_the_middle_is_told(answering, sent, waits, kind):
     with answering(sent, waits) as url, pytest.raises(ServerFailure) as raised:
         server(url, 0.3).states()
     assert raised.value.kind is kind
 
 
-def test_a_redirect_is_told_with_where_it_leads():
+def test_a_redirect_is_told_with_where_it_leads(answering):
     moved = (
         b"HTTP/1.1 301 Moved\r\nLocation: https://other/v1\r\nContent-Length: 0\r\n\r\n"
     )
@@ -249,7 +227,7 @@ def test_silent_server_is_late(stub):
     assert raised.value.kind is Kind.LATE
 
 
-def test_the_port_of_grpc_is_told():
+def test_the_port_of_grpc_is_told(answering):
     # What a server of gRPC begins with.
     with answering(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\n") as url:
         with pytest.raises(ServerFailure, match="gRPC on 8500") as raised:

@@ -1,7 +1,5 @@
-import contextlib
 import socket
 import ssl
-import threading
 
 import pytest
 import requests
@@ -13,25 +11,17 @@ from pipelines.client.rest_failures import is_no_http, is_of_tls, kind_of, reaso
 SETTINGS = b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x04\x00\x00\xff\xff\n"
 
 
-@contextlib.contextmanager
-def error_of(sent, scheme="http"):
-    """Yields the error of a request to a server that sends these bytes."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+@pytest.fixture
+def error_of(answering):
+    """Returns the error of a request to a server that sends these bytes."""
 
-        def answer():
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(sent)
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
-        with requests.Session() as session:
+    def ask(sent, scheme="http"):
+        with answering(sent) as url, requests.Session() as session:
             with pytest.raises(requests.RequestException) as raised:
-                session.get(url, timeout=10)
-        thread.join()
-    yield raised.value
+                session.get(url.replace("http", scheme, 1), timeout=10)
+        return raised.value
+
+    return ask
 
 
 @pytest.mark.parametrize(
@@ -46,16 +36,16 @@ def error_of(sent, scheme="http"):
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", False),
     ],
 )
-def test_what_is_no_http_is_told_from_a_connection_that_broke(sent, no_http):
-    with error_of(sent) as error:
-        assert is_no_http(error) is no_http
-        assert not is_of_tls(error)
-        assert kind_of(error) is Kind.BROKEN
+def test_what_is_no_http_is_told_from_a_connection_that_broke(error_of, sent, no_http):
+    error = error_of(sent)
+    assert is_no_http(error) is no_http
+    assert not is_of_tls(error)
+    assert kind_of(error) is Kind.BROKEN
 
 
-def test_a_server_without_tls_is_told():
-    with error_of(b"HTTP/1.1 400 Bad Request\r\n\r\n", "https") as error:
-        assert is_of_tls(error) and not is_no_http(error)
+def test_a_server_without_tls_is_told(error_of):
+    error = error_of(b"HTTP/1.1 400 Bad Request\r\n\r\n", "https")
+    assert is_of_tls(error) and not is_no_http(error)
 
 
 def test_a_connection_that_ends_in_the_middle_is_no_matter_of_tls():

@@ -1,5 +1,6 @@
 """A small exported model, and servers that serve it."""
 
+import functools
 import http.client
 import json
 import os
@@ -23,17 +24,10 @@ def _threshold(data):
     return tf.io.encode_png(tf.cast(image > 127, tf.uint8) * 255)
 
 
-def write_toy_model(folder, factor=2.0):
+def _toy_model(signature, folder, factor=2.0):
     """Writes a SavedModel with a signature for each thing that a test asks for."""
     module = tf.Module()
     module.factor = tf.Variable(factor)
-
-    def signature(function, **inputs):
-        specs = {
-            name: tf.TensorSpec(shape, dtype, name=name)
-            for name, (shape, dtype) in inputs.items()
-        }
-        return tf.function(function).get_concrete_function(**specs)
 
     signatures = {
         "serving_default": signature(
@@ -123,13 +117,13 @@ def predict():
     return predict
 
 
-@pytest.fixture(name="write_toy_model", scope="session")
-def _write_toy_model():
-    return write_toy_model
+@pytest.fixture(scope="session")
+def write_toy_model(signature):
+    return functools.partial(_toy_model, signature)
 
 
 @pytest.fixture(scope="session")
-def toy_folder(tmp_path_factory):
+def toy_folder(tmp_path_factory, write_toy_model):
     """A base path `toy` with version 1."""
     folder = tmp_path_factory.mktemp("models") / "toy"
     write_toy_model(folder / "1")
