@@ -43,6 +43,7 @@ bench: $(VENV)/$(STAMP) $(PEERS)/$(STAMP) $(ADDONS)/$(STAMP)
 	$(VENV)/bin/python benchmarks/training_speed.py --base-filters 32 --seconds 30
 	$(VENV)/bin/python benchmarks/training_speed.py --variant paper --base-filters 64 \
 		--seconds 30
+	$(VENV)/bin/python benchmarks/step_settings.py
 	$(VENV)/bin/python benchmarks/inference_speed.py
 	$(VENV)/bin/python benchmarks/convolution_peak.py
 	$(VENV)/bin/python benchmarks/start_up.py

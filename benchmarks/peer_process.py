@@ -6,7 +6,7 @@ import pathlib
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent
@@ -70,7 +70,11 @@ def figure(
 
 
 def figures(
-    python: str, script: str, arguments: Sequence[str], path: pathlib.Path = ROOT
+    python: str,
+    script: str,
+    arguments: Sequence[str],
+    path: pathlib.Path = ROOT,
+    environment: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
     """Returns the figures that a script of peers/ writes as its last line.
 
@@ -79,13 +83,14 @@ def figures(
         script: name in peers/, without .py.
         arguments: of the script.
         path: where it finds packages first.
+        environment: more variables.
     """
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(path)}
+    variables = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(path)}
     done = subprocess.run(
         [python, str(HERE / "peers" / f"{script}.py"), *arguments],
         capture_output=True,
         text=True,
-        env=environment,
+        env=variables | dict(environment or {}),
     )
     if done.returncode:
         sys.exit(f"{script} failed:\n{done.stderr[-2000:]}")

@@ -63,6 +63,10 @@ PAGES: dict[str, tuple[str, Sections]] = {
                 "training_speed_paper",
                 speed_tables.training_speed_paper,
             ),
+            "Settings of a training step": (
+                "step_settings",
+                training_tables.step_settings,
+            ),
             "Inference speed": ("inference_speed", speed_tables.inference_speed),
             "Share of the machine's convolutions": (
                 "convolution_peak",

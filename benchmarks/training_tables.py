@@ -74,6 +74,25 @@ TRAINERS = {
 }
 
 
+def step_settings(rows: list[dict[str, Any]]) -> list[str]:
+    row = rows[-1]
+    speeds = row["tiles_per_second"]
+    usual = next(iter(speeds.values()))
+    lines = [
+        "Tiles of 256x256 a second of a training step, by `model.fit` on one batch of",
+        f"8, padded net, base_filters {row['settings']['base_filters']}, with one "
+        "thing otherwise than `fit`",
+        f"has it ({origin(row)}):",
+        "",
+        "| | tiles/s | over the first row |",
+        "| --- | --- | --- |",
+    ]
+    for name, measured in speeds.items():
+        ratios = spread([a / b for a, b in zip(measured, usual, strict=True)])
+        lines.append(f"| {name} | {spread(measured)} | {ratios} |")
+    return lines
+
+
 def augmentation_peers(rows: list[dict[str, Any]]) -> list[str]:
     row = rows[-1]
     speeds = row["tiles_per_second"]
