@@ -63,10 +63,17 @@ def conv_block(
 def encoder_stage(
     features: Any, filters: int, *, name: str, **settings: Any
 ) -> tuple[Any, Any]:
-    """Applies a conv_block (which takes `settings`), then 2x2 max pooling.
+    """Applies a conv_block, then 2x2 max pooling.
+
+    Args:
+        features: (batch, height, width, channels).
+        filters: channels out.
+        name: place in the drawing.
+        settings: the other arguments of `conv_block`.
 
     Returns:
-        (pooled, skip): features at half the size, and before pooling.
+        (pooled, skip): features at half the size, and before pooling, each (batch, ...,
+        filters).
     """
     skip = conv_block(features, filters, name=name, **settings)
     pooled = keras.layers.MaxPooling2D(2, name=f"{name}_pool")(skip)

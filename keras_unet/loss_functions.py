@@ -133,6 +133,9 @@ def weighted_binary_crossentropy(
 
     Returns:
         float32 (batch, height, width).
+
+    Raises:
+        ValueError: y_pred has more than one channel.
     """
     y_true, logits = _logits(y_true, y_pred, from_logits)
     if logits.shape[-1] != 1:

@@ -190,7 +190,7 @@ class WeightedBinaryCrossentropy(MaskLoss):
         reduction: as in Keras.
 
     Raises:
-        ValueError: `positive_weight` is not above 0.
+        ValueError: `positive_weight` is not above 0, or y_pred has several channels.
     """
 
     def __init__(
@@ -221,7 +221,7 @@ class BinaryCrossentropyAndDice(MaskLoss):
         reduction: as of `SumOfLosses`.
 
     Raises:
-        ValueError: `dice_weight` is below 0.
+        ValueError: `dice_weight` is below 0, or y_pred has several channels.
     """
 
     per_pixel = False

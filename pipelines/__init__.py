@@ -1,8 +1,9 @@
 """What is done with the network: one verb a file, from image files to a served mask.
 
-Every verb takes its settings class from `pipelines.config`. Verbs load on first use,
-so that none waits for the libraries of another. `save_run` makes a run of a net that
-was trained without `fit`, and `Predictor` segments arrays with a run.
+Every verb takes its settings class from `pipelines.config`, whose fields `keras-unet
+VERB --help` explains. `save_run` makes a run of a net that was trained without `fit`,
+and `Predictor` segments arrays with a run. Names load on first use, so that none waits
+for the libraries of another.
 """
 
 import importlib

@@ -199,7 +199,7 @@ def scale_array(image: np.ndarray, scaling: str) -> np.ndarray:
 
 
 def scale_image(image: tf.Tensor) -> tf.Tensor:
-    """Scales a whole image (height, width, channels) by its own statistics."""
+    """Returns a whole image (height, width, channels) as float32, as "per_image"."""
     return scale(image, *image_statistics(image))
 
 

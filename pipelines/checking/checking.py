@@ -26,6 +26,9 @@ def check(config: CheckConfig) -> DataReport:
     The images that `fit` would hold out with the same settings are compared with the
     others. Nothing stops at the first fault.
 
+    Returns:
+        What the set holds, and its `findings`; `str` of it is the table.
+
     Raises:
         ValueError: the set cannot be trained on; says why for the first file, and has
             the whole `DataReport` as its attribute `report`. Or a file of `config`

@@ -16,10 +16,10 @@ class DataConfig(Settings):
     images: str = setting(..., IMAGES, PATTERN)
     masks: str = setting(..., MASKS, PATTERN)
     mask_kind: MaskKind = setting(
-        "auto", "what mask values mean; auto takes what is clear and asks for the rest"
+        "auto", "what mask values mean; auto decides if it is clear, and asks otherwise"
     )
     class_colours: tuple[str, ...] = setting(
-        (), "RRGGBB of each class of masks in colour, in the order of their ids"
+        (), "masks in colour: RRGGBB of each class, in the order of the class ids"
     )
     ignore_value: int | None = setting(
         None,
@@ -28,13 +28,13 @@ class DataConfig(Settings):
         most=2**32 - 1,
     )
     image_prefix: str = setting(
-        "", "start of image file names that is not part of the common stem"
+        "", "start of image names that mask names do not have, such as img_"
     )
     image_suffix: str = setting(
-        "", "end of image stems that is not part of the common stem"
+        "", "the same at the end, before the ending: _raw of 1_raw.tif"
     )
-    mask_prefix: str = setting("", "the same of mask file names")
-    mask_suffix: str = setting("", "the same of mask stems")
+    mask_prefix: str = setting("", "start of mask names that image names do not have")
+    mask_suffix: str = setting("", "the same at the end: _mask of 1_mask.png")
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value out of range or settings that clash."""
@@ -58,12 +58,12 @@ class HoldOutConfig(Settings):
     """Which images are held out for validation."""
 
     validation_images: str | None = setting(
-        None, f"held-out {IMAGES}; by default every fifth image", PATTERN
+        None, "images to hold out; by default every fifth of --images", PATTERN
     )
-    validation_masks: str | None = setting(None, "held-out masks", PATTERN)
+    validation_masks: str | None = setting(None, "their masks", PATTERN)
     validation_stems: tuple[str, ...] = setting(
         (),
-        "comma-separated stems of files to hold out; numbers: these pages of stacks",
+        "names of images to hold out, without endings; numbers: these pages of stacks",
     )
 
     def __post_init__(self) -> None:

@@ -4,9 +4,9 @@ import dataclasses
 import math
 from typing import Any
 
-IMAGES = "image files: a file, a folder, a quoted glob or a multi-page TIFF"
-MASKS = "mask files of the same stems, likewise"
-RUN = "folder of a finished fit"
+IMAGES = "images: a file, a folder, a stack, a Zarr store or a quoted glob"
+MASKS = "their masks, likewise; paired by file names without endings"
+RUN = "run folder, as fit or save_run leaves it"
 # What the help calls the value of a flag that names files.
 NAMES_OF_FILES = FILE, FOLDER, PATTERN, PATH = ("FILE", "FOLDER", "PATTERN", "PATH")
 LARGEST_SEED = 2**31 - 1

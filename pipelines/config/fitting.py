@@ -31,18 +31,20 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
 
     run_dir: str = setting(
         ...,
-        "folder to write the run to; must not exist yet, except with resume",
+        "folder to write the run to; must not exist yet, except with --resume",
         FOLDER,
     )
     plan_only: bool = setting(
-        False, "say what fit would do, from the data and the settings, and stop"
+        False, "print what fit would decide, with reasons, and stop"
     )
     base_filters: int | None = setting(
-        None, "channels of the first stage; by default by time and machine", least=1
+        None,
+        "channels of the first stage; by default 16, 32 on GPUs or from 120 minutes on",
+        least=1,
     )
     depth: int | None = setting(
         None,
-        "number of poolings; by default by tile and size of objects",
+        "number of poolings; by default 4, by the size of images and objects 1 to 5",
         least=1,
         most=6,
     )
@@ -54,8 +56,7 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     )
     batch_size: int | None = setting(
         None,
-        "tiles a step; by default 8 of 256 pixels, 2 of 512 (paper: 1, as in the "
-        "paper)",
+        "tiles a step; by default 8 of 256 pixels, 2 of 512 (paper: 1)",
         least=1,
     )
     steps: int | None = setting(None, "training steps", least=1)
@@ -68,7 +69,7 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     learning_rate: float | None = setting(
         None,
         "learning rate at the start; by default 0.002 (0.0002 without batch "
-        "normalisation), of optimizers unlike Adam their own",
+        "normalisation), for optimizers unlike Adam their own default",
         least=1e-12,
     )
     decay: float = setting(
@@ -86,46 +87,46 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
     )
     averaging: float = setting(
         0.1,
-        "latest share of the steps whose weights are averaged into the model; 0: none",
+        "share of the steps, the latest, whose weights are averaged; 0: none",
         least=0,
         most=1,
     )
     smallest_object: int | None = setting(
         None,
-        "pixels of the smallest object that counts in predict and evaluate; by default "
-        "as in the training masks",
+        "pixels of the smallest object that predict and evaluate count; by default "
+        "from the training masks",
         least=1,
     )
     precision: Precision = setting(
         "auto",
-        "precision of training; auto is bfloat16 or float16 where processor or GPU "
+        "precision of training; auto is bfloat16 or float16 if processor or GPU "
         "computes it fast",
     )
     gradient_checkpointing: bool = setting(
-        False, "computes features again instead of keeping them: less memory, slower"
+        False, "compute features again instead of keeping them: less memory, slower"
     )
     devices: int = setting(1, "GPUs that share the tiles of each step", least=1)
     seed: int = setting(
         0, "seed of weights, tiles and augmentation", least=0, most=LARGEST_SEED
     )
     deterministic: bool = setting(
-        False, "the same weights at every run on one machine; slower"
+        False, "the same weights in every run with --steps on one machine; slower"
     )
     init_from: str | None = setting(
         None, "folder of another run, whose weights are the start", FOLDER
     )
     resume: bool = setting(
         False,
-        "go on with the run in run_dir, after a stop of any kind; begin it if there is "
-        "none yet",
+        "go on with the run in --run-dir after a stop of any kind; begin it if there "
+        "is none yet",
     )
     checkpoint_minutes: float = setting(
-        2.0, "training time between checkpoints; 0: one after every step", least=0
+        2.0, "minutes of training between checkpoints; 0: after every step", least=0
     )
     cache_gigabytes: float = setting(
         10.0,
-        "most disk that decoded images may take (formats that are not read in parts), "
-        "in a folder beside the run",
+        "most disk for decoded images (formats that are not read in parts), in a "
+        "folder beside the run; 0: in memory",
         least=0,
     )
 

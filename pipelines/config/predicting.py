@@ -20,10 +20,10 @@ class PredictConfig(Settings):
     model: str = setting(..., RUN, FOLDER)
     images: str = setting(..., IMAGES, PATTERN)
     out: str = setting(..., "folder to write to, or the file for a single image", PATH)
-    output: Output = setting("mask", "instances are numbered objects")
+    output: Output = setting("mask", "what to write; instances are numbered objects")
     smallest_object: int | None = setting(
         None,
-        "pixels of the smallest object that counts; by default as in the run",
+        "pixels of the smallest object that gets a number; by default the run's",
         least=1,
     )
     probability_dtype: ProbabilityType = setting(
@@ -32,21 +32,21 @@ class PredictConfig(Settings):
     )
     format: OutputFormat = setting(
         "auto",
-        "auto is that of the input where it is TIFF or Zarr, TIFF for microscope "
-        "files, else PNG if it can",
+        "kind of file; auto: TIFF for TIFF and microscope files, Zarr for Zarr, else "
+        "PNG, or TIFF for what a PNG cannot hold",
     )
     pyramid: bool = setting(False, "add smaller levels for viewers (TIFF and Zarr)")
     memory: str | None = setting(
         None,
-        "the most memory that the whole process may take: 900MB, 4GB; by default "
-        "1500MB, and in a process that holds more already 500MB beyond that",
+        "most memory of the whole process: 900MB, 4GB; by default 1500MB (in a process "
+        "that holds more already, 500MB beyond that)",
     )
     flips: bool = setting(
         False, "average over the 8 flips and quarter turns: 8 times the work"
     )
     precision: PredictionPrecision = setting(
         "float32",
-        "bfloat16 is faster on new hardware; probabilities differ by up to 0.06",
+        "bfloat16 is faster on new processors; probabilities differ by up to 0.06",
     )
     resume: bool = setting(False, "leave out images that an earlier run has done")
 

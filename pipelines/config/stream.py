@@ -17,7 +17,7 @@ class AugmentConfig(Settings):
     """Random changes of training tiles; 0 or --no- switches one off."""
 
     flips: bool = setting(True, "mirror tiles (not for oblique light or shadows)")
-    quarter_turns: bool = setting(True, "turn tiles by quarters")
+    quarter_turns: bool = setting(True, "turn tiles by quarters (as above)")
     elastic: float | None = setting(
         None,
         "standard deviation in pixels of the displacements on a 3x3 grid; by default "
@@ -30,7 +30,7 @@ class AugmentConfig(Settings):
     )
     zoom: float = setting(
         0.3,
-        "most that the logarithm of the size is changed by, to both sides; 0: none",
+        "largest change of the logarithm of the size: 0.3 is 0.74 to 1.35; 0: none",
         least=0,
         most=1,
     )
@@ -85,14 +85,14 @@ class WeightConfig(Settings):
         "w0 10 and sigma 5, authors-tool 50 and 6",
     )
     border_weight: float | None = setting(
-        None, "w0 of the weight map, if another", least=0, most=1e6
+        None, "another w0 of the weight map", least=0, most=1e6
     )
     border_sigma: float | None = setting(
-        None, "sigma of the weight map in pixels, if another", least=0.1, most=1000
+        None, "another sigma of the weight map, in pixels", least=0.1, most=1000
     )
     class_weights: tuple[str, ...] = setting(
         (),
-        "weight of each class by its id, or the word balanced; by default all 1 "
+        "weights in the order of the class ids, or the word balanced; by default all 1 "
         "(balanced with a weight map, as in the paper)",
     )
 
@@ -136,12 +136,12 @@ class StreamConfig(AugmentConfig, WeightConfig):
     )
     separate_objects: bool = setting(
         True,
-        "learn a line of background between objects of masks of instances that touch",
+        "learn a line of background between touching objects of masks of instances",
     )
     rare_share: float | None = setting(
         None,
         "share of the tiles centred on a pixel of a rarer class; by default a third, "
-        "or none where no class is rare (of two: none under a fifth of the pixels)",
+        "or 0 if no class is rare (of two: none under a fifth of the pixels)",
         least=0,
         most=1,
     )

@@ -23,7 +23,7 @@ class TilesConfig(StreamConfig, DataConfig):
     seed: int = setting(0, "seed of places and changes", least=0, most=LARGEST_SEED)
     cache_gigabytes: float = setting(
         10.0,
-        "most that decoded images and weight maps take on disk; 0: in memory",
+        "most disk for decoded images and weight maps; 0: in memory",
         least=0,
     )
     cache_folder: str | None = setting(

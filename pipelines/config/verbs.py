@@ -29,12 +29,12 @@ class EvaluateConfig(DataConfig):
     )
     inside: Inside = setting(
         "foreground",
-        "the class of objects; background where the masks mark what lies between them, "
+        "the class of objects; background if the masks mark what lies between them, "
         "such as membranes",
     )
     smallest_object: int | None = setting(
         None,
-        "pixels of the smallest object that counts; by default as in the run",
+        "pixels of the smallest object that counts; by default the run's",
         least=1,
     )
     flips: bool = setting(
@@ -65,7 +65,7 @@ class ExportConfig(Settings):
     # TensorFlow decodes PNG files below 2**29 pixels, and JPEG files below 2**29
     # values: an RGB JPEG of more than 178 megapixels is refused whatever the limit.
     pixel_limit: float = setting(
-        256, "largest image that is served, megapixels", least=0.000001, most=500
+        256, "largest image that a server takes, megapixels", least=0.000001, most=500
     )
 
 
@@ -80,11 +80,11 @@ class ServeConfig(Settings):
         positional=True,
     )
     engine: Engine = setting(
-        "auto", "auto takes TensorFlow Serving where it is installed"
+        "auto", "auto takes TensorFlow Serving if its program or Docker is there"
     )
     host: str = setting(
         "127.0.0.1",
-        "address to listen on; TensorFlow Serving without Docker takes every one",
+        "address to listen on; TensorFlow Serving without Docker listens on every one",
     )
     rest_port: int = setting(8501, "port of the REST API", least=0, most=65535)
     grpc_port: int = setting(8500, "port of the gRPC API", least=0, most=65535)
@@ -102,16 +102,16 @@ class SegmentConfig(Settings):
     )
     images: str | None = setting(None, IMAGES, PATTERN)
     out: str | None = setting(
-        None, "folder to write masks to, or the file for one", PATH
+        None, "folder to write to, or the file for a single image", PATH
     )
     check: str | None = setting(
-        None, "folder saved_models/NAME: instead, compare its golden answers", FOLDER
+        None, "instead: saved_models/NAME, whose recorded answers to compare", FOLDER
     )
     timeout: float = setting(300.0, "seconds to wait for an answer", least=0.001)
     retries: int = setting(
         4,
-        "more tries at least where a server is away, too busy, or breaks off; some "
-        "minutes of them once it has answered; 0 for none",
+        "further tries if a server is away, busy or breaks off; one that has answered "
+        "before is tried for minutes; 0: one try",
         least=0,
     )
     resume: bool = setting(False, "leave out images that an earlier run has done")

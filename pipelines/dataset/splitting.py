@@ -26,6 +26,9 @@ def split(
         validation_stems: stems to hold out, for whole files, or numbers of pages, for
             those pages of every stack; empty for the above.
 
+    Returns:
+        (training, validation).
+
     Raises:
         ValueError: a stem does not exist, or one of the two sides would be empty.
     """

@@ -35,6 +35,9 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     Counts are added up over all images, then divided once. Images are read and scored
     one by one, each whole: they must fit in memory, with what the net puts out.
 
+    Returns:
+        The scores; `str` of them is the table that the command prints.
+
     Raises:
         ValueError: data or run cannot be read or do not fit each other, or `json` or
             `report` cannot be written; or there is no memory for an image: then its

@@ -79,6 +79,9 @@ def export(config: ExportConfig) -> ExportResult:
     signatures. The version is loaded, asked and compared with the run's model before
     it is published.
 
+    Returns:
+        Path and number of the version, its signatures, size and times.
+
     Raises:
         ValueError: `to` is no folder for versions or cannot be written to (checked
             before the model is loaded), `model` is no run folder or computes NaN, or
