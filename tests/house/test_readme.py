@@ -62,10 +62,3 @@ def test_the_command_lines_run_one_after_the_other(folder, monkeypatch, capsys):
 def test_the_two_commands_stand_at_the_top():
     head = "\n".join(README.read_text().splitlines()[:6])
     assert "make demo" in head and "make test" in head
-
-
-def test_every_link_of_the_readme_leads_somewhere():
-    links = re.findall(r"\]\(([^)#]+)\)", README.read_text())
-    local = [link for link in links if "://" not in link]
-    assert local
-    assert all((README.parent / link).exists() for link in local)

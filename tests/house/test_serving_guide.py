@@ -139,14 +139,6 @@ def test_the_servers_start_and_end_by_ctrl_c(folder):
         assert process.returncode == 0, "".join(told)
 
 
-def test_commands_that_are_not_run_name_settings_that_there_are():
-    parser = cli._parser()
-    for line in "".join(blocks("sh no-run")).splitlines():
-        words = shlex.split(line, comments=True)
-        if "keras-unet" in words:
-            parser.parse_args(words[words.index("keras-unet") + 1 :])
-
-
 def test_every_signature_of_an_export_is_told(folder):
     target = folder / "saved_models/told"
     words = ["export", "--model", str(folder / "runs/cells"), "--to", str(target)]

@@ -5,7 +5,6 @@ import logging
 import pathlib
 import random
 import re
-import shlex
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from pipelines import cli, export, predict, run_folder, scaling
+from pipelines import export, predict, run_folder, scaling
 from pipelines.client.golden import compare, decoded
 from pipelines.config import ExportConfig, PredictConfig
 from pipelines.dev_server.saved_model import LoadedModel
@@ -273,13 +272,6 @@ def test_several_tiles_of_a_file_are_served_as_predict_writes_them(
 def guide_blocks(language):
     text = (ROOT / "docs" / "export.md").read_text()
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
-
-
-def test_the_commands_of_the_guide_are_ones_that_there_are():
-    for line in guide_blocks("sh")[0].splitlines():
-        command, *words = shlex.split(line)
-        assert command == "keras-unet"
-        cli._parser().parse_args(words)
 
 
 def test_the_python_of_the_guide_runs(exported, tmp_path, monkeypatch):
