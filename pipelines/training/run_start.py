@@ -106,10 +106,15 @@ def as_begun(config: FitConfig, state: RunState) -> FitConfig:
             "with the version it was begun with, or fit into another run_dir."
         )
     left_open, decided = config.left_open(), {}
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
     for name, value in dataclasses.asdict(config).items():
         if name in FREE:
             continue
         if name not in state.settings:
+            # Before it was a setting all was as its default says, or FORMAT is raised.
+            is_as_before = name not in left_open and value == defaults[name]
+            if state.finished or is_as_before:
+                continue
             raise ValueError(
                 f"{config.run_dir} was begun by a version without {name}, so it cannot "
                 "go on as it began. Resume it with the version it was begun with, or "

@@ -190,6 +190,29 @@ def test_a_run_of_a_version_with_fewer_settings_is_refused(resumed, begun):
         run_start.as_begun(resumed, run_start.check_place(resumed))
 
 
+def test_a_setting_that_a_run_was_begun_without_was_as_by_default(resumed, begun):
+    path, _ = begun
+    file = path / "checkpoint" / "run.json"
+    state = json.loads(file.read_text())
+    del state["settings"]["decay"]
+    file.write_text(json.dumps(state))
+    found = run_start.check_place(resumed)
+    assert run_start.as_begun(resumed, found).decay == 0.9
+    with pytest.raises(ValueError, match="was begun by a version without decay"):
+        run_start.as_begun(dataclasses.replace(resumed, decay=0.5), found)
+
+
+def test_a_finished_run_is_left_as_it_is_whatever_settings_it_had(resumed, begun):
+    path, _ = begun
+    run_start.finish(path)
+    file = path / "checkpoint" / "run.json"
+    state = json.loads(file.read_text())
+    del state["settings"]["decay"], state["settings"]["elastic"]
+    file.write_text(json.dumps(state))
+    found = run_start.check_place(resumed)
+    assert run_start.as_begun(resumed, found).run_dir == str(path)
+
+
 def test_other_versions_are_told(resumed, begun, caplog):
     path, plan = begun
     file = path / "checkpoint" / "run.json"
