@@ -20,10 +20,15 @@ _SETTINGS = ("variant", *_SHAPE)
 def shape_of_other(config: FitConfig, other: dict[str, Any]) -> FitConfig:
     """Returns the settings with a net that a run has weights for.
 
+    Of another variant there is none: then nothing is taken, and
+    `check_starting_weights` refuses the run.
+
     Args:
         config: as given; settings that have a value keep it.
         other: the arguments of `keras_unet.build_unet` of the other run.
     """
+    if other["variant"] != config.variant:
+        return config
     taken = {name: other[name] for name in _SHAPE if name in config.left_open()}
     if taken:
         said = ", ".join(f"{name} {value}" for name, value in taken.items())

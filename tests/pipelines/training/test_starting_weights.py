@@ -126,6 +126,15 @@ def test_a_net_that_is_left_open_is_that_of_the_other_run(caplog):
     assert shape_of_other(given, NETWORK) == given
 
 
+def test_nothing_is_taken_of_another_variant(caplog):
+    caplog.set_level(logging.INFO)
+    config = FitConfig(
+        images="i", masks="m", run_dir="r", init_from="a", variant="paper"
+    )
+    assert shape_of_other(config, NETWORK) == config
+    assert caplog.text == ""
+
+
 def test_weights_of_another_scaling_are_told(caplog):
     warn_of_scaling("per_image", "per_image", "runs/a")
     assert not caplog.text
