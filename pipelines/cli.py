@@ -89,10 +89,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-class WarningsByFlags(logging.Formatter):
-    """Calls settings by flags in warnings, which are also read in Python.
+class LinesOfTerminal(logging.Formatter):
+    """Shows control characters, and calls settings by flags in warnings.
 
-    The plan of `fit`, no warning, names them as config.json does.
+    Warnings are also read in Python; the plan of `fit`, no warning, names settings as
+    config.json does.
     """
 
     def __init__(self, config_class: type) -> None:
@@ -101,7 +102,7 @@ class WarningsByFlags(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Returns the message."""
-        text = super().format(record)
+        text = _printable(super().format(record))
         if record.levelno < logging.WARNING:
             return text
         return flags.name_flags(text, self._config_class)
@@ -110,7 +111,7 @@ class WarningsByFlags(logging.Formatter):
 def _start_logging(config_class: type) -> None:
     level = logging.DEBUG if TRACEBACK_VARIABLE in os.environ else logging.INFO
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(WarningsByFlags(config_class))
+    handler.setFormatter(LinesOfTerminal(config_class))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for name in (__name__, "pipelines"):
         logging.getLogger(name).setLevel(level)
@@ -153,7 +154,8 @@ def _unrecognized(words: list[str], verb: str) -> str:
     shown = " ".join(words[:MOST_WORDS]) + (f" and {more} more" if more > 0 else "")
     way_out = f"keras-unet {verb} --help lists the settings."
     names = [field.name for field in dataclasses.fields(VERBS[verb][0])]
-    alike = difflib.get_close_matches(words[0].strip("-").replace("-", "_"), names, 1)
+    written = words[0].partition("=")[0].strip("-").replace("-", "_")
+    alike = difflib.get_close_matches(written, names, 1)
     if words[0].startswith("--") and alike:
         way_out = f"did you mean --{alike[0].replace('_', '-')}? {way_out}"
     elif words[0].lower() in SWITCH_WORDS:
@@ -167,11 +169,17 @@ def _unrecognized(words: list[str], verb: str) -> str:
 
 
 def _refuse(verb: str, message: str, status: int = 2) -> int:
-    line = " ".join(message.split())
-    # Bytes of a server that speaks another protocol would be commands to a terminal.
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    line = _printable(" ".join(message.split()))
     sys.stderr.write(f"keras-unet {verb}: {line}\n")
     return status
+
+
+def _printable(text: str) -> str:
+    """Returns a text with what a terminal would take for commands written out.
+
+    Such as bytes of a server that speaks another protocol.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 class _Parser(argparse.ArgumentParser):

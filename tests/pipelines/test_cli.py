@@ -113,6 +113,7 @@ def test_a_pattern_that_the_shell_has_expanded_is_recognised(capsys):
         (["--base-filtres", "4"], "did you mean --base-filters?"),
         (["--flips", "False"], "a yes-or-no setting takes no value"),
         (["--epochs", "4"], "--epochs 4; keras-unet fit --help"),
+        (["--init-frmo=runs/cells/of/last/week"], "did you mean --init-from?"),
     ],
 )
 def test_words_that_are_nearly_right_are_told_what_is(words, way_out, capsys):
@@ -344,7 +345,23 @@ def test_warnings_call_settings_by_their_flags_and_the_plan_does_not(level, show
             "levelno": logging.getLevelName(level),
         }
     )
-    assert cli.WarningsByFlags(config.FitConfig).format(record) == shown
+    assert cli.LinesOfTerminal(config.FitConfig).format(record) == shown
+
+
+WARNED = """
+import logging, pipelines
+from pipelines import cli
+warn = logging.getLogger("pipelines").warning
+pipelines.serve = lambda _: warn("rest_port of grün: two\\nlines, \\x1b[2J")
+cli.main(["serve", "folder"])
+"""
+
+
+def test_log_lines_are_no_commands_to_the_terminal():
+    # In a process of its own: pytest has handlers of its own.
+    done = subprocess.run([sys.executable, "-c", WARNED], capture_output=True)
+    lines = ["--rest-port of grün: two", "lines, \\x1b[2J"]
+    assert done.stderr.decode().splitlines() == lines
 
 
 def test_check_tells_of_every_fault_at_once(folder, capsys):
