@@ -1,5 +1,8 @@
 import importlib
+import logging
 import os
+import sys
+import threading
 
 import pytest
 
@@ -42,6 +45,26 @@ def test_notes_are_shown_to_who_asked_for_them(talkative_import, capfd, monkeypa
     tensorflow_start.import_tensorflow_quietly()
     assert capfd.readouterr().err == "note of keras\n"
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+
+
+def test_what_other_threads_log_meanwhile_is_shown(monkeypatch, capfd):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    # As in a program of its own: pytest's writes past the error stream of the process.
+    monkeypatch.setattr(sys, "stderr", open(2, "w", closefd=False))
+    handler = logging.StreamHandler(sys.stderr)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    warn = logging.getLogger("pipelines").warning
+
+    def import_module(name):
+        os.write(2, b"note")
+        thread = threading.Thread(target=warn, args=("a server is lost",))
+        thread.start()
+        thread.join()
+
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    tensorflow_start.import_tensorflow_quietly()
+    warn("and back")
+    assert capfd.readouterr().err == "a server is lost\nand back\n"
 
 
 @pytest.mark.parametrize("error", [RuntimeError, ValueError])
