@@ -55,13 +55,21 @@ def without_version(path: Path) -> str:
     if (folder / SAVED_MODEL).is_file() and is_version_name(folder.name):
         return f"{path} is one version; name its folder {folder.parent}."
     children = sorted(folder.iterdir()) if folder.is_dir() else []
-    models = [str(path / one.name) for one in children if published_versions(one)]
+    models = [str(path / one.name) for one in children if _has_versions(one)]
     if models:
         return f"{path} is no model but holds some; name {' or '.join(models)}."
     return (
         f"{path} holds no version, which is a folder NUMBER with a saved_model.pb; run "
         "`keras-unet export` first, or name another saved_models/NAME."
     )
+
+
+def _has_versions(folder: Path) -> bool:
+    # Beside models there may be folders of others, such as lost+found.
+    try:
+        return bool(published_versions(folder))
+    except PermissionError:
+        return False
 
 
 def _numbered(base_path: Path) -> dict[int, Path]:

@@ -1,3 +1,7 @@
+import errno
+import os
+import pathlib
+
 from pipelines.export_layout import (
     published_versions,
     unloadable_newest,
@@ -38,4 +42,21 @@ def test_what_is_no_model_is_told_with_what_to_name(tmp_path):
     assert "holds no version" in without_version(tmp_path / "nope")
     (version / "saved_model.pb").touch()
     assert f"name its folder {tmp_path / 'cells'}." in without_version(version)
+    assert f"holds some; name {tmp_path / 'cells'}." in without_version(tmp_path)
+
+
+def test_folders_that_cannot_be_read_are_no_models(tmp_path, monkeypatch):
+    version = tmp_path / "cells" / "1"
+    version.mkdir(parents=True)
+    (version / "saved_model.pb").touch()
+    (tmp_path / "lost+found").mkdir()
+    iterdir = pathlib.Path.iterdir
+
+    # Root may read all.
+    def refused(folder):
+        if folder.name == "lost+found":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+        return iterdir(folder)
+
+    monkeypatch.setattr(pathlib.Path, "iterdir", refused)
     assert f"holds some; name {tmp_path / 'cells'}." in without_version(tmp_path)
