@@ -30,17 +30,10 @@ def append(
         figures: raw numbers.
     """
     script, *words = sys.argv
-    # With changes that no commit has, the word "dirty" stands behind it.
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty=-dirty", "--exclude=*"],
-        capture_output=True,
-        text=True,
-        cwd=RESULTS,
-    )
     row = {
         "benchmark": name,
         "date": datetime.date.today().isoformat(),
-        "commit": commit.stdout.strip(),
+        "commit": commit(),
         "machine": f"{platform.machine()}, {os.cpu_count()} processors",
         "processor": processor(),
         "command": shlex.join([f"benchmarks/{pathlib.Path(script).name}", *words]),
@@ -51,6 +44,20 @@ def append(
     }
     with (RESULTS / f"{name}.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def commit() -> str:
+    """Returns the commit, with "-dirty" where the code has changes that it lacks.
+
+    Records that were appended since are no such change.
+    """
+    changes = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":!.")
+    return git("describe", "--always", "--exclude=*") + ("-dirty" if changes else "")
+
+
+def git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, cwd=RESULTS)
+    return done.stdout.strip()
 
 
 def load(name: str) -> list[dict[str, Any]]:
