@@ -30,14 +30,14 @@ class Settings:
             if get_origin(hint) is Literal:
                 _check_choice(field.name, value, get_args(hint))
             elif bool in (hint, *get_args(hint)):
-                replace(self, field.name, _switch(field.name, value))
+                overwrite(self, field.name, _switch(field.name, value))
             elif field.metadata["least"] is not None:
-                replace(self, field.name, _number(field, value, hint))
+                overwrite(self, field.name, _number(field, value, hint))
             elif field.metadata["metavar"] in NAMES_OF_FILES:
                 check_named(self, field.name)
 
 
-def replace(config: Any, name: str, value: Any) -> None:
+def overwrite(config: Any, name: str, value: Any) -> None:
     """Sets a setting while it is checked: for everybody else the classes are frozen."""
     object.__setattr__(config, name, value)
 
@@ -51,7 +51,7 @@ def check_named(config: Any, name: str) -> None:
         raise ValueError(
             f"{name} must name a file or folder, got {reprlib.repr(value)}.{way_out}"
         )
-    replace(config, name, os.fspath(value))
+    overwrite(config, name, os.fspath(value))
 
 
 def check_tuple(config: Any, name: str, what: str) -> None:
@@ -64,7 +64,7 @@ def check_tuple(config: Any, name: str, what: str) -> None:
         way_out = f"; write ({values!r},)" if isinstance(values, str) else ""
         raise ValueError(f"{name} must be a tuple of {what}, got {values!r}{way_out}.")
     # JSON has lists, which cannot be hashed.
-    replace(config, name, tuple(values))
+    overwrite(config, name, tuple(values))
 
 
 def check_texts(config: Any, name: str, what: str, form: str | None = None) -> None:

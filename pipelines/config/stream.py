@@ -6,7 +6,12 @@ import numbers
 from typing import Any, Literal
 
 from pipelines.config.fields import setting
-from pipelines.config.setting_checks import Settings, check_texts, check_tuple, replace
+from pipelines.config.setting_checks import (
+    Settings,
+    check_texts,
+    check_tuple,
+    overwrite,
+)
 
 Scaling = Literal["per_image", "dtype"]
 WeightMap = Literal["none", "paper", "authors-tool"]
@@ -103,7 +108,7 @@ class WeightConfig(Settings):
         what = "weights (numbers from 0 on, or the word balanced)"
         check_tuple(self, "class_weights", what)
         # On the command line numbers are text.
-        replace(self, "class_weights", tuple(map(_as_text, self.class_weights)))
+        overwrite(self, "class_weights", tuple(map(_as_text, self.class_weights)))
         check_texts(self, "class_weights", what, f"{number}|balanced")
         if "balanced" in self.class_weights and len(self.class_weights) > 1:
             raise ValueError(

@@ -6,7 +6,7 @@ from typing import Literal
 from pipelines.config.data import DataConfig
 from pipelines.config.fields import FILE, FOLDER, IMAGES, PATH, PATTERN, RUN, setting
 from pipelines.config.network import MAX_CLASSES, NetworkConfig
-from pipelines.config.setting_checks import Settings, replace
+from pipelines.config.setting_checks import Settings, overwrite
 
 Engine = Literal["auto", "tensorflow-serving", "development"]
 Inside = Literal["foreground", "background"]
@@ -48,7 +48,7 @@ class EvaluateConfig(DataConfig):
         """Raises ValueError for a value out of range."""
         super().__post_init__()
         if self.threshold not in (None, "auto"):
-            replace(self, "threshold", _threshold(self.threshold))
+            overwrite(self, "threshold", _threshold(self.threshold))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
