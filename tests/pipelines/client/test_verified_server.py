@@ -3,6 +3,7 @@ import pytest
 from pipelines.client.about import string_array
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
+from pipelines.client.server import VersionState
 from pipelines.client.verified_server import VerifiedServer, verified
 
 
@@ -95,6 +96,20 @@ def test_one_that_comes_back_with_another_model_is_left_out(
     assert pool.predict("s", {})[""] == 5
     with pytest.raises(ServerFailure, match="another model"):
         pool.predict("s", {})
+
+
+def test_a_version_of_the_address_that_is_unloaded_is_not_waited_for(
+    fake_server, about_of, waits, monkeypatch
+):
+    listed = [VersionState(2, "AVAILABLE", "")]
+    monkeypatch.setattr(fake_server, "states", lambda self: listed)
+    missing = ServerFailure("answered 404", Kind.MISSING, 404)
+    server = fake_server([says(about_of().text)], version=missing)
+    server.address = server.address.of_version(1)
+    pool = verified(ServerPool([server], 4, waits, waits), about_of())
+    with pytest.raises(ServerFailure, match="version 1 was unloaded"):
+        pool.pinned()
+    assert waits.waits == []
 
 
 def test_a_model_that_says_nothing_is_a_model_too(fake_server):

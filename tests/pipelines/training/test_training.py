@@ -114,6 +114,24 @@ def test_the_saved_model_is_the_best_by_validation_loss(run, discs):
     assert again.threshold == loaded.record.threshold
 
 
+def test_decay_and_weights_of_classes_are_known_to_schedule_and_guard(
+    tiny, tmp_path, monkeypatch
+):
+    advice = []
+
+    class Guard(training.ValidationGuard):
+        def __init__(self, *given, **settings):
+            super().__init__(*given, **settings)
+            advice.append(self.missed_advice)
+
+    monkeypatch.setattr(training, "ValidationGuard", Guard)
+    fit(tiny(decay=0, learning_rate=0.003, class_weights=("1", "2")))
+    (row,) = rows_of_history(tmp_path / "run")
+    assert float(row["learning_rate"]) == pytest.approx(0.003)
+    # They are given already.
+    assert "--class-weights" not in advice[0]
+
+
 def test_the_saved_model_loads_with_plain_keras(run):
     model = keras.models.load_model(run / "model.keras")
     assert model.layers[-1].name == "logits"
