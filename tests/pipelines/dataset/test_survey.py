@@ -59,6 +59,16 @@ def test_colours_are_followed_in_masks_that_are_grey_too(write_pair, config):
     np.testing.assert_array_equal(counts, [[3, 3, 0], [3, 0, 3]])
 
 
+def test_grey_ids_with_gaps_are_numbered_anew_by_colours(write_pair, config):
+    write_pair("a.png", [[0, 0, 10, 10, 20, 255]])
+    colours = ("000000", "0A0A0A", "141414")
+    found = survey(config(class_colours=colours, ignore_value=0xFFFFFF))
+    assert not found.findings
+    dataset = Dataset(found.pairs, found.facts, found.coding)
+    np.testing.assert_array_equal(dataset.class_counts(), [[2, 2, 1]])
+    np.testing.assert_array_equal(dataset.mask(0), [[0, 0, 1, 1, 2, 255]])
+
+
 def test_a_run_says_what_the_settings_leave_open(write_pair, config):
     write_pair("a.png", np.zeros((1, 2, 3)))
     known = MaskCoding("classes", None, 2, ("000000", "FF0000"), 0x0000FF)
