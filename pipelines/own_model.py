@@ -11,6 +11,7 @@ import numpy as np
 
 import keras_unet
 from pipelines import run_folder
+from pipelines.config.class_names import check_names
 from pipelines.config.network import MAX_CLASSES
 from pipelines.config.stream import Scaling
 from pipelines.dataset.mask_values import MaskCoding, class_names
@@ -119,7 +120,9 @@ def _class_names(classes: Sequence[str] | None, num_classes: int) -> list[str]:
             f"classes must be the {num_classes} names of the net's classes, the "
             f"background first, got {classes!r}."
         )
-    return list(classes)
+    names = list(classes)
+    check_names("classes", names)
+    return names
 
 
 def _data_of(scaling: str, pixel_type: str | None) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def check(config: CheckConfig) -> DataReport:
     """
     _check_outputs(config)
     found = survey(config, scaling=config.scaling)
-    dataset = _dataset(found, config.scaling)
+    dataset = _dataset(found, config)
     of_whole = [] if dataset is None else part_findings.of_whole(dataset, config.masks)
     held_out, of_parts = _held_out(config, found, dataset)
     if findings.errors(of_whole):
@@ -47,6 +47,7 @@ def check(config: CheckConfig) -> DataReport:
         None if dataset is None else dataset.class_counts(),
         held_out,
         [*found.findings, *of_whole, *of_parts],
+        config.class_names,
     )
     if config.json:
         write_bytes_atomically(config.json, f"{report.to_json()}\n".encode())
@@ -80,11 +81,13 @@ def _inputs(config: CheckConfig) -> list[pathlib.Path]:
     return found
 
 
-def _dataset(found: Survey, scaling: str) -> Dataset | None:
+def _dataset(found: Survey, config: CheckConfig) -> Dataset | None:
     """Returns the pairs that could be read; None if their masks are not understood."""
     if found.coding is None:
         return None
-    return Dataset(found.pairs, found.facts, found.coding, scaling)
+    return Dataset(
+        found.pairs, found.facts, found.coding, config.scaling, config.class_names
+    )
 
 
 def _held_out(
@@ -117,7 +120,7 @@ def _held_out_of_their_own(
         known=found.coding,
         scaling=config.scaling,
     )
-    part = _dataset(held_out, config.scaling)
+    part = _dataset(held_out, config)
     # What is said of all masks of a part holds only if all could be read.
     complete = all(len(one.pairs) == one.pairs_found for one in (found, held_out))
     if dataset is not None and part is not None and complete:

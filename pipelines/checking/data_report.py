@@ -84,9 +84,12 @@ class DataReport:
             rows.append(("pixels ignored", f"{self.ignored:.2%}"))
         lines = [f"{name:26}{value}" for name, value in rows]
         if self.classes:
-            lines += ["", f"{'class':26}{'pixels':>9}{'in masks':>11}"]
-        for one in self.classes:
-            lines.append(f"{one.name:26}{one.share:>9.2%}{one.masks:>11}")
+            width = max(26, *(len(one.name) for one in self.classes))
+            lines += ["", f"{'class':{width}}{'pixels':>9}{'in masks':>11}"]
+            lines += [
+                f"{one.name:{width}}{one.share:>9.2%}{one.masks:>11}"
+                for one in self.classes
+            ]
         return "\n".join([*lines, "", *findings.table(self.findings), self._summary()])
 
     def _summary(self) -> str:
@@ -100,6 +103,7 @@ def make_report(
     counts: np.ndarray | None,
     held_out: int,
     all_findings: Sequence[Finding],
+    names: Sequence[str] = (),
 ) -> DataReport:
     """Returns the report of a survey.
 
@@ -109,6 +113,7 @@ def make_report(
             masks are not understood.
         held_out: how many images are held out.
         all_findings: of the set, its classes and its validation images.
+        names: of the classes, if any are given.
     """
     facts = found.facts
     pixels = sum(one.height * one.width for one in facts)
@@ -124,17 +129,18 @@ def make_report(
         dtypes=_counted(one.dtype for one in facts),
         mask_kind=found.coding.kind if found.coding else None,
         masks=found.coding.in_words if found.coding else "not understood, see below",
-        classes=_classes(counts),
+        classes=_classes(counts, names),
         ignored=ignored,
         empty_masks=int((counts[:, 1:].sum(axis=1) == 0).sum()),
         findings=tuple(all_findings),
     )
 
 
-def _classes(counts: np.ndarray) -> list[ClassFacts]:
+def _classes(counts: np.ndarray, given: Sequence[str]) -> list[ClassFacts]:
     shares = counts.sum(axis=0) / max(1, counts.sum())
     masks = (counts > 0).sum(axis=0)
-    names = class_names(counts.shape[1])
+    # Of wrong names there may be more than classes.
+    names = class_names(counts.shape[1], given)[: counts.shape[1]]
     columns = zip(names, shares.tolist(), masks.tolist(), strict=True)
     return [ClassFacts(*column) for column in columns]
 

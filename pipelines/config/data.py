@@ -3,8 +3,9 @@
 import dataclasses
 from typing import Literal
 
+from pipelines.config.class_names import check_names, check_number
 from pipelines.config.fields import IMAGES, MASKS, PATTERN, setting
-from pipelines.config.setting_checks import Settings, check_texts
+from pipelines.config.setting_checks import Settings, check_texts, check_tuple
 
 MaskKind = Literal["auto", "binary", "classes", "instances"]
 
@@ -20,6 +21,9 @@ class DataConfig(Settings):
     )
     class_colours: tuple[str, ...] = setting(
         (), "masks in colour: RRGGBB of each class, in the order of the class ids"
+    )
+    class_names: tuple[str, ...] = setting(
+        (), "names of the classes in the order of their ids, for tables and messages"
     )
     ignore_value: int | None = setting(
         None,
@@ -45,6 +49,13 @@ class DataConfig(Settings):
                 f"class_colours are for masks of classes, got mask_kind "
                 f"{self.mask_kind}. Leave one of them out."
             )
+        check_tuple(self, "class_names", "names")
+        check_names("class_names", self.class_names)
+        if self.class_colours:
+            num_classes = max(2, len(self.class_colours))
+            check_number(self.class_names, num_classes, "class_colours gives")
+        elif self.mask_kind in ("binary", "instances"):
+            check_number(self.class_names, 2, f"{self.mask_kind} masks have")
         for name in ("image_prefix", "image_suffix", "mask_prefix", "mask_suffix"):
             value = getattr(self, name)
             if not isinstance(value, str) or "/" in value:

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+from pipelines.config.class_names import check_number
 from pipelines.config.data import DataConfig, HoldOutConfig
 from pipelines.config.fields import FOLDER, LARGEST_SEED, setting
 from pipelines.config.import_path import FORM
@@ -140,6 +141,10 @@ class FitConfig(NetworkConfig, StreamConfig, HoldOutConfig, DataConfig):
                 f"Give steps or minutes, not both; got {self.steps} steps and "
                 f"{self.minutes} minutes."
             )
+        if self.num_classes is not None:
+            # One channel tells two classes apart.
+            who = f"num_classes {self.num_classes} gives"
+            check_number(self.class_names, max(2, self.num_classes), who)
 
     def left_open(self) -> set[str]:
         """Returns the names of the settings that `fit` is to decide."""

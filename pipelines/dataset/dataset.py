@@ -34,12 +34,14 @@ class Dataset:
         facts: what reading each has shown.
         coding: what the values of the masks mean.
         scaling: of the pixels: "per_image" or "dtype".
+        names: of the classes, in the order of their ids; empty if none are given.
     """
 
     pairs: tuple[Pair, ...]
     facts: tuple[ImageFacts, ...]
     coding: MaskCoding
     scaling: str = "per_image"
+    names: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -60,7 +62,7 @@ class Dataset:
     @property
     def class_names(self) -> list[str]:
         """Names of the classes, in the order of their ids."""
-        return class_names(self.coding.num_classes)
+        return class_names(self.coding.num_classes, self.names)
 
     def class_counts(self) -> np.ndarray:
         """Returns the pixels of each class in each mask, without ignored ones.
@@ -169,7 +171,7 @@ def load_dataset(
     heed(found.findings)
     if found.coding is None:
         raise ValueError(f"{masks or config.masks}: no mask could be read.")
-    dataset = Dataset(found.pairs, found.facts, found.coding, how)
+    dataset = Dataset(found.pairs, found.facts, found.coding, how, config.class_names)
     if config.mask_kind == "auto" and known is None:
         logger.info("Masks are %s.", dataset.coding.in_words)
     return dataset

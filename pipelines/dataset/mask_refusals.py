@@ -1,14 +1,16 @@
 """The sentences for masks whose values cannot be taken as they are."""
 
 import collections
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from pipelines.config.class_names import numbers_in_words
 from pipelines.dataset import findings
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.mask_values import (
     FEW_VALUES,
     GREY,
     RARE_SHARE,
+    MaskCoding,
     MaskValues,
     colour_name,
 )
@@ -59,6 +61,11 @@ def listed_colours(counts: dict[int, int], between: str = ", ") -> str:
     common = sorted(counts, key=lambda value: (-counts[value], value))
     more = [f"and {len(common) - LISTED_COLOURS} more"] * (len(common) > LISTED_COLOURS)
     return between.join([*map(colour_name, common[:LISTED_COLOURS]), *more])
+
+
+def as_greys(ids: Iterable[int]) -> str:
+    """Returns the `class_colours` that number class ids anew, from 0 on."""
+    return ",".join(colour_name(number * GREY) for number in ids)
 
 
 def too_many_values(mask: MaskValues, kind: str) -> Finding:
@@ -182,3 +189,31 @@ def other_colours(mask: MaskValues, others: dict[int, int]) -> Finding:
         f"{listed_colours(others)}.",
         f"Add it to class_colours, or correct the mask{ignore}.",
     )
+
+
+def other_number_of_names(
+    masks: Sequence[MaskValues], coding: MaskCoding, names: Sequence[str], file: str
+) -> Finding:
+    """Returns the finding for more or fewer names than the masks have classes.
+
+    Args:
+        masks: values of each mask of the set.
+        coding: what they mean.
+        names: of the classes.
+        file: the pattern of the masks.
+    """
+    values = {value for mask in masks for value in mask.counts}
+    found = sorted(values - {coding.ignore_value})
+    what = coding.in_words
+    way_out = (
+        "Name background and foreground; if values are ids, say mask_kind classes."
+    )
+    if coding.kind == "classes":
+        what = f"found: {', '.join(map(str, found))}"
+        way_out = "Give one name for each id, the background first."
+        if len(names) > coding.num_classes:
+            way_out += f" fit leaves room for more classes by num_classes {len(names)}."
+        elif len(names) == len(found):
+            way_out += f" Or number those found anew: class_colours {as_greys(found)}."
+    counted = numbers_in_words(names, coding.num_classes, "the masks have")
+    return findings.error("class-names", file, f"{counted} ({what}).", way_out)

@@ -1,6 +1,7 @@
 """What the values of masks mean: binary, class ids, colours or instance ids."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -165,11 +166,12 @@ def numbers_of(mask: np.ndarray, *, in_colour: bool) -> np.ndarray:
     return (red.astype(np.int64) << 16) + (green.astype(np.int64) << 8) + blue
 
 
-def class_names(num_classes: int) -> list[str]:
-    """Returns the names of classes, in the order of their ids."""
+def class_names(num_classes: int, given: Sequence[str] = ()) -> list[str]:
+    """Returns the names of classes, in the order of their ids: first those given."""
+    names = [f"class {index}" for index in range(num_classes)]
     if num_classes == 2:
-        return ["background", "foreground"]
-    return [f"class {index}" for index in range(num_classes)]
+        names = ["background", "foreground"]
+    return [*given, *names[len(given) :]]
 
 
 def colour_name(number: int) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 from pipelines.dataset import findings
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.inspection import ImageFacts
-from pipelines.dataset.mask_refusals import LISTED_COLOURS
-from pipelines.dataset.mask_values import GREY, RARE_SHARE, colour_name
+from pipelines.dataset.mask_refusals import LISTED_COLOURS, as_greys
+from pipelines.dataset.mask_values import RARE_SHARE
 from pipelines.dataset.pairing import Pair
 
 ONE_CLASS = "one-class"
@@ -189,8 +189,7 @@ def _absent_classes(
     more = len(absent) - LISTED
     anew = ""
     if len(absent) > 1 and not in_colour and len(present) <= LISTED_COLOURS:
-        greys = ",".join(colour_name(number * GREY) for number in present)
-        anew = f" class_colours {greys} numbers them anew as they are read."
+        anew = f" class_colours {as_greys(present)} numbers them anew as they are read."
     yield findings.warning(
         "absent-class",
         masks,

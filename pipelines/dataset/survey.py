@@ -7,7 +7,7 @@ from typing import Any
 import tqdm
 
 from pipelines.config import DataConfig
-from pipelines.dataset import inspection, mask_kinds, set_findings
+from pipelines.dataset import inspection, mask_kinds, mask_refusals, set_findings
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.inspection import ImageFacts, Inspection
 from pipelines.dataset.mask_kinds import MaskSettings
@@ -81,8 +81,11 @@ def survey(
             facts.append(inspected.facts)
     coding = None
     if facts:
-        coding, others = mask_kinds.recognise(_values(readable, facts), settings, known)
+        values = _values(readable, facts)
+        coding, others = mask_kinds.recognise(values, settings, known)
         found += others
+        if coding is not None and known is None:
+            found += _misnamed(config, values, coding)
         found += set_findings.of_images(readable, facts)
     return Survey(tuple(readable), tuple(facts), coding, tuple(found), len(pairs))
 
@@ -99,6 +102,17 @@ def _mask_settings(config: DataConfig, known: MaskCoding | None) -> MaskSettings
         colours = colours or known.colours
         ignored = known.ignore_value if ignored is None else ignored
     return MaskSettings(kind, colours, ignored)
+
+
+def _misnamed(
+    config: DataConfig, values: list[MaskValues], coding: MaskCoding
+) -> list[Finding]:
+    """Returns what is wrong with the number of the names."""
+    names, room = config.class_names, getattr(config, "num_classes", None)
+    # With num_classes, of `fit`, the settings have been checked against it.
+    if room is not None or len(names) in (0, coding.num_classes):
+        return []
+    return [mask_refusals.other_number_of_names(values, coding, names, config.masks)]
 
 
 def _inspect_all(pairs: list[Pair], **options: Any) -> list[Inspection]:

@@ -6,6 +6,7 @@ import pathlib
 
 from pipelines import run_folder, scaling, scores
 from pipelines.config import EvaluateConfig
+from pipelines.config.class_names import check_number
 from pipelines.dataset import Dataset, load_dataset
 from pipelines.evaluation.output_files import check_outputs, kept
 from pipelines.evaluation.seen_images import seen_images
@@ -18,7 +19,7 @@ from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.flip_average import FlipAverage
 from pipelines.report import write_report
-from pipelines.run_folder import Run
+from pipelines.run_folder import Run, RunRecord
 from pipelines.scores.evaluation_result import Evaluation, class_rows, defined
 from pipelines.scores.image_scores import extremes
 from pipelines.validation import Validation, pictures_of, validate
@@ -46,7 +47,9 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     check_outputs(config)
     run = run_folder.load(config.model)
     # In the place of the model, which then takes no memory.
-    run = dataclasses.replace(run, model=inference_net(run.model))
+    run = dataclasses.replace(
+        run, model=inference_net(run.model), record=_named(config, run)
+    )
     net = (FlipAverage if config.flips else Net)(run.model)
     dataset = _load_data(config, run, net)
     pairs = dataset.pairs
@@ -76,6 +79,13 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     if unscored.sentences:
         raise unscored.error(evaluation)
     return evaluation
+
+
+def _named(config: EvaluateConfig, run: Run) -> RunRecord:
+    """Returns the run's record, with other names of its classes if some are given."""
+    names = config.class_names or tuple(run.record.classes)
+    check_number(names, len(run.record.classes), f"{run.path} has")
+    return dataclasses.replace(run.record, classes=[*names])
 
 
 def _scored(

@@ -108,6 +108,7 @@ def test_fit_starts_from_a_net_of_ones_own(fit_config, tmp_path):
         ({"threshold": 1.5}, "threshold must be 0 to 1"),
         ({"threshold": "0.5"}, "threshold must be 0 to 1, got '0.5'"),
         ({"classes": ["cell"]}, "classes must be the 2 names"),
+        ({"classes": ["cell", "cell"]}, "classes must differ"),
         ({"smallest_object": 0}, "smallest_object must be a whole number"),
     ],
 )

@@ -39,6 +39,34 @@ def test_classes_that_are_nowhere_have_a_share_of_0_and_a_warning(write_pair, co
     assert codes(report) == ["absent-class"]
 
 
+def test_classes_are_called_by_their_names(write_pair, config):
+    for name in "ab":
+        write_pair(f"{name}.png", [[0, 0, 1, 3]])
+    names = ("sky", "sea", "<b>", "Fluß")
+    report = check(config(mask_kind="classes", class_names=names))
+    assert [one.name for one in report.classes] == [*names]
+    assert "no mask has a pixel of <b> (id 2)" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (("sky", "sea"), ["sky", "sea", "class 2"]),
+        (("sky", "sea", "ice", "sun"), ["sky", "sea", "ice"]),
+    ],
+)
+def test_other_names_than_classes_are_an_error_beside_the_table(
+    write_pair, config, names, shown
+):
+    for name in "ab":
+        write_pair(f"{name}.png", [[0, 0, 1, 2]])
+    with pytest.raises(ValueError, match=f"gives {len(names)} names") as error:
+        check(config(mask_kind="classes", class_names=names))
+    report = error.value.report
+    assert [one.name for one in report.classes] == shown
+    assert codes(report) == ["class-names"]
+
+
 def test_what_fit_refuses_of_the_parts_is_found(write_pair, config, tmp_path):
     """Held-out images of other channels; masks of one class to train on."""
     for number in range(2):

@@ -18,9 +18,10 @@ FINDINGS = (
 )
 
 
-def report(counts=((6, 2), (10, 0), (12, 0)), coding=CODING, findings=()):
+def report(counts=((6, 2), (10, 0), (12, 0)), coding=CODING, findings=(), names=()):
     found = Survey((), FACTS, coding, (), 4)
-    return make_report(found, None if counts is None else np.array(counts), 1, findings)
+    counts = None if counts is None else np.array(counts)
+    return make_report(found, counts, 1, findings, names)
 
 
 def test_a_report_counts_sizes_classes_and_what_was_not_read():
@@ -52,6 +53,12 @@ def test_a_report_reads_as_a_table():
         "warning: a.png: is odd. Look.",
         "1 error, 1 warning",
     ]
+
+
+def test_a_long_name_moves_the_columns_of_all_classes():
+    lines = str(report(names=("background", "glacier " * 5 + "ice"))).split("\n")
+    assert lines[11].split()[-3:] == ["ice", "6.67%", "1"]
+    assert len({len(line) for line in lines[9:12]}) == 1
 
 
 def test_masks_that_are_not_understood_leave_no_classes():

@@ -32,6 +32,12 @@ def test_the_same_settings_give_the_same_sheet(config):
     assert preview.preview(dataset, config) == preview.preview(dataset, config)
 
 
+def test_a_sheet_names_the_classes_in_any_script(config):
+    named = dataclasses.replace(config, class_names=("background", "Fluß 水"))
+    sheets = [preview.preview(load_dataset(one), one) for one in (config, named)]
+    assert sheets[0] != sheets[1]
+
+
 def test_an_outline_is_the_inner_border_of_a_class():
     mask = np.zeros((5, 5), np.uint8)
     mask[1:4, 1:4] = 1

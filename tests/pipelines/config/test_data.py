@@ -20,12 +20,36 @@ DATA = {"images": "images", "masks": "masks"}
             {"class_colours": ("FF0000",), "mask_kind": "binary"},
             "class_colours are for masks of classes",
         ),
+        ({"class_names": "a,b"}, "class_names must be a tuple of names"),
+        ({"class_names": ("a", "")}, "class_names must be names of one line"),
+        ({"class_names": ("a", "a")}, "class_names must differ"),
+        (
+            {"class_names": ("a", "b"), "class_colours": ("000000",) * 3},
+            "gives 2 names .*, but class_colours gives 3 classes, ids 0 to 2",
+        ),
+        (
+            {"class_names": ("a", "b", "c"), "mask_kind": "instances"},
+            "gives 3 names .*, but instances masks have 2 classes, ids 0 to 1",
+        ),
         ({"mask_suffix": "a/b"}, "mask_suffix must be a part of a file name"),
     ],
 )
 def test_wrong_settings_are_named(settings, named):
     with pytest.raises(ValueError, match=named):
         DataConfig(**DATA | settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"mask_kind": "binary"},
+        {"mask_kind": "instances"},
+        {"class_colours": ["00FF00"]},
+    ],
+)
+def test_two_classes_have_two_names(settings):
+    made = DataConfig(**DATA, class_names=["background", "cells"], **settings)
+    assert made.class_names == ("background", "cells")
 
 
 def test_paths_become_text():

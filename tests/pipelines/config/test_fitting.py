@@ -80,6 +80,10 @@ def test_a_value_out_of_range_is_refused_by_name_and_value(name, value):
             "not both",
         ),
         ({"validation_stems": "02"}, r"a tuple of stems, got '02'; write \('02',\)"),
+        (
+            {"class_names": ("a", "b", "c"), "num_classes": 1},
+            "gives 3 names .*, but num_classes 1 gives 2 classes, ids 0 to 1",
+        ),
     ],
 )
 def test_settings_that_clash_are_refused(settings, words):

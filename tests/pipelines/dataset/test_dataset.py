@@ -98,6 +98,14 @@ def test_classes_are_named_by_their_ids(write, load):
     assert loaded.classes_found == {0, 1, 3}
 
 
+def test_names_that_are_given_are_those_of_every_part(write, load):
+    write("a.png", mask=np.array([[0, 1, 2], [0, 0, 0]], "uint8"))
+    loaded = load("classes", class_names=("sky", "sea", "ice"))
+    assert loaded.subset([0]).class_names == ["sky", "sea", "ice"]
+    with pytest.raises(ValueError, match="gives 2 names .* have 3 classes"):
+        load("classes", class_names=("sky", "sea"))
+
+
 def test_sizes_may_differ_between_pairs(write, load):
     write("a.png")
     write("b.png", np.zeros((4, 5), "uint8"), np.zeros((4, 5), "uint8"))

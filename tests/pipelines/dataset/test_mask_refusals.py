@@ -1,7 +1,7 @@
 import pytest
 
 from pipelines.dataset import mask_refusals
-from pipelines.dataset.mask_values import MaskValues
+from pipelines.dataset.mask_values import MaskCoding, MaskValues
 
 
 def test_ids_without_a_gap_ask_for_the_kind():
@@ -51,3 +51,30 @@ def test_instances_that_look_like_something_else_are_a_warning():
     assert "rather a smoothed mask" in str(mask_refusals.no_instances(smooth))
     grain = MaskValues("a", dict.fromkeys(range(0, 60, 2), 5), runs=140)
     assert "rather an image" in str(mask_refusals.no_instances(grain))
+
+
+@pytest.mark.parametrize(
+    ("ids", "names", "way_out"),
+    [
+        ((0, 1, 2), ("a", "b"), "the background first."),
+        ((0, 1, 2), ("a", "b", "c", "d"), "room for more classes by num_classes 4."),
+        ((0, 10, 20), ("a", "b", "c"), "class_colours 000000,0A0A0A,141414."),
+    ],
+)
+def test_names_for_other_classes_than_the_masks_have_are_told(ids, names, way_out):
+    mask = MaskValues("a", dict.fromkeys(ids, 5) | {255: 1})
+    coding = MaskCoding("classes", None, ids[-1] + 1, (), 255)
+    found = mask_refusals.other_number_of_names([mask], coding, names, "masks")
+    assert (found.severity, found.code, found.file) == ("error", "class-names", "masks")
+    assert f"gives {len(names)} names (0 a, 1 b" in found.message
+    listed = ", ".join(map(str, ids))
+    end = f"{ids[-1] + 1} classes, ids 0 to {ids[-1]} (found: {listed})."
+    assert found.message.endswith(end)
+    assert found.way_out.endswith(way_out)
+
+
+def test_three_names_for_a_binary_mask_ask_whether_its_values_are_ids():
+    mask, coding = MaskValues("a", {0: 5, 2: 5}), MaskCoding("binary", 2, 2)
+    found = mask_refusals.other_number_of_names([mask], coding, ("a", "b", "c"), "m")
+    assert found.message.endswith("2 classes, ids 0 to 1 (binary, foreground 2).")
+    assert found.way_out.endswith("if values are ids, say mask_kind classes.")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines.dataset import mask_values
-from pipelines.dataset.mask_values import IGNORED, MaskCoding, MaskValues
+from pipelines.dataset.mask_values import IGNORED, MaskCoding, MaskValues, class_names
 
 # Coding.
 
@@ -95,6 +95,20 @@ def test_objects_are_wider_than_the_grain_of_an_image():
 )
 def test_ids_without_a_gap_begin_at_0_or_1(values, without_gap):
     assert MaskValues("a", dict.fromkeys(values, 1)).without_gap == without_gap
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "given", "names"),
+    [
+        (2, (), ["background", "foreground"]),
+        (2, ("background", "cells"), ["background", "cells"]),
+        (3, (), ["class 0", "class 1", "class 2"]),
+        (3, ("sky",), ["sky", "class 1", "class 2"]),
+        (2, ("sky", "sea", "ice"), ["sky", "sea", "ice"]),
+    ],
+)
+def test_classes_without_a_name_are_called_by_their_ids(num_classes, given, names):
+    assert class_names(num_classes, given) == names
 
 
 @pytest.mark.parametrize(

@@ -81,3 +81,15 @@ def test_without_a_readable_mask_there_is_no_coding(write_pair, config, tmp_path
     found = survey(config())
     assert found.coding is None and found.pairs == ()
     assert len(found.findings) == 1
+
+
+def test_names_of_other_classes_are_a_finding_but_not_of_masks_of_a_run(
+    write_pair, config
+):
+    write_pair("a.png", [[0, 1, 2]])
+    settings = config(mask_kind="classes", class_names=("sky", "sea", "ice", "sun"))
+    (found,) = survey(settings).findings
+    assert "gives 4 names" in found.message and "3 classes" in found.message
+    # Of its classes these masks may show fewer.
+    known = MaskCoding("classes", None, 4)
+    assert survey(settings, known=known).findings == ()

@@ -149,6 +149,26 @@ def test_a_class_that_does_not_occur_is_null_and_shown_as_a_dash(
     json.loads(evaluation.to_json(), parse_constant=refuse_constant)
 
 
+def test_classes_have_the_names_of_the_run_or_others_that_are_given(
+    random_net, save_run, config, tmp_path
+):
+    run = save_run(tmp_path / "run", random_net(), classes=["background", "cells"])
+    settings = {"model": str(run), "scores": "quick"}
+    path = tmp_path / "scores.json"
+    table = str(evaluate(config(**settings, json=str(path))))
+    found = json.loads(path.read_text())
+    assert [row["name"] for row in found["classes"]] == ["background", "cells"]
+    assert "\ncells" in table
+    page = tmp_path / "scores.html"
+    names = ("background", "<b>discs</b>")
+    result = evaluate(config(**settings, class_names=names, report=str(page)))
+    assert [row["name"] for row in result.classes] == [*names]
+    html = page.read_text(encoding="utf-8")
+    assert "&lt;b&gt;discs" in html and "<b>discs" not in html
+    with pytest.raises(ValueError, match="gives 3 names .*run has 2 classes"):
+        evaluate(config(**settings, class_names=("a", "b", "c")))
+
+
 def test_the_result_is_a_readable_table(config):
     text = str(evaluate(config()))
     lines = text.splitlines()

@@ -99,6 +99,14 @@ def test_channels_beyond_the_classes_of_the_masks_have_names_too(plan):
     assert plan(num_classes=1).class_names == ["background", "foreground"]
 
 
+def test_classes_that_the_masks_do_not_have_yet_are_named_with_their_number(plan):
+    names = ("background", "cells", "debris")
+    found = plan(num_classes=3, class_names=names)
+    assert found.class_names == [*names]
+    with pytest.raises(ValueError, match="gives 3 names .* the masks have 2 classes"):
+        plan(class_names=names)
+
+
 def test_fewer_channels_than_classes_are_refused(plan, tmp_path):
     paths = write_set(tmp_path, [ids(3), ids(3)])
     with pytest.raises(ValueError, match="num_classes=2, but the masks have 3"):

@@ -165,6 +165,9 @@ def test_the_paper_net_trains_on_its_smallest_tile(tiny):
     assert "2 steps; best at step 2" in str(result)
 
 
+CLASS_NAMES = ["sky", "<b>sea</b>", "Fluß", "none yet"]
+
+
 def test_colours_and_three_classes_train(tiny, write_pair, folders, random):
     for number in range(3):
         image = random.integers(0, 256, (20, 24, 3)).astype(np.uint8)
@@ -174,6 +177,7 @@ def test_colours_and_three_classes_train(tiny, write_pair, folders, random):
             **folders,
             mask_kind="classes",
             num_classes=4,
+            class_names=CLASS_NAMES,
             validation_stems=("0",),
         )
     )
@@ -181,7 +185,9 @@ def test_colours_and_three_classes_train(tiny, write_pair, folders, random):
     assert run.model.input_shape[-1] == 3
     assert run.model.output_shape[-1] == 4
     assert run.record.threshold is None
-    assert run.record.classes == [f"class {index}" for index in range(4)]
+    assert run.record.classes == CLASS_NAMES
+    report = (run.path / run_folder.REPORT).read_text(encoding="utf-8")
+    assert "&lt;b&gt;sea" in report and "<b>sea" not in report and "Fluß" in report
     assert run.record.data["validation"]["images"] == [f"{folders['images']}/0.png"]
 
 
