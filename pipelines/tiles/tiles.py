@@ -183,11 +183,13 @@ def tile_stream(
     stream = stream.map(tile, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     # One batch shape, so that the training step is traced once.
     stream = stream.batch(batch_size, drop_remainder=True)
-    return stream.prefetch(tf.data.AUTOTUNE).with_options(_threads())
+    return stream.prefetch(tf.data.AUTOTUNE).with_options(_options())
 
 
-def _threads() -> tf.data.Options:
+def _options() -> tf.data.Options:
     options = tf.data.Options()
+    # The changes are compiled while Keras traces its step, not after it.
+    options.experimental_warm_start = True
     # Threads wait for Python and for each other: with only one for each processor, a
     # tenth of the processors' time is lost.
     options.threading.private_threadpool_size = 2 * count_processors()
