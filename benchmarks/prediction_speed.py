@@ -22,7 +22,7 @@ from pipelines.images.windowed_writing import write_windowed
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
 from pipelines.prediction.image_prediction import ImagePredictor
-from pipelines.prediction.memory_plan import MemoryModel, largest_plan
+from pipelines.prediction.memory_plan import Demand, MemoryModel, largest_plan
 from pipelines.prediction.output_values import OutputValues
 
 # Of images that make the net compute for some seconds a round.
@@ -81,10 +81,8 @@ def predictor_of(net: Net) -> ImagePredictor:
 def tile_shape(predictor: ImagePredictor, path: pathlib.Path) -> tuple[list[int], int]:
     with open_image(ImageEntry(path)) as image:
         layout = predictor.layout(image)
-        held = image.height * image.width
-    plan, _ = largest_plan(
-        predictor.net, predictor.memory, layout, predictor.budget, held=held
-    )
+        demand = Demand(layout, held=image.height * image.width)
+    plan = largest_plan(predictor.net, predictor.memory, demand, predictor.budget).plan
     return [int(plan.rows.input_size), int(plan.columns.input_size)], plan.num_tiles
 
 

@@ -5,7 +5,6 @@ net's pooling grid, and it is scaled by the statistics of the whole image: its m
 that of one pass over the whole image.
 """
 
-import dataclasses
 import math
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -21,6 +20,7 @@ from pipelines.client.pool import ServerPool
 from pipelines.client.server import only
 from pipelines.images import WindowedImage
 from pipelines.images.layout import Window
+from pipelines.images.windowed import Region
 
 SIGNATURE = "region"
 OUTPUT = "probability"
@@ -28,27 +28,13 @@ OUTPUT = "probability"
 LARGEST_SIDE = 2048
 
 
-@dataclasses.dataclass(frozen=True)
-class Region:
-    """A part of an image whose mask one request gives.
-
-    Attributes:
-        top: its first row, a multiple of the net's pooling step.
-        left: its first column, likewise.
-        height: rows, within the image.
-        width: columns.
-    """
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-
 def plan_regions(
     height: int, width: int, about: About, largest_side: int = LARGEST_SIDE
 ) -> list[Region]:
     """Cuts an image evenly into regions that the server takes, row by row.
+
+    They begin on multiples of the net's pooling step, and one request gives the mask
+    of each.
 
     Args:
         height: of the image.

@@ -10,9 +10,7 @@ from scipy import ndimage
 from pipelines.dataset.dataset import Dataset
 from pipelines.dataset.mask_values import is_object
 from pipelines.images import WindowedImage, blocks
-
-# Top, left, height and width of a window.
-Box = tuple[int, int, int, int]
+from pipelines.images.windowed import Region
 
 # A look at so many masks, and so much of each, tells enough.
 MOST_MASKS = 12
@@ -159,7 +157,7 @@ def _edges(labels: np.ndarray) -> tuple[np.ndarray, ...]:
     return labels[0], labels[-1], labels[:, 0], labels[:, -1]
 
 
-def _window_with_objects(mask: WindowedImage, pixels: int) -> Box:
+def _window_with_objects(mask: WindowedImage, pixels: int) -> Region:
     """Returns the window to look at.
 
     Args:
@@ -180,14 +178,14 @@ def _window_with_objects(mask: WindowedImage, pixels: int) -> Box:
     return middle
 
 
-def _window_around(mask: WindowedImage, row: int, column: int) -> Box:
+def _window_around(mask: WindowedImage, row: int, column: int) -> Region:
     height, width = min(MOST_PIXELS, mask.height), min(MOST_PIXELS, mask.width)
     top = min(max(0, row - height // 2), mask.height - height)
     left = min(max(0, column - width // 2), mask.width - width)
-    return top, left, height, width
+    return Region(top, left, height, width)
 
 
-def _goes_on(mask: WindowedImage, box: Box) -> tuple[bool, ...]:
+def _goes_on(mask: WindowedImage, box: Region) -> tuple[bool, ...]:
     """Tells at which sides of a window the mask goes on."""
     top, left, height, width = box
     return (

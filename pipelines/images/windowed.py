@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +38,27 @@ def as_length(size: PixelSize | None) -> PixelSize | None:
 def as_known_length(size: PixelSize | None) -> PixelSize | None:
     """Returns a size in a unit of length; None for one in any other text."""
     return size if size is not None and factor(size.unit, "m") is not None else None
+
+
+class Region(NamedTuple):
+    """A part of an image.
+
+    Attributes:
+        top: its first row.
+        left: its first column.
+        height: rows, all of them in the image.
+        width: columns.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def holds(self, row: int, column: int) -> bool:
+        """Tells whether a pixel of the image lies in it."""
+        below, right = row - self.top, column - self.left
+        return 0 <= below < self.height and 0 <= right < self.width
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,8 +16,9 @@ import tensorflow as tf
 from keras_unet import arguments_of
 from pipelines import decision, scaling
 from pipelines.images import ArrayImage, WindowedImage
+from pipelines.images.windowed import Region
 from pipelines.mirroring import mirrored_window
-from pipelines.overlap_tile.tile_plan import LARGEST_CORE, Region, plan_tiles
+from pipelines.overlap_tile.tile_plan import LARGEST_CORE, plan_tiles
 
 TileFunction = Callable[[Any], Any]
 
@@ -100,7 +101,7 @@ class Net:
 
         Args:
             image: of any size, not scaled; windows of it are read.
-            region: of the image.
+            region: of the image, on its pooling grid.
             mean: float32 (channels,), of the whole image.
             std: float32 (channels,), of the whole image.
 
@@ -160,7 +161,7 @@ def segment_region(
 
     Args:
         image: what windows are read from.
-        region: of the image.
+        region: of the image, on its pooling grid.
         function: the net, from (1, rows, columns, channels), as they are in the image,
             to (1, ..., num_classes).
         depth: number of poolings of the net.
@@ -170,11 +171,11 @@ def segment_region(
     Returns:
         float32 (height of the region, its width, num_classes).
     """
-    height, width = region.height, region.width
-    plan = plan_tiles(height, width, largest_core, depth, variant)
+    shape = region.height, region.width
+    plan = plan_tiles(*shape, largest_core, depth, variant)
     rows, columns = plan.rows, plan.columns
     result: np.ndarray | None = None
-    for top, left in plan.origins():
+    for top, left, height, width in plan.regions():
         tile = mirrored_window(
             image,
             region.top + top - rows.before,
@@ -184,10 +185,8 @@ def segment_region(
         )
         output = np.asarray(function(tile[np.newaxis]))[0]
         if result is None:
-            result = np.empty((height, width, output.shape[-1]), np.float32)
-        kept = result[top : top + rows.core, left : left + columns.core]
-        kept[...] = output[
-            rows.crop : rows.crop + kept.shape[0],
-            columns.crop : columns.crop + kept.shape[1],
+            result = np.empty((*shape, output.shape[-1]), np.float32)
+        result[top : top + height, left : left + width] = output[
+            rows.crop : rows.crop + height, columns.crop : columns.crop + width
         ]
-    return np.empty((height, width, 0), np.float32) if result is None else result
+    return np.empty((*shape, 0), np.float32) if result is None else result

@@ -86,18 +86,18 @@ class TilePass:
     Args:
         net: the net.
         plan: of the tiles.
-        height: of the image, pixels.
-        width: of the image, pixels.
         flips: averages over the flips and turns.
+
+    Attributes:
+        plan: of the tiles.
     """
 
-    def __init__(
-        self, net: Net, plan: TilePlan, height: int, width: int, flips: bool = False
-    ) -> None:
+    def __init__(self, net: Net, plan: TilePlan, flips: bool = False) -> None:
         step = 2**net.depth
+        self.plan = plan
         self._net = net
-        self._rows = _side(height, plan.rows, step, flips)
-        self._columns = _side(width, plan.columns, step, flips)
+        self._rows = _side(plan.height, plan.rows, step, flips)
+        self._columns = _side(plan.width, plan.columns, step, flips)
         self._turns = TURNS if flips else TURNS[:1]
 
     @property
@@ -182,7 +182,6 @@ class TilePass:
 def probability_windows(
     image: WindowedImage,
     tile_pass: TilePass,
-    plan: TilePlan,
     mean: np.ndarray,
     std: np.ndarray,
     skip: int = 0,
@@ -194,7 +193,6 @@ def probability_windows(
     Args:
         image: the image.
         tile_pass: computes a core.
-        plan: of the tiles.
         mean: float32 (channels,), of the whole image.
         std: float32 (channels,), of the whole image.
         skip: so many cores are left out, from the first on.
@@ -207,9 +205,9 @@ def probability_windows(
         ValueError: pixels are not finite, or cannot be read.
     """
     reads = (
-        (top, left, tile_pass.read(image, top, left))
-        for top, left in itertools.islice(plan.origins(), skip, None)
+        (region, tile_pass.read(image, region.top, region.left))
+        for region in itertools.islice(tile_pass.plan.regions(), skip, None)
     )
-    for top, left, pixels in ahead(reads):
+    for (top, left, height, width), pixels in ahead(reads):
         kept = tile_pass.probability(pixels, mean, std)
-        yield top, left, kept[: image.height - top, : image.width - left]
+        yield top, left, kept[:height, :width]

@@ -1,10 +1,10 @@
-"""How an image is shared out in tiles, and what a part of it is."""
+"""How an image is shared out in tiles."""
 
 import dataclasses
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from keras_unet import geometry
+from pipelines.images.windowed import Region
 
 # With its margins 704 pixels at depth 4: about 127 MB for each feature map of a net
 # with 64 base filters, and most images of 512 pixels go in one piece.
@@ -13,15 +13,19 @@ LARGEST_CORE = 512
 
 @dataclasses.dataclass(frozen=True)
 class TilePlan:
-    """The tiles of an image: how its rows and its columns are shared out."""
+    """The tiles of an image: how its rows and its columns are shared out.
 
+    Attributes:
+        height: of the image, pixels.
+        width: of the image, pixels.
+        rows: how its rows are shared out.
+        columns: how its columns are.
+    """
+
+    height: int
+    width: int
     rows: geometry.TileSide
     columns: geometry.TileSide
-
-    @property
-    def input_pixels(self) -> int:
-        """Pixels that the net takes at once."""
-        return int(self.rows.input_size * self.columns.input_size)
 
     @property
     def largest_core(self) -> int:
@@ -33,32 +37,16 @@ class TilePlan:
         """Tiles of the whole image."""
         return int(self.rows.num_tiles * self.columns.num_tiles)
 
-    def origins(self) -> Iterator[tuple[int, int]]:
-        """Yields (top, left) of the cores, row by row."""
-        for row in range(self.rows.num_tiles):
-            for column in range(self.columns.num_tiles):
-                yield row * self.rows.core, column * self.columns.core
+    def regions(self) -> Iterator[Region]:
+        """Yields what each tile keeps of the image, row by row.
 
-
-class Region(NamedTuple):
-    """A part of an image whose first pixel lies on the pooling grid.
-
-    Attributes:
-        top: its first row, a multiple of 2**depth.
-        left: its first column, likewise.
-        height: rows, all of them in the image.
-        width: columns.
-    """
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    def holds(self, row: int, column: int) -> bool:
-        """Tells whether a pixel of the image lies in it."""
-        below, right = row - self.top, column - self.left
-        return 0 <= below < self.height and 0 <= right < self.width
+        Tops and lefts are multiples of 2**depth.
+        """
+        for top in range(0, self.height, self.rows.core):
+            height = min(self.rows.core, self.height - top)
+            for left in range(0, self.width, self.columns.core):
+                width = min(self.columns.core, self.width - left)
+                yield Region(top, left, height, width)
 
 
 def plan_tiles(
@@ -69,4 +57,4 @@ def plan_tiles(
         geometry.plan_side(size, largest_core, depth, variant)
         for size in (height, width)
     )
-    return TilePlan(rows, columns)
+    return TilePlan(height, width, rows, columns)

@@ -22,7 +22,7 @@ from pipelines.images.layout import ImageLayout, ImageToWrite, Window
 from pipelines.images.reading import check_channels
 from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.read_ahead import ahead
-from pipelines.overlap_tile.tile_passes import probability_windows
+from pipelines.overlap_tile.tile_passes import TilePass, probability_windows
 from pipelines.prediction.image_statistics import NoData, statistics_of
 from pipelines.prediction.instance_windows import (
     band_bytes,
@@ -30,8 +30,8 @@ from pipelines.prediction.instance_windows import (
     object_bytes,
 )
 from pipelines.prediction.kept_windows import KeptWindows
-from pipelines.prediction.memory_advice import Planned, Planner, memory_advice
-from pipelines.prediction.memory_plan import MemoryModel, largest_plan
+from pipelines.prediction.memory_advice import Planner, memory_advice
+from pipelines.prediction.memory_plan import Demand, MemoryModel, largest_plan
 from pipelines.prediction.output_values import OutputValues
 
 logger = logging.getLogger(__name__)
@@ -145,20 +145,12 @@ class ImagePredictor:
         if self.values.numbered:
             held += band_bytes(layout)
             growing = object_bytes(layout)
+        demand = Demand(layout, held, growing, whole, files_at_once)
         planner = functools.partial(
-            largest_plan,
-            self.net,
-            self.memory,
-            layout,
-            flips=self.flips,
-            held=held,
-            growing=growing,
-            whole=whole,
-            begun=begun,
-            files_at_once=files_at_once,
+            largest_plan, self.net, self.memory, demand, flips=self.flips, begun=begun
         )
-        plan, tile_pass = planner(self.budget)
-        self._advise(image.name, (plan, tile_pass), planner)
+        tile_pass = planner(self.budget)
+        self._advise(image.name, tile_pass, planner)
         source = MatchedChannels(image, self.net.channels)
         mean, std, no_data, doubt = statistics_of(source, self.scaling)
         if no_data is not None:
@@ -168,16 +160,17 @@ class ImagePredictor:
 
         def encoded(skip: int) -> Iterator[Window]:
             for top, left, probability in probability_windows(
-                source, tile_pass, plan, mean, std, skip
+                source, tile_pass, mean, std, skip
             ):
                 yield top, left, self.values.encode(probability)
 
         if kept is None:
             yield from encoded(0)
         else:
-            yield from kept.through(page, plan, self._encoded_layout(layout), encoded)
+            written = self._encoded_layout(layout)
+            yield from kept.through(page, tile_pass.plan, written, encoded)
 
-    def _advise(self, name: str, planned: Planned, planner: Planner) -> None:
+    def _advise(self, name: str, planned: TilePass, planner: Planner) -> None:
         """Says once if more memory would save much time."""
         with self._advising:
             if self.advised:

@@ -4,9 +4,10 @@ import contextlib
 import hashlib
 import io
 import logging
+import math
 import pathlib
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -187,20 +188,12 @@ def _whole_ones(
     file: io.FileIO, plan: TilePlan, layout: ImageLayout
 ) -> Iterator[Window]:
     """Yields the windows that are whole, and cuts off what comes behind."""
-    for top, left, shape in _shapes(plan, layout):
-        start, size = file.tell(), int(np.prod(shape)) * layout.dtype.itemsize
+    for top, left, height, width in plan.regions():
+        shape = height, width, layout.channels
+        start, size = file.tell(), math.prod(shape) * layout.dtype.itemsize
         content = file.read(size)
         if len(content) < size:
             file.truncate(start)
             file.seek(start)
             return
         yield top, left, np.frombuffer(content, layout.dtype).reshape(shape)
-
-
-def _shapes(
-    plan: TilePlan, layout: ImageLayout
-) -> Iterator[tuple[int, int, Sequence[int]]]:
-    for top, left in plan.origins():
-        height = min(plan.rows.core, layout.height - top)
-        width = min(plan.columns.core, layout.width - left)
-        yield top, left, (height, width, layout.channels)

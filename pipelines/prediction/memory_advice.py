@@ -6,7 +6,6 @@ Small tiles are mostly surroundings, which the net computes again for each of th
 from collections.abc import Callable
 
 from pipelines.config.byte_sizes import in_megabytes
-from pipelines.overlap_tile import TilePlan
 from pipelines.overlap_tile.tile_passes import TilePass
 
 # Bounds that are tried, in the order of their size.
@@ -14,13 +13,12 @@ GIGABYTES = (2, 3, 4, 6, 8, 12, 16)
 # A smaller gain is not worth a line.
 LEAST_GAIN = 2.0
 
-Planned = tuple[TilePlan, TilePass]
 # From a bound in bytes to the tiles that it allows.
-Planner = Callable[[int], Planned]
+Planner = Callable[[int], TilePass]
 
 
 def memory_advice(
-    name: str, planned: Planned, budget: int, planner: Planner
+    name: str, planned: TilePass, budget: int, planner: Planner
 ) -> str | None:
     """Returns a sentence that names the least bound with half of the work, or None.
 
@@ -30,17 +28,16 @@ def memory_advice(
         budget: the bound that allows them, bytes.
         planner: plans others.
     """
-    plan, tile_pass = planned
-    if plan.num_tiles == 1:
+    if planned.plan.num_tiles == 1:
         return None
-    work = _pixels(plan, tile_pass)
+    work = _pixels(planned)
     for gigabytes in GIGABYTES:
         if gigabytes * 10**9 <= budget:
             continue
-        gain = work / _pixels(*planner(gigabytes * 10**9))
+        gain = work / _pixels(planner(gigabytes * 10**9))
         if gain >= LEAST_GAIN:
-            rows, columns = int(plan.rows.core), int(plan.columns.core)
-            share = rows * columns / tile_pass.input_pixels
+            rows, columns = planned.plan.rows.core, planned.plan.columns.core
+            share = rows * columns / planned.input_pixels
             return (
                 f"{name}: memory {in_megabytes(budget)} allows tiles of {rows}x"
                 f"{columns} pixels, {share:.1%} of what the net computes for each. "
@@ -49,6 +46,6 @@ def memory_advice(
     return None
 
 
-def _pixels(plan: TilePlan, tile_pass: TilePass) -> int:
+def _pixels(tile_pass: TilePass) -> int:
     """Returns the pixels that go through the net."""
-    return int(plan.num_tiles) * tile_pass.input_pixels
+    return tile_pass.plan.num_tiles * tile_pass.input_pixels

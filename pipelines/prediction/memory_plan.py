@@ -9,14 +9,13 @@ import dataclasses
 import pathlib
 import resource
 import sys
-from typing import NamedTuple
 
 import numpy as np
 
 from keras_unet import geometry
 from pipelines.config.byte_sizes import in_megabytes
 from pipelines.images.layout import TILE_SIDE, ImageLayout
-from pipelines.overlap_tile import Net, TilePlan, plan_tiles
+from pipelines.overlap_tile import Net, plan_tiles
 from pipelines.overlap_tile.tile_passes import TilePass
 
 # Measured with benchmarks/prediction_memory.py: the last decoder stage has the skip,
@@ -42,6 +41,28 @@ WAITING = 3
 
 class TooLittleMemory(ValueError):
     """Not even the smallest tiles fit; says what would do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Demand:
+    """What is written of an image, and what that takes whatever the tiles are.
+
+    Attributes:
+        layout: what is written; as high and wide as the image.
+        held: bytes that the image, and labelling its objects, take.
+        growing: bytes that the image may come to take. They are an estimate, for which
+            no image is refused: at most half of what the smallest tiles leave is kept
+            free.
+        whole: the result is held whole, as pixels and as a file, like a PNG.
+        files_at_once: such files that are worked on at once; the net computes one tile
+            at a time.
+    """
+
+    layout: ImageLayout
+    held: int = 0
+    growing: int = 0
+    whole: bool = False
+    files_at_once: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,54 +103,39 @@ class MemoryModel:
         """The bytes that the process may take where the user does not say."""
         return max(DEFAULT_BYTES, self.resident + DEFAULT_BEYOND)
 
-    def peak(
-        self,
-        tile_pass: TilePass,
-        plan: TilePlan,
-        output: ImageLayout,
-        whole: bool = False,
-        held: int = 0,
-        files_at_once: int = 1,
-    ) -> int:
+    def peak(self, tile_pass: TilePass, demand: Demand) -> int:
         """Foresees the peak of the process in bytes.
 
         Args:
             tile_pass: what is computed of a tile.
-            plan: of the tiles.
-            output: what is written.
-            whole: it is held whole, as pixels and as a file.
-            held: bytes that the image takes whatever the tiles are.
-            files_at_once: such files that are worked on at once; the net computes one
-                tile at a time.
+            demand: what is written.
         """
         maps = LIVE_MAPS * self.base_filters
         net = self.feature_bytes * maps + OTHER_BYTES_PER_PIXEL
         net += 4 * LIVE_OUTPUTS * (self.output_channels + self.channels)
         tile = net * tile_pass.input_pixels * SAFETY
         reads = WAITING * 4 * self.channels * tile_pass.read_pixels
-        core = int(plan.rows.core * plan.columns.core)
-        pixel_bytes = output.channels * output.dtype.itemsize
-        results = core * (WAITING * pixel_bytes + 8 * self.output_channels)
+        rows, columns = tile_pass.plan.rows.core, tile_pass.plan.columns.core
+        layout = demand.layout
+        pixel_bytes = layout.channels * layout.dtype.itemsize
+        results = rows * columns * (WAITING * pixel_bytes + 8 * self.output_channels)
         # Rows of tiles that become rows of tiles of the file, and a smaller level.
-        bands = (int(plan.rows.core) + 3 * TILE_SIDE) * output.row_bytes
-        held += 2 * output.num_bytes if whole else min(bands, 2 * output.num_bytes)
-        file = reads + results + held
-        return int(self.resident + READER_BYTES + tile + files_at_once * file)
+        bands = (rows + 3 * TILE_SIDE) * layout.row_bytes
+        twice = 2 * layout.num_bytes
+        written = twice if demand.whole else min(bands, twice)
+        file = reads + results + demand.held + written
+        return int(self.resident + READER_BYTES + tile + demand.files_at_once * file)
 
 
 def largest_plan(
     net: Net,
     model: MemoryModel,
-    output: ImageLayout,
+    demand: Demand,
     budget: int,
     *,
     flips: bool = False,
-    held: int = 0,
-    growing: int = 0,
-    whole: bool = False,
     begun: int | None = None,
-    files_at_once: int = 1,
-) -> tuple[TilePlan, TilePass]:
+) -> TilePass:
     """Plans the largest tiles of which the peak stays within a bound.
 
     The whole image is one tile where it fits.
@@ -137,66 +143,52 @@ def largest_plan(
     Args:
         net: the net.
         model: what it takes.
-        output: what is written; as high and wide as the image.
+        demand: what is written.
         budget: bytes that the process may take.
         flips: averages over flips and turns.
-        held: bytes that the image, and labelling its objects, take whatever the tiles
-            are.
-        growing: bytes that the image may come to take. They are an estimate, for which
-            no image is refused: at most half of what the smallest tiles leave is kept
-            free.
-        whole: the result is held whole, as pixels and as a file, like a PNG.
         begun: largest core of tiles that are done already: taken again if it fits
             about, for what the process holds is not quite the same each time.
-        files_at_once: such files that are worked on at once.
+
+    Returns:
+        What is computed of a tile, with the plan of all.
 
     Raises:
         TooLittleMemory: not even the smallest tiles fit; says what would do.
     """
-    step = 2**net.depth
+    step, height, width = 2**net.depth, demand.layout.height, demand.layout.width
 
-    def candidate(steps: int) -> _Candidate:
-        height, width = output.height, output.width
+    def tiles(steps: int) -> TilePass:
         plan = plan_tiles(height, width, steps * step, net.depth, net.variant)
-        tile_pass = TilePass(net, plan, height, width, flips)
-        peak = model.peak(tile_pass, plan, output, whole, held, files_at_once)
-        return _Candidate(plan, tile_pass, peak)
+        return TilePass(net, plan, flips)
 
-    if growing:
-        held += min(growing, max(0, budget - candidate(1).peak) // 2)
+    def peak(steps: int) -> int:
+        return model.peak(tiles(steps), demand)
+
+    if demand.growing:
+        free = max(0, budget - peak(1)) // 2
+        held = demand.held + min(demand.growing, free)
+        demand = dataclasses.replace(demand, held=held)
     if begun is not None and begun % step == 0 and begun > 0:
-        again = candidate(begun // step)
-        if again.peak <= budget * RESUME_SLACK:
-            return again.plan, again.tile_pass
-    most = -(-max(output.height, output.width) // step)
-    in_one_piece = candidate(most)
-    if in_one_piece.peak <= budget:
-        return in_one_piece.plan, in_one_piece.tile_pass
+        if peak(begun // step) <= budget * RESUME_SLACK:
+            return tiles(begun // step)
+    most = -(-max(height, width) // step)
+    if peak(most) <= budget:
+        return tiles(most)
     fits, too_large = 0, most
     while too_large - fits > 1:
         middle = (fits + too_large) // 2
-        if candidate(middle).peak <= budget:
+        if peak(middle) <= budget:
             fits = middle
         else:
             too_large = middle
-    if fits == 0:
-        of_png = " and its PNG, which is held whole (a TIFF is not)" if whole else ""
-        raise TooLittleMemory(
-            f"memory is {in_megabytes(budget)}, but this net takes at least "
-            f"{in_megabytes(candidate(1).peak)} for the smallest tiles of this image"
-            f"{of_png}. Give it that, or better half as much again: small tiles are "
-            "slow."
-        )
-    largest = candidate(fits)
-    return largest.plan, largest.tile_pass
-
-
-class _Candidate(NamedTuple):
-    """A plan that may fit into the memory, and the peak that it would have."""
-
-    plan: TilePlan
-    tile_pass: TilePass
-    peak: int
+    if fits:
+        return tiles(fits)
+    of_png = " and its PNG, which is held whole (a TIFF is not)" if demand.whole else ""
+    raise TooLittleMemory(
+        f"memory is {in_megabytes(budget)}, but this net takes at least "
+        f"{in_megabytes(peak(1))} for the smallest tiles of this image{of_png}. Give "
+        "it that, or better half as much again: small tiles are slow."
+    )
 
 
 def resident_bytes() -> int:

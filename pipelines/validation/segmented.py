@@ -132,15 +132,7 @@ def _regions(
     if parts is None or max(facts.height, facts.width) <= parts.side:
         return None
     plan = plan_tiles(facts.height, facts.width, parts.side, net.depth, net.variant)
-    return [
-        Region(
-            top,
-            left,
-            min(plan.rows.core, facts.height - top),
-            min(plan.columns.core, facts.width - left),
-        )
-        for top, left in plan.origins()
-    ]
+    return list(plan.regions())
 
 
 @contextlib.contextmanager

@@ -9,8 +9,9 @@ from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
-from pipelines.client.regions import Region, mask_windows, plan_regions
+from pipelines.client.regions import mask_windows, plan_regions
 from pipelines.images import ArrayImage
+from pipelines.images.windowed import Region
 
 
 def stitched(pool, image, about):

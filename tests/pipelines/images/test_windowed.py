@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines.images.windowed import ArrayImage, PixelSize, as_length, blocks
+from pipelines.images.windowed import ArrayImage, PixelSize, Region, as_length, blocks
 
 
 @pytest.mark.parametrize("block_bytes", [1, 700, 10**4, 10**9])
@@ -16,6 +16,13 @@ def test_blocks_cover_every_pixel_once(shape, block_bytes):
         assert (place == -1).all()
         place[...] = pixels
     np.testing.assert_array_equal(found, array)
+
+
+def test_a_region_holds_its_first_pixel_and_not_the_one_after_its_last():
+    region = Region(4, 8, 2, 3)
+    held = [(row, column) for row in range(9) for column in range(13)]
+    held = [place for place in held if region.holds(*place)]
+    assert held == [(row, column) for row in (4, 5) for column in (8, 9, 10)]
 
 
 def test_an_image_closes_at_the_end_of_its_block():

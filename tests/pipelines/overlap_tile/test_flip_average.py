@@ -29,11 +29,11 @@ def test_it_is_what_predict_averages_tile_by_tile(
     model = random_net(variant, 2, num_classes=num_classes)
     net = Net(model)
     plan = plan_tiles(21, 34, 8, net.depth, net.variant)
-    tile_pass = TilePass(net, plan, 21, 34, flips=True)
+    tile_pass = TilePass(net, plan, flips=True)
     source = ArrayImage(image, "image")
     statistics = scaling.statistics_of(source)
     found = FlipAverage(model).probability(scaled(image))
-    for top, left, pixels in probability_windows(source, tile_pass, plan, *statistics):
+    for top, left, pixels in probability_windows(source, tile_pass, *statistics):
         part = found[top : top + pixels.shape[0], left : left + pixels.shape[1]]
         np.testing.assert_allclose(part, pixels, rtol=0, atol=1e-5)
 

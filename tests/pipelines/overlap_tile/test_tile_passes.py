@@ -20,11 +20,11 @@ TOLERANCE = 1e-5
 def stitched(net, image, largest_core, flips=False):
     height, width = image.shape[:2]
     plan = plan_tiles(height, width, largest_core, net.depth, net.variant)
-    tile_pass = TilePass(net, plan, height, width, flips)
+    tile_pass = TilePass(net, plan, flips)
     result = np.full((height, width, net.output_channels), np.nan, np.float32)
     source = ArrayImage(image, "image")
     statistics = scaling.statistics_of(source)
-    for top, left, pixels in probability_windows(source, tile_pass, plan, *statistics):
+    for top, left, pixels in probability_windows(source, tile_pass, *statistics):
         result[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
     assert tile_pass.read_pixels >= tile_pass.input_pixels
     return result
@@ -156,7 +156,7 @@ def test_a_wrong_phase_of_the_flipped_side_would_show(random_net, random):
     image = random.integers(0, 256, (21, 21, 1), dtype=np.uint8)
     expected = mean_of_turned_images(net, image)
     plan = plan_tiles(24, 24, 8, net.depth, net.variant)
-    tile_pass = TilePass(net, plan, 24, 24, flips=True)
+    tile_pass = TilePass(net, plan, flips=True)
     source = ArrayImage(image, "image")
     statistics = scaling.statistics_of(source)
     pixels = tile_pass.read(source, 8, 8)
@@ -170,7 +170,7 @@ def test_pixels_that_are_not_finite_name_the_image(random_net):
     image = np.zeros((9, 9, 1), np.float32)
     image[7, 7] = np.inf
     with pytest.raises(ValueError, match="hole.tif: holds NaN or infinite"):
-        TilePass(net, plan, 9, 9).read(ArrayImage(image, "hole.tif"), 8, 8)
+        TilePass(net, plan).read(ArrayImage(image, "hole.tif"), 8, 8)
 
 
 def test_what_float32_cannot_hold_is_told_before_it_is_infinite(random_net):
@@ -178,7 +178,7 @@ def test_what_float32_cannot_hold_is_told_before_it_is_infinite(random_net):
     plan = plan_tiles(8, 8, 8, net.depth, net.variant)
     image = np.zeros((8, 8, 1))
     image[3, 3] = 1e39
-    tile_pass = TilePass(net, plan, 8, 8)
+    tile_pass = TilePass(net, plan)
     with pytest.raises(ValueError, match="a.tif: holds pixel values beyond the range"):
         tile_pass.read(ArrayImage(image, "a.tif"), 0, 0)
     image[3, 3] = -np.inf

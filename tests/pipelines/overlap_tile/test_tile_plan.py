@@ -1,13 +1,18 @@
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.overlap_tile.tile_plan import Region, plan_tiles
+from pipelines.overlap_tile.tile_plan import plan_tiles
 
 
 def test_cores_cover_the_image_row_by_row():
     plan = plan_tiles(20, 9, 8, 1, "padded")
     # 20 in three, 9 in two, in steps of 2.
-    assert list(plan.origins()) == [(0, 0), (0, 6), (8, 0), (8, 6), (16, 0), (16, 6)]
+    assert list(plan.regions()) == [
+        *((0, 0, 8, 6), (0, 6, 8, 3)),
+        *((8, 0, 8, 6), (8, 6, 8, 3)),
+        *((16, 0, 4, 6), (16, 6, 4, 3)),
+    ]
     assert plan.num_tiles == 6
     assert plan.largest_core == 8
 
@@ -26,8 +31,10 @@ def test_a_plan_is_made_again_from_its_largest_core(
     assert plan_tiles(height, width, plan.largest_core, depth, variant) == plan
 
 
-def test_a_region_holds_its_first_pixel_and_not_the_one_after_its_last():
-    region = Region(4, 8, 2, 3)
-    held = [(row, column) for row in range(9) for column in range(13)]
-    held = [place for place in held if region.holds(*place)]
-    assert held == [(row, column) for row in (4, 5) for column in (8, 9, 10)]
+@given(height=st.integers(1, 60), width=st.integers(1, 60), steps=st.integers(1, 9))
+def test_as_many_regions_as_tiles_cover_an_image_once(height, width, steps):
+    plan = plan_tiles(height, width, 2 * steps, 1, "padded")
+    covered, regions = np.zeros((height, width), int), list(plan.regions())
+    for top, left, rows, columns in regions:
+        covered[top : top + rows, left : left + columns] += 1
+    assert (covered == 1).all() and len(regions) == plan.num_tiles

@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 import errno
 import shutil
 import sys
@@ -156,10 +157,10 @@ def test_the_memory_of_the_other_file_is_counted(run, images, tmp_path, monkeypa
     seen = []
     peak = MemoryModel.peak
 
-    def spy(model, tile_pass, plan, output, whole, held, files_at_once):
-        alone = peak(model, tile_pass, plan, output, whole, held, 1)
-        found = peak(model, tile_pass, plan, output, whole, held, files_at_once)
-        seen.append(found - alone)
+    def spy(model, tile_pass, demand):
+        alone = dataclasses.replace(demand, files_at_once=1)
+        found = peak(model, tile_pass, demand)
+        seen.append(found - peak(model, tile_pass, alone))
         return found
 
     monkeypatch.setattr(MemoryModel, "peak", spy)
@@ -225,10 +226,10 @@ def test_what_a_full_disk_interrupts_is_kept_while_there_is_room_for_others(
         if path.name.startswith(".a.png"):
             raise OSError(code, "No space left on device")
 
-    def small_tiles(net, memory, layout, budget, *, flips, **_):
-        size = layout.height, layout.width
+    def small_tiles(net, memory, demand, budget, *, flips, **_):
+        size = demand.layout.height, demand.layout.width
         plan = plan_tiles(*size, 8, net.depth, net.variant)
-        return plan, TilePass(net, plan, *size, flips)
+        return TilePass(net, plan, flips)
 
     monkeypatch.setattr(image_prediction, "largest_plan", small_tiles)
     monkeypatch.setattr(file_prediction, "write_windowed", full)

@@ -34,9 +34,9 @@ class Computed:
 
     def __call__(self, skip):
         self.skipped = skip
-        for top, left in list(PLAN.origins())[skip:]:
+        for top, left, height, width in list(PLAN.regions())[skip:]:
             self.count += 1
-            yield top, left, WHOLE[top : top + 8, left : left + 8]
+            yield top, left, WHOLE[top : top + height, left : left + width]
 
 
 def stitched(windows, most=None):

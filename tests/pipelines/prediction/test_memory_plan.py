@@ -5,7 +5,12 @@ import pytest
 
 from pipelines.images.layout import ImageLayout
 from pipelines.overlap_tile import Net
-from pipelines.prediction.memory_plan import MemoryModel, largest_plan, resident_bytes
+from pipelines.prediction.memory_plan import (
+    Demand,
+    MemoryModel,
+    largest_plan,
+    resident_bytes,
+)
 
 MEGABYTE = 10**6
 
@@ -20,25 +25,28 @@ def model():
     return MemoryModel(500 * MEGABYTE, base_filters=64, channels=1, output_channels=2)
 
 
-def layout(height, width):
-    return ImageLayout(height, width, 1, np.dtype(np.uint8))
+def demand(height, width, **taken):
+    return Demand(ImageLayout(height, width, 1, np.dtype(np.uint8)), **taken)
 
 
-def planned(net, model, megabytes, height=20000, width=20000, **settings):
-    output = layout(height, width)
-    plan, tile_pass = largest_plan(net, model, output, megabytes * MEGABYTE, **settings)
-    return plan, settings.get("held", 0) + model.peak(tile_pass, plan, output)
+def planned(
+    net, model, megabytes, height=20000, width=20000, flips=False, begun=None, **taken
+):
+    """The plan, its peak, and the pixels that the net takes at once."""
+    wanted, budget = demand(height, width, **taken), megabytes * MEGABYTE
+    tiles = largest_plan(net, model, wanted, budget, flips=flips, begun=begun)
+    return tiles.plan, model.peak(tiles, wanted), tiles.input_pixels
 
 
 @pytest.mark.parametrize("megabytes", [800, 1500, 4000])
 def test_the_plan_stays_within_the_bound_and_uses_most_of_it(net, model, megabytes):
-    _, peak = planned(net, model, megabytes)
+    _, peak, _ = planned(net, model, megabytes)
     # Tiles share the image evenly, so they are a little smaller than would fit.
     assert 0.85 * megabytes * MEGABYTE < peak <= megabytes * MEGABYTE
 
 
 def test_tiles_that_were_begun_go_on_where_a_little_is_missing(net, model):
-    plan, peak = planned(net, model, 1500)
+    plan, peak, _ = planned(net, model, 1500)
     begun = plan.largest_core
     assert planned(net, model, 1600)[0] != plan
     # The process holds a little more or less the next time.
@@ -48,15 +56,13 @@ def test_tiles_that_were_begun_go_on_where_a_little_is_missing(net, model):
 
 
 def test_a_result_that_is_held_whole_takes_twice_its_bytes(net, model):
-    output = layout(8000, 8000)
-    plan, tile_pass = largest_plan(net, model, output, 900 * MEGABYTE, whole=True)
-    more = model.peak(tile_pass, plan, output, True) - model.peak(
-        tile_pass, plan, output
-    )
-    bands = (plan.rows.core + 3 * 512) * 8000
+    whole, in_bands = demand(8000, 8000, whole=True), demand(8000, 8000)
+    tiles = largest_plan(net, model, whole, 900 * MEGABYTE)
+    more = model.peak(tiles, whole) - model.peak(tiles, in_bands)
+    bands = (tiles.plan.rows.core + 3 * 512) * 8000
     assert more == 2 * 64 * 10**6 - bands
     with pytest.raises(ValueError, match="its PNG, which is held whole"):
-        largest_plan(net, model, output, 600 * MEGABYTE, whole=True)
+        largest_plan(net, model, whole, 600 * MEGABYTE)
 
 
 def test_an_image_that_fits_is_one_tile(net, model):
@@ -65,26 +71,25 @@ def test_an_image_that_fits_is_one_tile(net, model):
 
 
 def test_more_memory_gives_larger_tiles(net, model):
-    plans = [planned(net, model, megabytes)[0] for megabytes in (800, 1000, 2000)]
-    pixels = [plan.input_pixels for plan in plans]
+    pixels = [planned(net, model, megabytes)[2] for megabytes in (800, 1000, 2000)]
     assert pixels == sorted(pixels) and pixels[0] < pixels[-1]
 
 
 def test_features_of_half_the_bytes_allow_larger_tiles(net, model):
     short = dataclasses.replace(model, feature_bytes=2)
-    plan, peak = planned(net, short, 1000)
+    _, peak, pixels = planned(net, short, 1000)
     assert peak <= 1000 * MEGABYTE
-    assert plan.input_pixels > 1.5 * planned(net, model, 1000)[0].input_pixels
+    assert pixels > 1.5 * planned(net, model, 1000)[2]
 
 
 def test_what_the_image_holds_is_left_to_it(net, model):
-    plan, peak = planned(net, model, 1000, held=200 * MEGABYTE)
+    _, peak, pixels = planned(net, model, 1000, held=200 * MEGABYTE)
     assert peak <= 1000 * MEGABYTE
-    assert plan.input_pixels < planned(net, model, 1000)[0].input_pixels
+    assert pixels < planned(net, model, 1000)[2]
 
 
 def test_what_may_grow_is_left_free_unless_the_tiles_need_it(net, model):
-    plan, _ = planned(net, model, 1000)
+    plan, _, _ = planned(net, model, 1000)
     for megabytes in (1, 100):
         kept_free = planned(net, model, 1000, growing=megabytes * MEGABYTE)[0]
         held = planned(net, model, 1000, held=megabytes * MEGABYTE)[0]
@@ -99,7 +104,7 @@ def test_what_may_grow_is_left_free_unless_the_tiles_need_it(net, model):
 
 
 def test_flips_count_the_wider_windows(net, model):
-    plan, peak = planned(net, model, 800, 20001, 20001, flips=True)
+    plan, peak, _ = planned(net, model, 800, 20001, 20001, flips=True)
     assert peak <= 800 * MEGABYTE
     assert plan.num_tiles > 1
 

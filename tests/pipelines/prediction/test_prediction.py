@@ -295,10 +295,10 @@ from pipelines.overlap_tile.tile_passes import TilePass
 from pipelines.prediction import image_prediction
 from pipelines.prediction.output_values import OutputValues
 
-def small_tiles(net, memory, layout, budget, *, flips, **_):
-    size = layout.height, layout.width
+def small_tiles(net, memory, demand, budget, *, flips, **_):
+    size = demand.layout.height, demand.layout.width
     plan = plan_tiles(*size, 8, net.depth, net.variant)
-    return plan, TilePass(net, plan, *size, flips)
+    return TilePass(net, plan, flips)
 
 image_prediction.largest_plan = small_tiles
 left, encode = int(os.environ.get("TILES_LEFT", "1000000")), OutputValues.encode
@@ -447,10 +447,10 @@ def test_a_large_image_goes_on_where_it_was_stopped(
     run, _ = nets()
     tifffile.imwrite(tmp_path / "a.tif", grey(random, 60, 50))
 
-    def small_tiles(net, memory, layout, budget, *, flips, **_):
-        size = layout.height, layout.width
+    def small_tiles(net, memory, demand, budget, *, flips, **_):
+        size = demand.layout.height, demand.layout.width
         plan = plan_tiles(*size, 8, net.depth, net.variant)
-        return plan, TilePass(net, plan, *size, flips)
+        return TilePass(net, plan, flips)
 
     monkeypatch.setattr(image_prediction, "largest_plan", small_tiles)
     [straight] = predicted(
@@ -533,7 +533,7 @@ def test_tiles_give_the_same_file_as_one_piece(nets, random, tmp_path, monkeypat
     monkeypatch.setattr(image_prediction, "largest_plan", spy)
     least = -(-(resident + 122 * 10**6) // 10**6)
     [tiled] = predicted(run, tmp_path / "a.tif", tmp_path / "t", memory=f"{least}MB")
-    assert planned[0][0].num_tiles > 1
+    assert planned[0].plan.num_tiles > 1
     np.testing.assert_array_equal(tifffile.imread(tiled), tifffile.imread(whole))
 
 
@@ -546,9 +546,9 @@ def test_a_png_is_held_whole_and_counted(
     planned = []
     largest_plan = image_prediction.largest_plan
 
-    def spy(*args, **settings):
-        planned.append(settings["whole"])
-        return largest_plan(*args, **settings)
+    def spy(net, memory, demand, *args, **settings):
+        planned.append(demand.whole)
+        return largest_plan(net, memory, demand, *args, **settings)
 
     monkeypatch.setattr(image_prediction, "largest_plan", spy)
     predicted(run, tmp_path / "a.png", tmp_path / name)
