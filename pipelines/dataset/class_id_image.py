@@ -5,7 +5,7 @@ import numpy as np
 from pipelines.dataset import mask_values
 from pipelines.dataset.mask_values import MaskCoding
 from pipelines.images import WindowedImage
-from pipelines.images.derived import DerivedImage
+from pipelines.images.windowed import DerivedImage
 
 
 class ClassIds(DerivedImage):

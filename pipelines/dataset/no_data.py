@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 
 from pipelines.images import WindowedImage
-from pipelines.images.derived import DerivedImage, MatchedChannels
+from pipelines.images.derived import MatchedChannels
+from pipelines.images.windowed import DerivedImage
 
 # Share of the pixels from which on NoData is told.
 LEAST_NO_DATA = 0.001

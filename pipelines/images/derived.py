@@ -1,27 +1,9 @@
-"""Images whose windows are made from those of other images."""
+"""An image with the channels that a model takes."""
 
 import numpy as np
 
 from pipelines.images.reading import check_channels
-from pipelines.images.windowed import WindowedImage
-
-
-class DerivedImage(WindowedImage):
-    """An image whose windows are made from those of another, which it closes."""
-
-    def __init__(self, source: WindowedImage) -> None:
-        self._source = source
-        self.name, self.dtype = source.name, source.dtype
-        self.height, self.width = source.height, source.width
-        self.channels, self.pixel_size = source.channels, source.pixel_size
-        self.georeference = source.georeference
-        self.is_georeferenced = source.is_georeferenced
-        self.has_alpha, self.nodata = source.has_alpha, source.nodata
-        self.orientation = source.orientation
-
-    def close(self) -> None:
-        """Closes the other."""
-        self._source.close()
+from pipelines.images.windowed import DerivedImage, WindowedImage
 
 
 class MatchedChannels(DerivedImage):

@@ -3,18 +3,17 @@
 import numpy as np
 
 from pipelines.images.bounded import BoundedCache
-from pipelines.images.windowed import WindowedImage, blocks
+from pipelines.images.windowed import DerivedImage, WindowedImage, blocks
 
 # Whether the colours of a mask are equal everywhere, by file.
 _KNOWN = BoundedCache(2**26)
 
 
-def as_mask(image: WindowedImage, *, alpha: bool, key: object) -> WindowedImage:
+def as_mask(image: WindowedImage, key: object) -> WindowedImage:
     """Returns an image as a mask.
 
     Args:
         image: palettes as indices.
-        alpha: whether its last channel says how transparent the others are.
         key: what the file and its state are known by.
 
     Returns:
@@ -24,7 +23,7 @@ def as_mask(image: WindowedImage, *, alpha: bool, key: object) -> WindowedImage:
     Raises:
         ValueError: the mask has other channels, and they differ.
     """
-    colours = image.channels - alpha
+    colours = image.channels - image.has_alpha
     if colours > 1:
         equal = _KNOWN.get(key)
         if equal is None:
@@ -44,24 +43,17 @@ def as_mask(image: WindowedImage, *, alpha: bool, key: object) -> WindowedImage:
     return _Mask(image, colours)
 
 
-class _Mask(WindowedImage):
+class _Mask(DerivedImage):
     def __init__(self, image: WindowedImage, channels: int) -> None:
-        self._image = image
-        self.name = image.name
-        self.height, self.width, self.channels = image.height, image.width, channels
-        self.dtype = image.dtype if image.dtype.kind in "ui" else np.dtype(np.int64)
-        self.pixel_size = image.pixel_size
-        self.georeference = image.georeference
-        self.is_georeferenced = image.is_georeferenced
+        super().__init__(image)
+        self.channels, self.has_alpha = channels, False
+        if image.dtype.kind not in "ui":
+            self.dtype = np.dtype(np.int64)
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Returns integers; raises ValueError for other numbers."""
-        pixels = self._image.window(top, left, height, width)[..., : self.channels]
+        pixels = self._source.window(top, left, height, width)[..., : self.channels]
         return pixels if pixels.dtype.kind in "ui" else _whole(pixels, self.name)
-
-    def close(self) -> None:
-        """Closes the image."""
-        self._image.close()
 
 
 def _whole(mask: np.ndarray, name: str) -> np.ndarray:

@@ -28,9 +28,7 @@ def open_image(entry: ImageEntry, cache: ArrayCache | None = None) -> WindowedIm
         ValueError: the file is missing, damaged, not numeric, or has no pixels; names
             the file.
     """
-    image, has_alpha = _open(entry, cache, as_mask=False)
-    image.has_alpha = has_alpha
-    return image
+    return _open(entry, cache, as_mask=False)
 
 
 def open_mask(entry: ImageEntry, cache: ArrayCache | None = None) -> WindowedImage:
@@ -48,37 +46,33 @@ def open_mask(entry: ImageEntry, cache: ArrayCache | None = None) -> WindowedIma
             than whole ones (these are found when their window is read); names the
             file.
     """
-    image, alpha = _open(entry, cache, as_mask=True)
+    image = _open(entry, cache, as_mask=True)
     # Of one channel nothing is looked up; a Zarr store's key takes a walk through it.
-    several = image.channels - alpha > 1
+    several = image.channels - image.has_alpha > 1
     key = file_key(entry.path, entry.page) if several else None
-    return masks.as_mask(image, alpha=alpha, key=key)
+    return masks.as_mask(image, key)
 
 
 def _open(
     entry: ImageEntry, cache: ArrayCache | None, *, as_mask: bool
-) -> tuple[WindowedImage, bool]:
-    """Opens an image; the second value tells whether its last channel is alpha."""
+) -> WindowedImage:
     path, name, index = entry.path, entry.name, entry.page or 0
     kind = kind_of(path)
     with reading(name, path, kind.value):
         os.stat(path)
-    alpha = False
     if kind is Kind.TIFF:
-        image, alpha = open_tiff(path, index, name, cache, as_mask=as_mask)
+        image = open_tiff(path, index, name, cache, as_mask=as_mask)
     elif kind is Kind.PNG:
         image = open_png(path, name, cache, as_mask=as_mask)
-        alpha = image.channels in (2, 4)
     elif kind in (Kind.JPEG, Kind.BMP, Kind.WEBP):
         image = open_by_pillow(path, name, cache, as_mask=as_mask)
-        alpha = image.channels == 4
     elif kind is Kind.NPY:
         image = npy.open_npy(path, index, name)
     elif kind is Kind.ZARR:
         image = zarr_store.open_zarr(path, index, name, cache)
     else:
         image = bio.open_bio(path, index, name, cache)
-    return _checked(image), alpha
+    return _checked(image)
 
 
 def _checked(image: WindowedImage) -> WindowedImage:

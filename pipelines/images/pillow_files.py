@@ -78,7 +78,7 @@ def open_by_pillow(
 
         dtype = np.dtype(np.uint8)
         found = decoded_image(path, kind, name, shape, dtype, fill, cache, as_mask)
-        found.orientation = shown
+        found.has_alpha, found.orientation = channels == 4, shown
         return found
 
 

@@ -73,6 +73,7 @@ def open_png(
                 array[..., 0] //= 255 // (2**header.depth - 1)
 
         found = decoded_image(path, "PNG", name, shape, dtype, fill, cache, as_mask)
+        found.has_alpha = found.channels in (2, 4)
         found.orientation = header.orientation
         return found
 

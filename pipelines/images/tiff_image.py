@@ -31,7 +31,7 @@ def open_tiff(
     cache: ArrayCache | None,
     *,
     as_mask: bool,
-) -> tuple[WindowedImage, bool]:
+) -> WindowedImage:
     """Opens image `index` of a TIFF; its pixels are read by windows where it has such.
 
     Args:
@@ -40,9 +40,6 @@ def open_tiff(
         name: what messages call the image.
         cache: where images of large tiles or strips are kept, None for memory.
         as_mask: palettes stay indices instead of becoming colours.
-
-    Returns:
-        The image, and whether its last channel is alpha.
 
     Raises:
         UnreadableImage: the file is missing, damaged, or holds no such image.
@@ -68,8 +65,8 @@ def open_tiff(
             image.is_georeferenced = True
             image.georeference = read_georeference(path)
         image.nodata, image.stack = place.nodata, place.stack
-        image.orientation = place.orientation
-        return image, place.alpha
+        image.has_alpha, image.orientation = place.alpha, place.orientation
+        return image
 
 
 def _as_its_page(source: SourceFile, place: TiffPlace) -> TiffPlace:

@@ -157,6 +157,24 @@ class ArrayImage(WindowedImage):
         return self._array[top : top + height, left : left + width]
 
 
+class DerivedImage(WindowedImage):
+    """An image whose windows are made from those of another, which it closes."""
+
+    def __init__(self, source: WindowedImage) -> None:
+        self._source = source
+        self.name, self.dtype = source.name, source.dtype
+        self.height, self.width = source.height, source.width
+        self.channels, self.pixel_size = source.channels, source.pixel_size
+        self.georeference = source.georeference
+        self.is_georeferenced = source.is_georeferenced
+        self.has_alpha, self.nodata = source.has_alpha, source.nodata
+        self.orientation = source.orientation
+
+    def close(self) -> None:
+        """Closes the other."""
+        self._source.close()
+
+
 def blocks(
     image: WindowedImage, block_bytes: int = BLOCK_BYTES
 ) -> Iterator[tuple[int, int, np.ndarray]]:

@@ -9,7 +9,7 @@ from pipelines.images import ArrayCache, ArrayImage, WindowedImage, file_key
 from pipelines.images.cache import Fill
 from pipelines.images.cache_folder import release_pages
 from pipelines.images.components import label_components
-from pipelines.images.derived import DerivedImage
+from pipelines.images.windowed import DerivedImage
 
 # Side of the parts in which a whole map is computed.
 PART = 1024

@@ -5,7 +5,7 @@ import numpy as np
 from pipelines.dataset import Dataset
 from pipelines.dataset.mask_values import IGNORED
 from pipelines.images import ArrayCache, WindowedImage
-from pipelines.images.derived import DerivedImage
+from pipelines.images.windowed import DerivedImage
 from pipelines.tiles.border_maps import open_cells
 
 BACKGROUND = 0

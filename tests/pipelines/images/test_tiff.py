@@ -19,7 +19,7 @@ def stack(random):
 
 
 def decode(path, index=0, palette_indices=False):
-    image, _ = open_tiff(path, index, "image", None, as_mask=palette_indices)
+    image = open_tiff(path, index, "image", None, as_mask=palette_indices)
     return image.whole()
 
 

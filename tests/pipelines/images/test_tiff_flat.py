@@ -33,7 +33,7 @@ def test_images_without_pages_of_their_own_are_read(path, stack):
     found = places(SourceFile(path))
     assert len(found) == 3 and all(place.flat for place in found)
     for index in range(3):
-        image, _ = open_tiff(path, index, "a", None, as_mask=False)
+        image = open_tiff(path, index, "a", None, as_mask=False)
         expected = np.moveaxis(stack[index], 0, 2)
         np.testing.assert_array_equal(image.whole(), expected)
         np.testing.assert_array_equal(image.window(1, 2, 3, 3), expected[1:4, 2:5])
@@ -50,7 +50,7 @@ def test_a_stack_that_breaks_off_is_never_read_as_its_first_page(path):
 def test_a_page_with_the_notes_of_its_stack_is_an_image(tmp_path, stack):
     text = "ImageJ=1.54f\nimages=100\nslices=100\n"
     tifffile.imwrite(tmp_path / "a.tif", stack[0, 0], description=text, metadata=None)
-    image, _ = open_tiff(tmp_path / "a.tif", 0, "a", None, as_mask=False)
+    image = open_tiff(tmp_path / "a.tif", 0, "a", None, as_mask=False)
     np.testing.assert_array_equal(image.whole()[..., 0], stack[0, 0])
 
 

@@ -17,7 +17,7 @@ def cache(tmp_path):
 
 
 def opened(path, cache=None, index=0, as_mask=False):
-    return open_tiff(path, index, "a", cache, as_mask=as_mask)[0]
+    return open_tiff(path, index, "a", cache, as_mask=as_mask)
 
 
 @pytest.mark.parametrize("tiled", [False, True])
