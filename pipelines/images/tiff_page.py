@@ -1,6 +1,7 @@
 """One page of a TIFF: its windows, of which only the tiles or strips are decoded."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from pipelines.images.bounded import SEGMENTS, BoundedCache
 from pipelines.images.damage import MOST_EMPTY_BYTES, check_plausible
 from pipelines.images.flat import FlatArray, read_window
 from pipelines.images.handles import SourceFile, read_exactly
+from pipelines.images.windowed import spans
 
 # Bytes of pixels for a byte of file, at best, by the compression's number; see
 # `png` and `pillow_files`. LZW: the last string of its table of 12-bit codes has 3838
@@ -68,38 +70,23 @@ class TiffPageReader:
                 return read_window(descriptor, self._flat, top, left, height, width)
             pixels = np.empty((height, width, self.shape[2]), self.dtype)
             rows, columns = self._size
-            for row in range(top // rows, (top + height - 1) // rows + 1):
-                for column in range(left // columns, (left + width - 1) // columns + 1):
-                    self._copy(descriptor, row, column, pixels, top, left)
+            for row, in_rows, of_rows in spans(top, height, rows):
+                for column, in_columns, of_columns in spans(left, width, columns):
+                    for samples, number in self._planes(row, column):
+                        segment = self._segment(descriptor, number)
+                        pixels[in_rows, in_columns, samples] = (
+                            self._nodata
+                            if segment is None
+                            else segment[of_rows, of_columns]
+                        )
             return pixels
 
-    def _copy(
-        self,
-        descriptor: int,
-        row: int,
-        column: int,
-        pixels: np.ndarray,
-        top: int,
-        left: int,
-    ) -> None:
-        """Copies what a segment, in all planes, has of the window at (top, left)."""
+    def _planes(self, row: int, column: int) -> Iterator[tuple[slice, int]]:
+        """Yields the channels of each plane, and the segment that it has there."""
         num_rows, num_columns = self._grid()
-        first_row, first_column = row * self._size[0], column * self._size[1]
         for plane in range(self.shape[2] // self._samples):
-            number = (plane * num_rows + row) * num_columns + column
-            channels = slice(plane * self._samples, (plane + 1) * self._samples)
-            segment = self._segment(descriptor, number)
-            y, x = max(top, first_row), max(left, first_column)
-            end_y = min(top + pixels.shape[0], first_row + self._size[0])
-            end_x = min(left + pixels.shape[1], first_column + self._size[1])
-            target = pixels[y - top : end_y - top, x - left : end_x - left, channels]
-            if segment is None:
-                target[...] = self._nodata
-            else:
-                target[...] = segment[
-                    y - first_row : end_y - first_row,
-                    x - first_column : end_x - first_column,
-                ]
+            samples = slice(plane * self._samples, (plane + 1) * self._samples)
+            yield samples, (plane * num_rows + row) * num_columns + column
 
     def _segment(self, descriptor: int, number: int) -> np.ndarray | None:
         """Returns (rows, columns, samples), or None for one that is left out."""

@@ -195,3 +195,22 @@ def blocks(
         for left in range(0, image.width, width):
             size = min(height, image.height - top), min(width, image.width - left)
             yield top, left, image.window(top, left, *size)
+
+
+def spans(start: int, length: int, size: int) -> Iterator[tuple[int, slice, slice]]:
+    """Yields what a side of a window has of each tile, strip or chunk that it touches.
+
+    Args:
+        start: first pixel of the window.
+        length: pixels of the window.
+        size: pixels of a tile along this side.
+
+    Yields:
+        (number, in_window, of_tile): which tile along the side it is, and where its
+        pixels are in the window and in the tile.
+    """
+    for number in range(start // size, (start + length - 1) // size + 1):
+        before = number * size
+        first, end = max(start, before), min(start + length, before + size)
+        in_window = slice(first - start, end - start)
+        yield number, in_window, slice(first - before, end - before)

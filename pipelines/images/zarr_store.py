@@ -21,7 +21,7 @@ from pipelines.images.decoded import (
 from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.npy import array_axes
 from pipelines.images.stack_axes import StackAxis
-from pipelines.images.windowed import PixelSize, WindowedImage
+from pipelines.images.windowed import PixelSize, WindowedImage, spans
 from pipelines.images.zarr_axes import Description, HoldsImages, described
 
 _KNOWN = BoundedCache(256)
@@ -181,18 +181,10 @@ class _ZarrImage(WindowedImage):
         rows, columns = self._chunk
         with reading(self.name, self._path, "ZARR"):
             pixels = np.empty((height, width, self.channels), self.dtype)
-            for first_row in range(top // rows * rows, top + height, rows):
-                for first_column in range(
-                    left // columns * columns, left + width, columns
-                ):
-                    chunk = self._chunk_at(first_row, first_column)
-                    y, x = max(top, first_row), max(left, first_column)
-                    end_y = min(top + height, first_row + rows)
-                    end_x = min(left + width, first_column + columns)
-                    pixels[y - top : end_y - top, x - left : end_x - left] = chunk[
-                        y - first_row : end_y - first_row,
-                        x - first_column : end_x - first_column,
-                    ]
+            for row, in_rows, of_rows in spans(top, height, rows):
+                for column, in_columns, of_columns in spans(left, width, columns):
+                    chunk = self._chunk_at(row * rows, column * columns)
+                    pixels[in_rows, in_columns] = chunk[of_rows, of_columns]
             return pixels
 
     def fill(self, array: np.ndarray) -> None:

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from pipelines.images.windowed import ArrayImage, PixelSize, Region, as_length, blocks
+from pipelines.images.windowed import (
+    ArrayImage,
+    PixelSize,
+    Region,
+    as_length,
+    blocks,
+    spans,
+)
 
 
 @pytest.mark.parametrize("block_bytes", [1, 700, 10**4, 10**9])
@@ -23,6 +30,17 @@ def test_a_region_holds_its_first_pixel_and_not_the_one_after_its_last():
     held = [(row, column) for row in range(9) for column in range(13)]
     held = [place for place in held if region.holds(*place)]
     assert held == [(row, column) for row in (4, 5) for column in (8, 9, 10)]
+
+
+def test_a_window_has_parts_of_the_tiles_that_it_touches():
+    # Pixels 3 to 8, of tiles 0 to 3, 4 to 7 and 8 to 11.
+    assert list(spans(3, 6, 4)) == [
+        (0, slice(0, 1), slice(3, 4)),
+        (1, slice(1, 5), slice(0, 4)),
+        (2, slice(5, 6), slice(0, 1)),
+    ]
+    assert list(spans(5, 2, 4)) == [(1, slice(0, 2), slice(1, 3))]
+    assert list(spans(4, 4, 4)) == [(1, slice(0, 4), slice(0, 4))]
 
 
 def test_an_image_closes_at_the_end_of_its_block():
