@@ -22,7 +22,7 @@ import keras
 import keras_unet
 from pipelines.config.choice import Choice
 from pipelines.dataset.mask_values import MaskCoding
-from pipelines.images.appearing import flush_to_disk
+from pipelines.images.appearing import appearing, flush_to_disk
 
 MODEL = "model.keras"
 RECORD = "config.json"
@@ -144,19 +144,11 @@ def publish(path: pathlib.Path, model: pathlib.Path, record: RunRecord) -> None:
     Both are written before either appears, so that they are together but for a moment.
     """
     text = json.dumps(dataclasses.asdict(record), indent=2)
-    partials = [path / f".{os.getpid()}.part.{name}" for name in (MODEL, RECORD)]
-    try:
-        with partials[0].open("wb") as copy, model.open("rb") as source:
-            shutil.copyfileobj(source, copy)
-            flush_to_disk(copy)
-        with partials[1].open("wb") as written:
-            written.write(f"{text}\n".encode())
-            flush_to_disk(written)
-        for partial, name in zip(partials, (MODEL, RECORD), strict=True):
-            os.replace(partial, path / name)
-    finally:
-        for partial in partials:
-            partial.unlink(missing_ok=True)
+    with appearing(path / RECORD) as new_record, appearing(path / MODEL) as new_model:
+        shutil.copyfile(model, new_model)
+        with new_record.open("wb") as file:
+            file.write(f"{text}\n".encode())
+            flush_to_disk(file)
 
 
 def remove_halves(path: pathlib.Path) -> None:

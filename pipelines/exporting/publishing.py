@@ -8,7 +8,6 @@ versions.
 """
 
 import contextlib
-import errno
 import logging
 import os
 import pathlib
@@ -25,6 +24,7 @@ from pipelines.export_layout import (
     published_versions,
 )
 from pipelines.exporting.write_failures import cannot_be_written
+from pipelines.images.appearing import flush_all
 from pipelines.images.file_locks import try_lock, wait_for_lock
 from pipelines.images.writing import check_writable
 
@@ -32,9 +32,6 @@ HIGHEST = ".highest-version"
 _PARTIAL, _REMOVED = ".part-", ".removed-"
 # Ours, and no copy that somebody makes under a hidden name.
 _PARTIAL_NAME = re.compile(re.escape(_PARTIAL) + "[0-9a-f]{32}")
-# Some systems do not flush what is open for reading only, or not at all; with these
-# the files are not whole.
-_LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
 _Result = TypeVar("_Result")
 
@@ -91,7 +88,11 @@ def publish(
     try:
         with _partial_folder(target) as partial:
             result = write(partial)
-            _flush(partial)
+            # A rename may get to the disk before them.
+            try:
+                flush_all(partial)
+            except OSError as error:
+                raise cannot_be_written(target, str(error.strerror)) from error
             version = _rename_to_next(partial, target)
     finally:
         if is_new:
@@ -235,16 +236,3 @@ def _remove_oldest(target: pathlib.Path, keep: int) -> None:
             )
     for path in target.glob(f"{_REMOVED}*"):
         _delete(path)
-
-
-def _flush(folder: pathlib.Path) -> None:
-    """Waits until files are on the disk: a rename may get there before them."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                try:
-                    os.fsync(file.fileno())
-                except OSError as error:
-                    if error.errno in _LOST:
-                        reason = os.strerror(error.errno)
-                        raise cannot_be_written(folder.parent, reason) from error

@@ -21,6 +21,9 @@ LONGEST_SILENCE_SECONDS = 7 * 24 * 3600.0
 _PART, _REPLACED = ".part", "-replaced"
 # Of a name that stands in a hidden one as it is.
 MOST_NAME_BYTES = 150
+# With other errors nothing is lost: some systems do not flush folders, or what is open
+# for reading only.
+_LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -41,7 +44,7 @@ def appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     partial = path.with_name(f".{name}.{_MACHINE}-{os.getpid()}-{_TOKEN}{_PART}")
     try:
         yield partial
-        _flush_all(partial)
+        flush_all(partial)
         if partial.is_dir() and path.is_dir():
             _replace_folder(partial, path)
         else:
@@ -105,15 +108,18 @@ def flush_to_disk(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _flush_all(path: pathlib.Path) -> None:
-    """Flushes a file, or a folder with all it holds, such as the chunks of a Zarr."""
+def flush_all(path: pathlib.Path) -> None:
+    """Flushes a file, or a folder with all it holds, such as the chunks of a Zarr.
+
+    Raises:
+        OSError: it did not get to the disk.
+    """
     for part in itertools.chain([path], path.rglob("*") if path.is_dir() else ()):
         descriptor = os.open(part, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         except OSError as error:
-            # Not every file system flushes folders.
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not part.is_dir():
+            if error.errno in _LOST:
                 raise
         finally:
             os.close(descriptor)
