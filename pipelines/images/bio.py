@@ -1,6 +1,7 @@
 """Microscope files of other kinds, read by bioio (the extra `bio`)."""
 
 import functools
+import math
 import os
 import pathlib
 import threading
@@ -10,7 +11,7 @@ import numpy as np
 
 from pipelines.images.cache import ArrayCache
 from pipelines.images.damage import UnreadableImage, reading
-from pipelines.images.decoded import decoded_image
+from pipelines.images.decoded import windows_or_whole
 from pipelines.images.kinds import SUFFIXES
 from pipelines.images.length_units import MICRON
 from pipelines.images.stack_axes import StackAxis, made_axis, named_stack
@@ -53,18 +54,11 @@ def open_bio(
             raise ValueError(f"it holds {len(places)} images")
         image = _BioImage(path, places[index], name)
         image.stack = _stack(_opened(path))
-        if image.has_windows:
-            return image
-
-        def fill(array: np.ndarray) -> None:
-            array[...] = image.whole()
-
-        shape = image.height, image.width, image.channels
-        whole = decoded_image(
-            path, _KIND, name, shape, image.dtype, fill, cache, "bio", index
+        return windows_or_whole(
+            *(image, path, _KIND, cache, "bio", index),
+            segment_bytes=0 if image.has_windows else math.inf,
+            segment_rows=image.height,
         )
-        whole.pixel_size, whole.stack = image.pixel_size, image.stack
-        return whole
 
 
 class _BioImage(WindowedImage):

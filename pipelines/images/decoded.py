@@ -99,31 +99,41 @@ def decoded_image(
 
 
 def windows_or_whole(
-    windows: WindowedImage, whole: WindowedImage, segment_bytes: float
+    windows: WindowedImage,
+    path: pathlib.Path,
+    kind: str,
+    cache: ArrayCache | None,
+    *more_key: object,
+    segment_bytes: float,
+    segment_rows: int,
 ) -> WindowedImage:
-    """Returns how an image of large tiles, strips or chunks is best read.
+    """Returns how an image is best read: by windows, or all of it at its first window.
 
     Args:
         windows: decodes what each window touches.
-        whole: decodes all of it at its first window.
+        path: as of `decoded_image`.
+        kind: as of `decoded_image`.
+        cache: None for memory.
+        more_key: what else the pixels depend on.
         segment_bytes: of one tile, strip or chunk.
+        segment_rows: of one, so that each is decoded once.
     """
+    if segment_bytes <= LARGE_SEGMENT:
+        return windows
+    height, width = windows.height, windows.width
+
+    def fill(array: np.ndarray) -> None:
+        for top in range(0, height, segment_rows):
+            rows = min(segment_rows, height - top)
+            array[top : top + rows] = windows.window(top, 0, rows, width)
+            release_pages(array)
+
+    shape, dtype = (height, width, windows.channels), windows.dtype
+    whole = decoded_image(
+        path, kind, windows.name, shape, dtype, fill, cache, *more_key
+    )
     in_memory = isinstance(whole, MemoryImage)
     if in_memory and windows.num_bytes > _MOST_KEPT >= segment_bytes:
         return windows
-    whole.pixel_size = windows.pixel_size
+    whole.pixel_size, whole.stack = windows.pixel_size, windows.stack
     return whole
-
-
-def fill_by_rows(image: WindowedImage, array: np.ndarray, rows: int) -> None:
-    """Writes an image into an array, mapped or not, a row of segments at a time.
-
-    Args:
-        image: is read by windows.
-        array: of its shape.
-        rows: of one tile, strip or chunk, so that each is decoded once.
-    """
-    for top in range(0, image.height, rows):
-        height = min(rows, image.height - top)
-        array[top : top + height] = image.window(top, 0, height, image.width)
-        release_pages(array)

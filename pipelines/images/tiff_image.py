@@ -10,12 +10,7 @@ import tifffile
 from pipelines.images import tiff
 from pipelines.images.cache import ArrayCache, file_state
 from pipelines.images.damage import reading
-from pipelines.images.decoded import (
-    LARGE_SEGMENT,
-    decoded_image,
-    fill_by_rows,
-    windows_or_whole,
-)
+from pipelines.images.decoded import windows_or_whole
 from pipelines.images.flat import read_window
 from pipelines.images.geo import read_georeference
 from pipelines.images.handles import SourceFile
@@ -52,15 +47,18 @@ def open_tiff(
         place = places[index]
         if place.unsure:
             place = _as_its_page(source, place)
-        tiff_image = _TiffImage(source, place, name, as_mask)
-        image: WindowedImage = tiff_image
-        if tiff_image.segment_bytes > LARGE_SEGMENT:
-            shape = image.height, image.width, image.channels
-            fill, more_key = tiff_image.fill, (index, as_mask, *tiff_image.states)
-            whole = decoded_image(
-                path, "TIFF", name, shape, image.dtype, fill, cache, *more_key
-            )
-            image = windows_or_whole(tiff_image, whole, tiff_image.segment_bytes)
+        windows = _TiffImage(source, place, name, as_mask)
+        # What changes when other files do that hold some of its channels.
+        states = [file_state(file) for file in place.files]
+        image = windows_or_whole(
+            windows,
+            path,
+            "TIFF",
+            cache,
+            *(index, as_mask, *states),
+            segment_bytes=windows.segment_bytes,
+            segment_rows=place.segment_rows or windows.height,
+        )
         if index == 0 and tiff.is_georeferenced(path):
             image.is_georeferenced = True
             image.georeference = read_georeference(path)
@@ -120,11 +118,6 @@ class _TiffImage(WindowedImage):
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
-    @property
-    def states(self) -> list[str]:
-        """What changes when other files do that hold some of its channels."""
-        return [file_state(file) for file in self._place.files]
-
     def _of_page(
         self,
         source: SourceFile,
@@ -157,7 +150,3 @@ class _TiffImage(WindowedImage):
             order = [*stack, "Y", "X", *(axis for axis in axes if axis in "SC")]
             pixels = np.transpose(series.asarray(), [axes.index(a) for a in order])
             return pixels.reshape(-1, *self._place.shape)[index]
-
-    def fill(self, array: np.ndarray) -> None:
-        """Decodes every tile or strip once."""
-        fill_by_rows(self, array, self._place.segment_rows or self.height)

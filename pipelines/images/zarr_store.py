@@ -12,12 +12,7 @@ import zarr
 from pipelines.images.bounded import SEGMENTS, BoundedCache
 from pipelines.images.cache import ArrayCache
 from pipelines.images.damage import MOST_EMPTY_BYTES, UnreadableImage, reading
-from pipelines.images.decoded import (
-    LARGE_SEGMENT,
-    decoded_image,
-    fill_by_rows,
-    windows_or_whole,
-)
+from pipelines.images.decoded import windows_or_whole
 from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.npy import array_axes
 from pipelines.images.stack_axes import StackAxis
@@ -79,14 +74,11 @@ def open_zarr(
         store, within = _find(_opened(path), index)
         numbers = np.unravel_index(within, store.counts) if store.counts else ()
         image = _ZarrImage(path, store, [int(n) for n in numbers], name)
-        if image.chunk_bytes <= LARGE_SEGMENT:
-            return image
-        shape = image.height, image.width, image.channels
-        whole = decoded_image(
-            path, "ZARR", name, shape, image.dtype, image.fill, cache, index
+        return windows_or_whole(
+            *(image, path, "ZARR", cache, index),
+            segment_bytes=image.chunk_bytes,
+            segment_rows=image.chunk_rows,
         )
-        whole.stack = image.stack
-        return windows_or_whole(image, whole, image.chunk_bytes)
 
 
 def _find(stores: list[_Store], index: int) -> tuple[_Store, int]:
@@ -174,6 +166,7 @@ class _ZarrImage(WindowedImage):
         dtype = store.array.dtype.newbyteorder("=")
         self.dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype
         self.pixel_size, self.stack = store.pixel_size, store.named
+        self.chunk_rows = chunks["y"]
         self.chunk_bytes = math.prod(store.array.chunks) * dtype.itemsize
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
@@ -186,10 +179,6 @@ class _ZarrImage(WindowedImage):
                     chunk = self._chunk_at(row * rows, column * columns)
                     pixels[in_rows, in_columns] = chunk[of_rows, of_columns]
             return pixels
-
-    def fill(self, array: np.ndarray) -> None:
-        """Decodes every chunk once."""
-        fill_by_rows(self, array, self._chunk[0])
 
     def _chunk_at(self, row: int, column: int) -> np.ndarray:
         """Returns (rows, columns, channels), of as many chunks as hold the channels."""

@@ -2,12 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines.images import ArrayCache, ArrayImage, decoded
-from pipelines.images.decoded import (
-    MemoryImage,
-    decoded_image,
-    fill_by_rows,
-    windows_or_whole,
-)
+from pipelines.images.decoded import MemoryImage, decoded_image, windows_or_whole
 
 
 @pytest.fixture
@@ -85,27 +80,33 @@ def windows(random):
     return Windows(random.integers(0, 255, (40, 30, 2), "uint8"), "a")
 
 
-def test_an_array_is_filled_row_of_segments_by_row(windows):
-    array = np.empty((40, 30, 2), "uint8")
-    fill_by_rows(windows, array, 16)
-    np.testing.assert_array_equal(array, windows.whole())
-    windows.highest = 0
-    fill_by_rows(windows, array, 16)
+def test_a_whole_is_filled_row_of_segments_by_row(path, windows, monkeypatch):
+    monkeypatch.setattr(decoded, "LARGE_SEGMENT", 1000)
+    whole = windows_or_whole(
+        *(windows, path, "PNG", None), segment_bytes=1001, segment_rows=16
+    )
+    found = whole.whole()
     assert windows.highest == 16
+    np.testing.assert_array_equal(found, windows.whole())
 
 
 def test_a_large_image_of_large_segments_is_not_decoded_into_memory(
     path, tmp_path, windows, monkeypatch
 ):
+    def is_decoded(segment_bytes, cache=None):
+        about = {"segment_bytes": segment_bytes, "segment_rows": 16}
+        return windows_or_whole(windows, path, "PNG", cache, **about) is not windows
+
+    monkeypatch.setattr(decoded, "LARGE_SEGMENT", 1000)
     monkeypatch.setattr(decoded, "_MOST_KEPT", 2000)
-    in_memory = opened(path, None, [])
-    assert windows_or_whole(windows, in_memory, segment_bytes=2000) is windows
+    cache = ArrayCache(tmp_path / "cache", 10**6)
+    assert not is_decoded(1000, cache)
+    assert not is_decoded(2000)
     # Segments that are not kept would be decoded for every window.
-    assert windows_or_whole(windows, in_memory, segment_bytes=2001) is in_memory
-    cached = opened(path, ArrayCache(tmp_path / "cache", 10**6), [])
-    assert windows_or_whole(windows, cached, segment_bytes=2000) is cached
+    assert is_decoded(2001)
+    assert is_decoded(2000, cache)
     monkeypatch.setattr(decoded, "_MOST_KEPT", 2400)
-    assert windows_or_whole(windows, in_memory, segment_bytes=2000) is in_memory
+    assert is_decoded(2000)
 
 
 def test_an_image_too_large_for_memory_is_one_sentence(monkeypatch):

@@ -24,7 +24,7 @@ def opened(path, cache=None, index=0, as_mask=False):
 def test_large_segments_are_decoded_once_into_the_cache(
     path, cache, tmp_path, random, monkeypatch, tiled
 ):
-    monkeypatch.setattr(tiff_image, "LARGE_SEGMENT", 100)
+    monkeypatch.setattr(decoded, "LARGE_SEGMENT", 100)
     pixels = random.integers(0, 255, (70, 90, 3), "uint8")
     options = {"tile": (32, 32)} if tiled else {"rowsperstrip": 70}
     tifffile.imwrite(path, pixels, photometric="rgb", compression="zlib", **options)
@@ -38,7 +38,7 @@ def test_large_segments_are_decoded_once_into_the_cache(
 def test_segments_that_the_cache_cannot_hold_are_read_by_windows(
     path, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(tiff_image, "LARGE_SEGMENT", 100)
+    monkeypatch.setattr(decoded, "LARGE_SEGMENT", 100)
     pixels = np.arange(70 * 90, dtype="uint16").reshape(70, 90)
     tifffile.imwrite(path, pixels, compression="zlib", rowsperstrip=35)
     # More than is decoded into memory; a strip has 6,300 bytes.

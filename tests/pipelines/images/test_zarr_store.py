@@ -69,7 +69,7 @@ def test_images_of_a_stack_are_counted_and_read(path, random):
 def test_large_chunks_are_decoded_once_into_the_cache(
     path, tmp_path, random, monkeypatch
 ):
-    monkeypatch.setattr(zarr_store, "LARGE_SEGMENT", 100)
+    monkeypatch.setattr(decoded, "LARGE_SEGMENT", 100)
     pixels = random.integers(0, 200, (40, 50), "uint8")
     write(path, pixels, chunks=(16, 20))
     image = opened(path, cache=ArrayCache(tmp_path / "cache", 10**6))
@@ -81,7 +81,7 @@ def test_large_chunks_are_decoded_once_into_the_cache(
 def test_large_chunks_of_a_large_image_are_not_decoded_into_memory(
     path, random, monkeypatch
 ):
-    monkeypatch.setattr(zarr_store, "LARGE_SEGMENT", 100)
+    monkeypatch.setattr(decoded, "LARGE_SEGMENT", 100)
     monkeypatch.setattr(decoded, "_MOST_KEPT", 1000)
     pixels = random.integers(0, 200, (40, 50), "uint8")
     write(path, pixels, chunks=(16, 20))
