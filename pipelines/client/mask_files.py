@@ -13,7 +13,7 @@ from pipelines.client.service import Service
 from pipelines.images import ImageEntry, WindowedImage, open_image
 from pipelines.images.appearing import appearing
 from pipelines.images.done_files import DoneFiles
-from pipelines.images.finding import TIFF_SUFFIXES
+from pipelines.images.kinds import TIFF_SUFFIXES
 from pipelines.images.layout import ImageLayout, ImageToWrite, Window
 from pipelines.images.own_results import OwnResults
 from pipelines.images.png_writing import png_holds

@@ -81,7 +81,7 @@ def refuse_errors(findings: Sequence[Finding], way_on: str, report: Any = None) 
     found = errors(findings)
     if found:
         others = len(found) - 1
-        more = f" And {others} more {_plural('error', others)}: {way_on}."
+        more = f" And {others} more error{'s' if others > 1 else ''}: {way_on}."
         raise DataError(f"{found[0]}{more if others else ''}", report)
 
 
@@ -97,7 +97,3 @@ def table(findings: Sequence[Finding], listed: int = LISTED) -> list[str]:
         if len(group) > listed:
             lines.append(f"{severity}: and {len(group) - listed} more of {code}")
     return lines
-
-
-def _plural(word: str, number: int) -> str:
-    return word if number == 1 else f"{word}s"

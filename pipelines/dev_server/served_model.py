@@ -99,13 +99,11 @@ class ServedModel:
         name = self.config.name
         with self._lock:
             known = dict(self._statuses)
-        if not known:
+        if not known or version not in (None, *known):
             raise unknown_model(name, version)
-        if version is None:
-            return [known[number] for number in sorted(known, reverse=True)]
-        if version not in known:
-            raise unknown_model(name, version)
-        return [known[version]]
+        if version is not None:
+            return [known[version]]
+        return [known[number] for number in sorted(known, reverse=True)]
 
     def model(
         self, version: int | None = None, label: str | None = None

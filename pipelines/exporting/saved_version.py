@@ -29,8 +29,4 @@ class SavedVersion:
         """Returns the outputs of a signature by name."""
         tensors = {name: tf.constant(array) for name, array in inputs.items()}
         outputs = self._model.signatures[signature](**tensors)
-        return {name: _array(output) for name, output in outputs.items()}
-
-
-def _array(output: tf.Tensor) -> np.ndarray:
-    return np.asarray(output.numpy())
+        return {name: np.asarray(one.numpy()) for name, one in outputs.items()}

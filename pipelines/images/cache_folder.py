@@ -57,10 +57,9 @@ def write_array(
     Raises:
         UnreadableImage: the disk is full, or the folder cannot be written.
     """
-    header = npy_header(shape, dtype)
-    with _reserved(path, len(header) + _num_bytes(shape, dtype), limit_bytes) as part:
-        file, partial = part
-        if _num_bytes(shape, dtype) <= MOST_IN_MEMORY:
+    header, num_bytes = npy_header(shape, dtype), math.prod(shape) * dtype.itemsize
+    with _reserved(path, len(header) + num_bytes, limit_bytes) as (file, partial):
+        if num_bytes <= MOST_IN_MEMORY:
             array = np.empty(shape, dtype)
             fill(array)
             with _disk(path.parent):
@@ -92,10 +91,6 @@ def mark_used(descriptor: int) -> None:
     # Another user's cache may be read only.
     with contextlib.suppress(OSError):
         os.utime(descriptor, ns=(time.time_ns(), status.st_mtime_ns))
-
-
-def _num_bytes(shape: tuple[int, int, int], dtype: np.dtype) -> int:
-    return int(np.prod(shape, dtype=object)) * dtype.itemsize
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from scipy.sparse import csgraph
 
 from pipelines.images import WindowedImage, blocks
 from pipelines.images.cache_folder import release_pages
+from pipelines.images.windowed import BLOCK_BYTES
 
 Foreground = Callable[[np.ndarray], np.ndarray]
 
@@ -15,8 +16,8 @@ Foreground = Callable[[np.ndarray], np.ndarray]
 def label_components(
     image: WindowedImage,
     labels: np.ndarray,
-    foreground: Foreground | None = None,
-    block_bytes: int | None = None,
+    foreground: Foreground,
+    block_bytes: int = BLOCK_BYTES,
 ) -> int:
     """Numbers the connected components of an image's foreground.
 
@@ -29,8 +30,7 @@ def label_components(
         image: of one channel.
         labels: integers (height, width, 1), zeros or not: is written, 0 for background
             and components from 1 on, in the order of the blocks.
-        foreground: tells for pixels (height, width, 1) which are foreground; by default
-            those that are not 0.
+        foreground: tells for pixels (height, width, 1) which are foreground.
         block_bytes: of one block of the image.
 
     Returns:
@@ -39,12 +39,10 @@ def label_components(
     Raises:
         ValueError: `labels` cannot hold the number of parts.
     """
-    size = {} if block_bytes is None else {"block_bytes": block_bytes}
-    is_foreground = foreground or _is_not_zero
     parts = Parts()
     written = []
-    for top, left, pixels in blocks(image, **size):
-        numbers, count = ndimage.label(is_foreground(pixels)[..., 0])
+    for top, left, pixels in blocks(image, block_bytes):
+        numbers, count = ndimage.label(foreground(pixels)[..., 0])
         height, width = numbers.shape
         numbers = np.where(numbers, numbers + parts.count, 0)
         parts.add(count)
@@ -100,10 +98,6 @@ class Parts:
         graph = sparse.coo_array(joined, shape=(self.count + 1, self.count + 1))
         count, found = csgraph.connected_components(graph, directed=False)
         return found, count - 1
-
-
-def _is_not_zero(pixels: np.ndarray) -> np.ndarray:
-    return pixels != 0
 
 
 def _check_room(dtype: np.dtype, count: int) -> None:

@@ -10,7 +10,6 @@ from pipelines.images import bio, npy, tiff, zarr_store
 from pipelines.images.kinds import (
     BIO_SUFFIXES,
     SUFFIXES,
-    TIFF_SUFFIXES,
     ZARR_METADATA,
     ZARR_SUFFIX,
     Kind,
@@ -18,8 +17,6 @@ from pipelines.images.kinds import (
     kind_of,
     stem_of,
 )
-
-__all__ = ["SUFFIXES", "TIFF_SUFFIXES", "ImageEntry", "find_images"]
 
 _COUNTS = {
     Kind.TIFF: tiff.count_images,

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipelines.images.damage import reading
 from pipelines.images.handles import SourceFile, read_exactly
-from pipelines.images.windowed import PixelSize, WindowedImage
+from pipelines.images.windowed import WindowedImage
 
 # Copying so many bytes takes no longer than a system call.
 _SMALL_GAP = 16 * 2**10
@@ -150,16 +150,10 @@ class FlatImage(WindowedImage):
         flat: where the array lies.
         name: what messages call it.
         kind: of the file, such as "NPY".
-        pixel_size: None if unknown.
     """
 
     def __init__(
-        self,
-        source: SourceFile,
-        flat: FlatArray,
-        name: str,
-        kind: str,
-        pixel_size: PixelSize | None = None,
+        self, source: SourceFile, flat: FlatArray, name: str, kind: str
     ) -> None:
         self._source, self._flat, self._kind = source, flat, kind
         self.name = name
@@ -167,7 +161,6 @@ class FlatImage(WindowedImage):
         self.dtype = flat.dtype.newbyteorder("=")
         if self.dtype == bool:
             self.dtype = np.dtype(np.uint8)
-        self.pixel_size = pixel_size
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Reads the bytes of the window."""

@@ -143,14 +143,11 @@ class WindowedImage(abc.ABC):
 class ArrayImage(WindowedImage):
     """An array (height, width, channels) in memory as a windowed image."""
 
-    def __init__(
-        self, array: np.ndarray, name: str, pixel_size: PixelSize | None = None
-    ) -> None:
+    def __init__(self, array: np.ndarray, name: str) -> None:
         self._array = array
         self.name = name
         self.height, self.width, self.channels = array.shape
         self.dtype = array.dtype
-        self.pixel_size = pixel_size
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Returns a view."""

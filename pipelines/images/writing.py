@@ -9,8 +9,8 @@ import imagecodecs
 import numpy as np
 
 from pipelines.images.appearing import appearing
-from pipelines.images.finding import SUFFIXES, TIFF_SUFFIXES, ImageEntry
-from pipelines.images.kinds import Kind, kind_of, stem_of
+from pipelines.images.finding import ImageEntry
+from pipelines.images.kinds import SUFFIXES, TIFF_SUFFIXES, Kind, kind_of, stem_of
 from pipelines.images.layout import ImageLayout, ImageToWrite
 from pipelines.images.tiff_writing import write_tiff
 
@@ -72,7 +72,8 @@ def encode_png(image: np.ndarray) -> bytes:
     Raises:
         ValueError: PNG cannot hold the array.
     """
-    if not fits_png(image):
+    few_channels = image.ndim == 2 or (image.ndim == 3 and image.shape[2] <= 4)
+    if image.dtype not in (np.uint8, np.uint16) or not few_channels:
         raise ValueError(
             "A PNG holds uint8 or uint16 of 1 to 4 channels, got "
             f"{image.dtype} of shape {image.shape}. Write a TIFF instead."
@@ -80,12 +81,6 @@ def encode_png(image: np.ndarray) -> bytes:
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[..., 0]
     return bytes(imagecodecs.png_encode(np.ascontiguousarray(image)))
-
-
-def fits_png(image: np.ndarray) -> bool:
-    """Tells whether a PNG can hold the array."""
-    few_channels = image.ndim == 2 or (image.ndim == 3 and image.shape[2] <= 4)
-    return image.dtype in (np.uint8, np.uint16) and few_channels
 
 
 def write_image(path: pathlib.Path | str, image: np.ndarray) -> None:

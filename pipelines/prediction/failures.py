@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
+from pipelines.dataset.no_data import NoData
 from pipelines.images import geo
 from pipelines.images.file_failures import sentence
-from pipelines.images.finding import TIFF_SUFFIXES
+from pipelines.images.kinds import TIFF_SUFFIXES
 from pipelines.images.orientation import AS_STORED
-from pipelines.prediction.image_statistics import NoData
 from pipelines.prediction.prediction_files import OutputFile
 
 logger = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 
 import numpy as np
 
+from pipelines.dataset.no_data import NoData
 from pipelines.images import (
     ArrayCache,
     ImageEntry,
@@ -23,7 +24,7 @@ from pipelines.images.reading import check_channels
 from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.read_ahead import ahead
 from pipelines.overlap_tile.tile_passes import TilePass, probability_windows
-from pipelines.prediction.image_statistics import NoData, statistics_of
+from pipelines.prediction.image_statistics import statistics_of
 from pipelines.prediction.instance_windows import (
     band_bytes,
     instance_windows,

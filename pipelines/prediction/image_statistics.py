@@ -9,8 +9,6 @@ from pipelines.dataset.no_data import NoData, WatchedImage
 from pipelines.images import WindowedImage, blocks
 from pipelines.overlap_tile.tile_passes import not_finite, too_large
 
-__all__ = ["NoData", "Statistics", "statistics_of"]
-
 
 class Statistics(NamedTuple):
     """What an image is scaled by, and what spoils it.

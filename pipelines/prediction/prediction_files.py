@@ -2,12 +2,12 @@
 
 import dataclasses
 import itertools
+import operator
 import pathlib
 from collections.abc import Collection
 
 from pipelines.images import ImageEntry, geo
-from pipelines.images.finding import TIFF_SUFFIXES
-from pipelines.images.kinds import Kind, kind_of
+from pipelines.images.kinds import TIFF_SUFFIXES, Kind, kind_of
 from pipelines.images.layout import ImageLayout
 from pipelines.images.png_writing import MOST_PIXELS, png_holds
 from pipelines.images.tiff import is_georeferenced
@@ -121,8 +121,8 @@ def plan_files(
         entries, out, suffix_of=suffix_of, file_suffixes=WRITTEN_SUFFIXES
     )
     explicit = paths[0].parent != pathlib.Path(out)
-    files = []
-    for path, group in itertools.groupby(zip(paths, entries, strict=True), _path_of):
+    files, pairs = [], zip(paths, entries, strict=True)
+    for path, group in itertools.groupby(pairs, operator.itemgetter(0)):
         chosen = explicit or image_format != "auto"
         files.append(OutputFile(path, tuple(entry for _, entry in group), chosen))
         if files[-1].suffix == ".png" and not png_fits:
@@ -132,10 +132,6 @@ def plan_files(
             )
         _check_kind(files[-1], image_format, explicit)
     return files
-
-
-def _path_of(pair: tuple[pathlib.Path, ImageEntry]) -> pathlib.Path:
-    return pair[0]
 
 
 def _auto_suffix(entry: ImageEntry, png_fits: bool) -> str:

@@ -12,7 +12,7 @@ from pipelines.images.components import label_components
 def in_small_blocks(monkeypatch, size):
     """Makes blocks of `size` x `size` pixels, in the order of `blocks`."""
 
-    def small_blocks(image):
+    def small_blocks(image, _):
         for top in range(0, image.height, size):
             for left in range(0, image.width, size):
                 height = min(size, image.height - top)
@@ -22,10 +22,14 @@ def in_small_blocks(monkeypatch, size):
     monkeypatch.setattr(components, "blocks", small_blocks)
 
 
-def labels_of(mask, **settings):
+def is_object(pixels):
+    return pixels != 0
+
+
+def labels_of(mask, foreground=is_object, **settings):
     labels = np.full((*mask.shape, 1), -1, np.int32)
     image = ArrayImage(mask[..., np.newaxis], "mask")
-    count = label_components(image, labels, **settings)
+    count = label_components(image, labels, foreground, **settings)
     return labels[..., 0], count
 
 
@@ -93,4 +97,4 @@ def test_too_many_parts_for_the_type_are_refused():
     mask[0, ::2] = 1
     image = ArrayImage(mask[..., np.newaxis], "mask")
     with pytest.raises(ValueError, match="more than 255 parts"):
-        label_components(image, np.zeros((1, 600, 1), np.uint8))
+        label_components(image, np.zeros((1, 600, 1), np.uint8), is_object)

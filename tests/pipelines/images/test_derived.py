@@ -8,8 +8,8 @@ from pipelines.images.derived import MatchedChannels
 def test_channels_beyond_the_models_are_left_out_of_every_window(random):
     pixels = random.integers(0, 256, (5, 7, 4), dtype="uint8")
     size = PixelSize(0.5, 0.5, "µm")
-    source = ArrayImage(pixels, "a.png", size)
-    source.has_alpha = True
+    source = ArrayImage(pixels, "a.png")
+    source.has_alpha, source.pixel_size = True, size
     with MatchedChannels(source, 3) as image:
         assert not image.has_alpha
         assert (image.name, image.height, image.width, image.channels) == (

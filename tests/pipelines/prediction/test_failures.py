@@ -3,9 +3,9 @@ import pathlib
 import pytest
 import tensorflow as tf
 
+from pipelines.dataset.no_data import NoData
 from pipelines.images import ImageEntry
 from pipelines.prediction import failures
-from pipelines.prediction.image_statistics import NoData
 from pipelines.prediction.prediction_files import OutputFile
 
 

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from pipelines import scaling
+from pipelines.dataset.no_data import NoData
 from pipelines.images import ArrayImage
 from pipelines.images.derived import MatchedChannels
-from pipelines.prediction.image_statistics import NoData, statistics_of
+from pipelines.prediction.image_statistics import statistics_of
 
 
 def image_of(array, nodata=None, has_alpha=False):

@@ -20,7 +20,7 @@ def test_objects_are_those_that_are_labelled_block_by_block(random):
     mask = random.random((20, 30)) < 0.6
     labels = np.zeros((20, 30, 1), np.int32)
     image = ArrayImage(mask.astype(np.uint8)[..., np.newaxis], "mask")
-    count = label_components(image, labels, block_bytes=100)
+    count = label_components(image, labels, lambda pixels: pixels > 0, 100)
     found = scores.objects(mask)
     assert len(np.unique(found * 1000 + labels[..., 0])) == count + 1
 
