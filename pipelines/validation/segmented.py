@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -44,7 +45,6 @@ class Segmented:
         y_true: class ids, uint8 (height, width); IGNORED where nothing is scored.
         logits: float32 (height, width, output_channels).
         probability: float32, of that shape.
-        scored: bool (height, width), False where pixels are ignored.
         top: first row in the image.
         left: first column.
     """
@@ -55,9 +55,13 @@ class Segmented:
     y_true: np.ndarray
     logits: np.ndarray
     probability: np.ndarray
-    scored: np.ndarray
     top: int = 0
     left: int = 0
+
+    @functools.cached_property
+    def scored(self) -> np.ndarray:
+        """Bool (height, width), False where pixels are ignored."""
+        return self.y_true != IGNORED
 
     def holds_centre(self, facts: ImageFacts) -> bool:
         """Tells whether the centre of the image is in this part of it."""
@@ -182,5 +186,4 @@ def _segmented(
 ) -> Segmented:
     probability = np.asarray(decision.probability_from_logits(logits))
     name = dataset.pairs[index].image.key
-    scored = y_true != IGNORED
-    return Segmented(index, name, image, y_true, logits, probability, scored, top, left)
+    return Segmented(index, name, image, y_true, logits, probability, top, left)

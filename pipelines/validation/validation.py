@@ -170,7 +170,7 @@ def _shown(one: Segmented, facts: ImageFacts, parts: Parts | None) -> Segmented:
         **{
             # A copy, so that the rest of it is not held.
             name: getattr(one, name)[crop].copy()
-            for name in ("image", "y_true", "logits", "probability", "scored")
+            for name in ("image", "y_true", "logits", "probability")
         },
     )
 

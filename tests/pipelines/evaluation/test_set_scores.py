@@ -44,10 +44,8 @@ def segmented(dataset, index, shift=0):
     """What a net that is right, or off by some pixels, puts out."""
     y_true = dataset.mask(index)
     probability = np.roll(y_true, shift, axis=1).astype(np.float32)[..., None]
-    scored = np.ones(y_true.shape, bool)
-    image = dataset.image(index)
-    logits = probability * 8 - 4
-    return Segmented(index, str(index), image, y_true, logits, probability, scored)
+    image, logits = dataset.image(index), probability * 8 - 4
+    return Segmented(index, str(index), image, y_true, logits, probability)
 
 
 def test_the_truth_scores_best_everywhere(dataset):
@@ -107,9 +105,8 @@ def test_a_tolerance_in_pixels_is_a_length():
 def net_output(y_true, foreground):
     """An image whose prediction is `foreground`, all pixels scored."""
     probability = foreground.astype(np.float32)[..., None]
-    scored = y_true != IGNORED
     image = np.zeros((*y_true.shape, 1), np.uint8)
-    return Segmented(0, "a", image, y_true, probability, probability, scored)
+    return Segmented(0, "a", image, y_true, probability, probability)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import pytest
 
 from pipelines.config import DataConfig
 from pipelines.dataset import load_dataset
+from pipelines.dataset.mask_values import IGNORED
 from pipelines.validation import ObjectThresholds, Segmented, true_objects
 
 
@@ -27,7 +28,6 @@ def segmented(dataset, probability):
         y_true,
         probability,
         probability,
-        np.ones(y_true.shape, bool),
     )
 
 
@@ -72,16 +72,14 @@ def test_without_objects_it_is_that_of_masks(dataset):
 
 def test_true_objects_of_a_part_are_ids_but_where_ignored(dataset):
     whole = segmented(dataset, np.zeros((10, 20)))
-    scored = np.ones((4, 12), bool)
-    scored[0] = False
-    part = dataclasses.replace(
-        whole, top=2, left=5, y_true=whole.y_true[2:6, 5:17], scored=scored
-    )
+    y_true = whole.y_true[2:6, 5:17].copy()
+    y_true[0] = IGNORED
+    part = dataclasses.replace(whole, top=2, left=5, y_true=y_true)
     labels, found_scored = true_objects(dataset, part, 1)
     # Both touch ignored pixels, and are numbered anew.
     expected = np.repeat([[0], [1], [1], [1]], 12, axis=1) * ([8] * 5 + [9] * 7)
     np.testing.assert_array_equal(labels, expected)
-    np.testing.assert_array_equal(found_scored, scored)
+    np.testing.assert_array_equal(found_scored, y_true != IGNORED)
 
 
 def test_true_objects_of_other_masks_are_components(dataset):

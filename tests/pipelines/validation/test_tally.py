@@ -10,10 +10,7 @@ P = np.array([[0.1, 0.9, 0.4, 0.6]], np.float32)[..., np.newaxis]
 
 def part(columns, index=0):
     y_true, probability = Y_TRUE[:, columns], P[:, columns]
-    return Segmented(
-        *(index, "a", y_true, y_true, probability, probability),
-        scored=np.ones(y_true.shape, bool),
-    )
+    return Segmented(index, "a", y_true, y_true, probability, probability)
 
 
 @pytest.mark.parametrize("threshold", [None, 0.5])
