@@ -25,6 +25,7 @@ import numpy as np
 import PIL.Image
 import records
 import served_model
+import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from pipelines.client.about import string_array
@@ -33,7 +34,6 @@ from pipelines.client.connecting import connect
 from pipelines.client.grpc_server import CHANNEL_OPTIONS
 from pipelines.client.server import Server
 from pipelines.serving.serving_engines import Launch
-from pipelines.tensor_messages import to_message
 
 ALONE = "none"
 # A byte of each slow client's request.
@@ -146,7 +146,7 @@ def clients_that_never_read(launch: Launch, number: int) -> Iterator[None]:
     message.model_spec.name = urllib.parse.urlsplit(launch.grpc_url).path.strip("/")
     message.model_spec.signature_name = "pixels"
     pixels = np.zeros((1, MASK_SIDE, MASK_SIDE, 1), np.uint8)
-    message.inputs["pixels"].CopyFrom(to_message(pixels, as_content=True))
+    message.inputs["pixels"].CopyFrom(tf.make_tensor_proto(pixels))
     address = urllib.parse.urlsplit(launch.grpc_url).netloc
     with contextlib.ExitStack() as closing:
         for _ in range(CLIENTS_OF_JSON):

@@ -97,25 +97,21 @@ def _values(message: Any, field: str, dtype: tf.DType) -> np.ndarray:
     return array.astype(kind)
 
 
-def to_message(
-    array: np.ndarray, *, as_content: bool = False
-) -> tensor_pb2.TensorProto:
-    """Returns a TensorProto.
+def to_message(array: np.ndarray) -> tensor_pb2.TensorProto:
+    """Returns a TensorProto, its numbers in the field for their dtype.
+
+    As TensorFlow Serving does without --enable_serialization_as_tensor_content.
+    `tf.make_tensor_proto` writes the bytes that they are in memory, which is shorter.
 
     Args:
         array: strings as an object array of bytes.
-        as_content: numbers are written as the bytes that they are in memory, which is
-            the shortest; else in the field for their dtype, as TensorFlow Serving
-            does without --enable_serialization_as_tensor_content.
     """
     dtype = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
     message = tensor_pb2.TensorProto(dtype=dtype.as_datatype_enum)
     for side in array.shape:
         message.tensor_shape.dim.add(size=side)
     flat = array.ravel()
-    if as_content and dtype != tf.string:
-        message.tensor_content = flat.astype(array.dtype.newbyteorder("<")).tobytes()
-    elif dtype.name in _PACKED_TAGS:
+    if dtype.name in _PACKED_TAGS:
         # The bytes lie in memory as they do on the wire: no number becomes an object.
         data = flat.astype(array.dtype.newbyteorder("<")).tobytes()
         message.MergeFromString(_PACKED_TAGS[dtype.name] + _varint(len(data)) + data)

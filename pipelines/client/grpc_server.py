@@ -137,14 +137,15 @@ class GrpcServer:
         seconds: float | None = None,
     ) -> dict[str, np.ndarray]:
         """Runs a signature."""
+        import tensorflow as tf
         from tensorflow_serving.apis import predict_pb2
 
-        from pipelines.tensor_messages import from_message, to_message
+        from pipelines.tensor_messages import from_message
 
         request = predict_pb2.PredictRequest()
         self._fill(request.model_spec, signature)
         for name, array in inputs.items():
-            request.inputs[name].CopyFrom(to_message(array, as_content=True))
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(array))
         answer = self._call(
             self._predictions.Predict,
             request,

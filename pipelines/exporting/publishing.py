@@ -23,7 +23,7 @@ from pipelines.export_layout import (
     is_version_name,
     published_versions,
 )
-from pipelines.exporting.write_failures import cannot_be_written
+from pipelines.exporting.write_failures import written_to
 from pipelines.images.appearing import flush_all
 from pipelines.images.file_locks import try_lock, wait_for_lock
 from pipelines.images.writing import check_writable
@@ -88,11 +88,9 @@ def publish(
     try:
         with _partial_folder(target) as partial:
             result = write(partial)
-            # A rename may get to the disk before them.
-            try:
+            # A rename may get to the disk before the files.
+            with written_to(target):
                 flush_all(partial)
-            except OSError as error:
-                raise cannot_be_written(target, str(error.strerror)) from error
             version = _rename_to_next(partial, target)
     finally:
         if is_new:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pipelines.images.appearing import appearing
+from pipelines.write_errors import written
 
 logger = logging.getLogger(__name__)
 
@@ -46,17 +47,14 @@ def write(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
     """
     path = folder / f"{PREFIX}{checkpoint.step:09}{SUFFIX}"
     earlier = _paths(folder)
-    try:
-        with appearing(path) as partial, partial.open("wb") as file:
-            _write_parts(file, checkpoint)
-    except OSError as error:
-        kept = (
-            f"That of step {_step(earlier[0])} is kept" if earlier else "None is kept"
-        )
-        raise ValueError(
-            f"{path}: the checkpoint cannot be written ({error.strerror or error}). "
-            f"{kept}; free some space and go on with --resume."
-        ) from error
+    kept = f"That of step {_step(earlier[0])}" if earlier else "None"
+    way_out = f"{kept} is kept; free some space and go on with --resume."
+    with (
+        written(f"{path}: the checkpoint", way_out),
+        appearing(path) as partial,
+        partial.open("wb") as file,
+    ):
+        _write_parts(file, checkpoint)
     for other in earlier:
         if other != path:
             other.unlink(missing_ok=True)

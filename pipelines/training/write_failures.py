@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 
-from pipelines.write_errors import told_as
+from pipelines import write_errors
 
 
 def written(what: str) -> AbstractContextManager[None]:
@@ -14,9 +14,5 @@ def written(what: str) -> AbstractContextManager[None]:
     Raises:
         ValueError: the disk is full or cannot be written to.
     """
-    return told_as(
-        lambda reason: ValueError(
-            f"{what} cannot be written ({reason}). Free some space and go on with "
-            "--resume."
-        )
-    )
+    way_out = "Free some space and go on with --resume."
+    return write_errors.written(what, way_out)

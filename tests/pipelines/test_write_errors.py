@@ -1,9 +1,11 @@
 import errno
+import subprocess
+import sys
 
 import pytest
 import tensorflow as tf
 
-from pipelines.write_errors import told_as
+from pipelines.write_errors import written
 
 
 @pytest.mark.parametrize(
@@ -15,12 +17,26 @@ from pipelines.write_errors import told_as
     ],
 )
 def test_the_reason_is_that_of_the_system(error):
-    with pytest.raises(ValueError, match="^lost: No space left on device$") as raised:
-        with told_as(lambda reason: ValueError(f"lost: {reason}")):
+    words = r"^a cannot be written \(No space left on device\)\. Make room\.$"
+    with pytest.raises(ValueError, match=words) as raised:
+        with written("a", "Make room."):
             raise error
     assert raised.value.__cause__ is error
 
 
 def test_other_errors_pass():
-    with pytest.raises(KeyError), told_as(ValueError):
+    with pytest.raises(KeyError), written("a", "Make room."):
         raise KeyError
+
+
+def test_tensorflow_is_not_loaded_for_it():
+    code = """
+import sys
+from pipelines.write_errors import written
+try:
+    with written("a", "Make room."):
+        raise KeyError
+except KeyError:
+    sys.exit("tensorflow" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
