@@ -20,7 +20,6 @@ import served_model
 import tensorflow as tf
 
 from pipelines.client.about import string_array
-from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.server import Server
 
@@ -42,10 +41,7 @@ def main() -> None:
         ),
         contextlib.ExitStack() as closing,
     ):
-        servers = [
-            connect(parse_addresses(url)[0], 600.0)
-            for url in (launch.url, launch.grpc_url)
-        ]
+        servers = connect(f"{launch.url},{launch.grpc_url}", 600.0)
         for server in servers:
             closing.callback(server.close)
         seconds = measure(ways(model / "1", *servers), arguments.rounds)

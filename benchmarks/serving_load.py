@@ -31,7 +31,6 @@ import served_model
 import tensorflow as tf
 
 from pipelines.client.about import string_array
-from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.server import Server, only
 from pipelines.config import ServeConfig
@@ -93,9 +92,7 @@ def load(
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     """Sends the requests; returns what came of them."""
-    servers = [
-        connect(parse_addresses(url)[0], 600.0) for url in (launch.url, launch.grpc_url)
-    ]
+    servers = connect(f"{launch.url},{launch.grpc_url}", 600.0)
     # Small images come more often.
     weights = [1 / (1 + side) ** 0.5 for side in SIDES]
     generator = random.Random(1)

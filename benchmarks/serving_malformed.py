@@ -34,7 +34,6 @@ from served_signatures import Served, read_signatures
 from tensorflow_serving.apis import predict_pb2
 
 from pipelines.client.about import string_array
-from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.grpc_server import CHANNEL_OPTIONS
 from pipelines.config import ServeConfig
@@ -89,7 +88,7 @@ def attack(
     launch: Launch, served: Served, arguments: argparse.Namespace
 ) -> dict[str, Any]:
     """Sends the requests from several threads; returns the counts of the answers."""
-    server = connect(parse_addresses(launch.grpc_url)[0], 60.0)
+    (server,) = connect(launch.grpc_url, 60.0)
     good = {"image_bytes": string_array([png()])}
     expected = server.predict("image_bytes", good)["mask_bytes"][0]
     share = arguments.requests // (2 * arguments.at_a_time)

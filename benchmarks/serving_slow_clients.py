@@ -29,7 +29,6 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from pipelines.client.about import string_array
-from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.grpc_server import CHANNEL_OPTIONS
 from pipelines.client.server import Server
@@ -84,7 +83,7 @@ def measure(
     with contextlib.ExitStack() as closing:
         servers = {}
         for name, url in (("REST", launch.url), ("gRPC", launch.grpc_url)):
-            servers[name] = connect(parse_addresses(url)[0], 600.0)
+            (servers[name],) = connect(url, 600.0)
             closing.callback(servers[name].close)
         for _ in range(arguments.turns):
             for kind, clients in kinds.items():

@@ -1,21 +1,25 @@
-"""The client that an address asks for: over REST or gRPC."""
+"""The clients that addresses ask for: over REST or gRPC."""
 
-from pipelines.client.addresses import Address
+from pipelines.client.addresses import parse_addresses
 from pipelines.client.grpc_server import GrpcServer
 from pipelines.client.rest import RestServer
 from pipelines.client.server import Server
 
 
-def connect(address: Address, timeout: float) -> Server:
-    """Returns the client of an address; nothing is sent yet.
+def connect(url: str, timeout: float) -> list[Server]:
+    """Returns a client for each address of a model; nothing is sent yet.
 
     Args:
-        address: of a model.
+        url: addresses A,B,...
         timeout: seconds that each request has.
 
     Raises:
-        ValueError: it is a gRPC address and the packages for that are missing.
+        ValueError: one of them is not an address, or is one of gRPC and the packages
+            for that are missing.
     """
-    if address.is_grpc:
-        return GrpcServer(address, timeout)
-    return RestServer(address, timeout)
+    return [
+        GrpcServer(address, timeout)
+        if address.is_grpc
+        else RestServer(address, timeout)
+        for address in parse_addresses(url)
+    ]

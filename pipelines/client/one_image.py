@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import imagecodecs
 import numpy as np
 
-from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.pool import ServerPool
 from pipelines.client.service import at_work, mask_of_file
@@ -87,6 +86,5 @@ def segment_array(
 
 @contextlib.contextmanager
 def _connected(url: str, timeout: float, retries: int) -> Iterator[ServerPool]:
-    servers = [connect(address, timeout) for address in parse_addresses(url)]
-    with contextlib.closing(ServerPool(servers, retries)) as pool:
+    with contextlib.closing(ServerPool(connect(url, timeout), retries)) as pool:
         yield pool

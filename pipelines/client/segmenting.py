@@ -14,7 +14,6 @@ from pathlib import Path
 
 import tqdm
 
-from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.done_record import DoneRecord
 from pipelines.client.failures import ServerFailure
@@ -52,9 +51,7 @@ def segment(config: SegmentConfig) -> list[Path] | GoldenReport:
         FilesError: some images failed, after all the others are done, or the servers
             were lost; a ValueError that lists what is done.
     """
-    servers = [
-        connect(address, config.timeout) for address in parse_addresses(config.url)
-    ]
+    servers = connect(config.url, config.timeout)
     pool = ServerPool(servers, config.retries)
     with contextlib.closing(pool):
         if config.check is not None:

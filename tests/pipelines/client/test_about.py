@@ -3,7 +3,6 @@ import json
 import pytest
 
 from pipelines.client.about import ask_about, string_array
-from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
@@ -11,7 +10,7 @@ from pipelines.client.pool import ServerPool
 
 def test_model_tells_what_the_client_needs(rest_url, grpc_url, about_of):
     for url in (rest_url, grpc_url):
-        pool = ServerPool([connect(*parse_addresses(url), 30.0)], 0)
+        pool = ServerPool(connect(url, 30.0), 0)
         assert ask_about(pool) == about_of()
         pool.close()
 

@@ -7,7 +7,6 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.golden import check_golden, compare, decoded
@@ -74,7 +73,7 @@ def saved_model(segmenter, tmp_path, random, mask_of):
 @pytest.fixture(params=["rest", "grpc"])
 def server(request, rest_url, grpc_url):
     url = rest_url if request.param == "rest" else grpc_url
-    server = connect(*parse_addresses(url), 30.0)
+    (server,) = connect(url, 30.0)
     yield server
     server.close()
 

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
@@ -108,7 +107,7 @@ def test_stitched_mask_equals_that_of_the_whole(
         size = (size[0] + 9, size[1] + 9)
     image = random.integers(0, 256, size).astype(np.uint8)
     url = rest_url if transport == "rest" else grpc_url
-    pool = ServerPool([connect(*parse_addresses(url), 30.0)], 0)
+    pool = ServerPool(connect(url, 30.0), 0)
     np.testing.assert_array_equal(stitched(pool, image, about_of()), mask_of(image))
     pool.close()
 
@@ -116,8 +115,7 @@ def test_stitched_mask_equals_that_of_the_whole(
 def test_server_that_is_lost_in_the_middle_is_survived(
     grpc_url, mask_of, random, about_of
 ):
-    lost = connect(*parse_addresses(grpc_url), 30.0)
-    kept = connect(*parse_addresses(grpc_url), 30.0)
+    lost, kept = connect(f"{grpc_url},{grpc_url}", 30.0)
     answered = []
     predict = lost.predict
 

@@ -18,7 +18,6 @@ import pytest
 import requests
 
 import pipelines
-from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.server import only
@@ -120,8 +119,7 @@ def test_a_bad_file_is_refused_alone_and_the_server_lives(launch, file, said):
 # What ends TensorFlow Serving where an export does not check it.
 @pytest.mark.parametrize("shape", [(), (8, 8, 1), (1, 1, 8, 8, 1), (1, 8, 8, 3)])
 def test_images_of_another_rank_are_refused_and_the_server_lives(url, shape):
-    (address,) = parse_addresses(url)
-    with contextlib.closing(connect(address, 60.0)) as server:
+    with contextlib.closing(*connect(url, 60.0)) as server:
         with pytest.raises(ServerFailure) as refused:
             server.predict("serving_default", {"image": np.ones(shape, np.float32)})
         assert refused.value.kind == Kind.REFUSED
@@ -167,8 +165,7 @@ def test_served_probabilities_are_near_those_of_predict_in_bfloat16(
     # An export computes in float32, so the server differs as float32 does.
     image = np.asarray(PIL.Image.open(folder / "small.png"))
     inputs = {"image": image[np.newaxis, ..., np.newaxis].astype(np.float32)}
-    (address,) = parse_addresses(url)
-    with contextlib.closing(connect(address, 60.0)) as server:
+    with contextlib.closing(*connect(url, 60.0)) as server:
         served = only(server.predict("serving_default", inputs), "probability")
     settings = {"output": "probability", "probability_dtype": "float32"}
     predicted = in_bfloat16(folder, "small.png", tmp_path, **settings)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from pipelines.client.about import string_array
-from pipelines.client.addresses import parse_addresses
 from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
@@ -15,8 +14,8 @@ from pipelines.images import ArrayImage
 
 @contextlib.contextmanager
 def service_of(url):
-    servers = [connect(address, 30.0) for address in parse_addresses(url)]
-    with contextlib.closing(ServerPool(servers, 0)) as pool, at_work(pool) as service:
+    pool = ServerPool(connect(url, 30.0), 0)
+    with contextlib.closing(pool), at_work(pool) as service:
         yield service
 
 
@@ -39,7 +38,7 @@ def test_an_image_is_not_put_together_of_two_versions(
     swapping, transport, large, waits
 ):
     rest, grpc = f"{swapping.rest}/v1/models/cells", f"grpc://{swapping.grpc}/cells"
-    servers = [connect(*parse_addresses(rest if transport == "rest" else grpc), 30.0)]
+    servers = connect(rest if transport == "rest" else grpc, 30.0)
     pool = ServerPool(servers, 4, waits, waits)
     with contextlib.closing(pool), at_work(pool) as service:
         with pytest.raises(ServerFailure, match="version 1 was unloaded") as raised:
