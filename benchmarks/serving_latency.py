@@ -19,7 +19,6 @@ import records
 import served_model
 import tensorflow as tf
 
-from pipelines.client.about import string_array
 from pipelines.client.connecting import connect
 from pipelines.client.server import Server
 
@@ -63,7 +62,7 @@ def ways(
     image = np.asarray(PIL.Image.fromarray(pixels).resize((SIDE, SIDE)))
     buffer = io.BytesIO()
     PIL.Image.fromarray(image).save(buffer, "png")
-    files = {"image_bytes": string_array([buffer.getvalue()])}
+    files = {"image_bytes": np.array([buffer.getvalue()], object)}
     tensor = {"pixels": image[np.newaxis, ..., np.newaxis]}
     floats = {"image": tensor["pixels"].astype(np.float32)}
     file, array = tf.constant([buffer.getvalue()]), tf.constant(tensor["pixels"])

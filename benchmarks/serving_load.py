@@ -30,7 +30,6 @@ import records
 import served_model
 import tensorflow as tf
 
-from pipelines.client.about import string_array
 from pipelines.client.connecting import connect
 from pipelines.client.server import Server, only
 from pipelines.config import ServeConfig
@@ -105,7 +104,7 @@ def load(
     def send(number: int) -> None:
         size = choices[number]
         try:
-            files_sent = {"image_bytes": string_array([files[size]])}
+            files_sent = {"image_bytes": np.array([files[size]], object)}
             answer = servers[number % 2].predict("image_bytes", files_sent)
             masks = only(answer, "mask_bytes")
             mask = b"" if masks is None else imagecodecs.png_decode(masks[0]).tobytes()

@@ -33,7 +33,6 @@ import served_model
 from served_signatures import Served, read_signatures
 from tensorflow_serving.apis import predict_pb2
 
-from pipelines.client.about import string_array
 from pipelines.client.connecting import connect
 from pipelines.client.grpc_server import CHANNEL_OPTIONS
 from pipelines.config import ServeConfig
@@ -89,7 +88,7 @@ def attack(
 ) -> dict[str, Any]:
     """Sends the requests from several threads; returns the counts of the answers."""
     (server,) = connect(launch.grpc_url, 60.0)
-    good = {"image_bytes": string_array([png()])}
+    good = {"image_bytes": np.array([png()], object)}
     expected = server.predict("image_bytes", good)["mask_bytes"][0]
     share = arguments.requests // (2 * arguments.at_a_time)
     started = time.monotonic()
@@ -201,7 +200,7 @@ BOMB_DOCUMENTS: list[Any] = [
 ]
 ARRAY = IMAGE[np.newaxis, ..., np.newaxis]
 MESSAGES = [
-    message("image_bytes", image_bytes=string_array([png()])),
+    message("image_bytes", image_bytes=np.array([png()], object)),
     message("", image=ARRAY.astype(np.float32)),
     message("pixels", pixels=ARRAY),
     message("pixels_uint16", pixels=ARRAY.astype(np.uint16)),
@@ -213,7 +212,7 @@ MESSAGES = [
     ),
 ]
 BOMB_MESSAGES: list[Any] = [
-    message("image_bytes", image_bytes=string_array([bomb]))
+    message("image_bytes", image_bytes=np.array([bomb], object))
     for bomb in malformed.image_bombs()
 ]
 

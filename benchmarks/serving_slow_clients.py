@@ -28,7 +28,6 @@ import served_model
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from pipelines.client.about import string_array
 from pipelines.client.connecting import connect
 from pipelines.client.grpc_server import CHANNEL_OPTIONS
 from pipelines.client.server import Server
@@ -76,7 +75,7 @@ def measure(
         "are cut off": cut_clients,
         "never read": clients_that_never_read,
     }
-    files = {"image_bytes": string_array([png(arguments.side)])}
+    files = {"image_bytes": np.array([png(arguments.side)], object)}
     seconds: dict[str, dict[str, list[list[float]]]] = {
         kind: {"REST": [], "gRPC": []} for kind in kinds
     }

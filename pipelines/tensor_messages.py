@@ -78,9 +78,7 @@ def _values(message: Any, field: str, dtype: tf.DType) -> np.ndarray:
     values = getattr(message, field)
     kind = np.dtype(dtype.as_numpy_dtype)
     if dtype == tf.string:
-        array = np.empty(len(values), object)
-        array[:] = values
-        return array
+        return np.array(list(values), object)
     if dtype.name in _PACKED_TAGS:
         # Read from the bytes on the wire: as an object each number takes ten times as
         # long.

@@ -60,7 +60,7 @@ def about_of(server: Server, seconds: float | None = None) -> About | None:
     Raises:
         ServerFailure: it does not answer, or says what is not understood.
     """
-    inputs = {"query": string_array([b""])}
+    inputs = {"query": np.array([b""], object)}
     try:
         return _parsed(server.predict(ABOUT, inputs, seconds), server)
     except ServerFailure as failure:
@@ -105,10 +105,3 @@ def _about(text: str) -> About:
         before=int(document["margin_before"]),
         after=int(document["margin_after"]),
     )
-
-
-def string_array(values: list[bytes]) -> np.ndarray:
-    """Returns bytes as a tensor of strings, (len(values),)."""
-    array = np.empty(len(values), object)
-    array[:] = values
-    return array

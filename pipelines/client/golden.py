@@ -10,7 +10,6 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
-from pipelines.client.about import string_array
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
 from pipelines.client.server import Server, only
@@ -167,7 +166,7 @@ def decoded(tensor: dict[str, Any]) -> np.ndarray:
     data, shape = tensor["data"], tensor["shape"]
     if tensor["dtype"] == "string":
         values = [base64.b64decode(text, validate=True) for text in data]
-        return string_array(values).reshape(shape)
+        return np.array(values, object).reshape(shape)
     dtype = np.dtype(tensor["dtype"]).newbyteorder("<")
     array = np.frombuffer(base64.b64decode(data, validate=True), dtype)
     return array.reshape(shape).astype(dtype.newbyteorder("="))

@@ -63,9 +63,7 @@ def to_array(rows: list) -> np.ndarray:
     """
     if not rows or not isinstance(rows[0], dict | str):
         return np.array(rows)
-    array = np.empty(len(rows), object)
-    array[:] = [_bytes(row) for row in rows]
-    return array
+    return np.array([_bytes(row) for row in rows], object)
 
 
 def _bytes(value: Any) -> bytes:

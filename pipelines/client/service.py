@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from typing import TypeVar
 
-from pipelines.client.about import About, ask_about, string_array
+import numpy as np
+
+from pipelines.client.about import About, ask_about
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
 from pipelines.client.regions import mask_windows, plan_regions
@@ -42,7 +44,8 @@ def mask_of_file(pool: ServerPool, data: bytes) -> bytes:
     Raises:
         ValueError: no server answers, or with no mask.
     """
-    masks = only(pool.predict(SIGNATURE, {"image_bytes": string_array([data])}), OUTPUT)
+    inputs = {"image_bytes": np.array([data], object)}
+    masks = only(pool.predict(SIGNATURE, inputs), OUTPUT)
     mask = None if masks is None or not len(masks) else masks[0]
     if not isinstance(mask, bytes) or not mask.startswith(PNG_SIGNATURE):
         raise ServerFailure(

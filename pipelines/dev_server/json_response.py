@@ -200,9 +200,7 @@ def _texts(name: str, array: np.ndarray) -> Any:
             flat = ["true" if value else "false" for value in array.flat]
         else:
             raise ServingError(f"Failed to write JSON value for tensor type: {dtype}")
-    texts = np.empty(len(flat), object)
-    texts[:] = flat
-    return texts.reshape(array.shape)[()]
+    return np.array(flat, object).reshape(array.shape)[()]
 
 
 def _string_text(value: bytes, binary: bool) -> str:

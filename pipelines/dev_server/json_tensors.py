@@ -163,8 +163,7 @@ def _decoded(value: dict[str, Any]) -> bytes:
 
 def _flat_array(flat: list, dtype: str) -> np.ndarray:
     if dtype == "string":
-        array = np.empty(len(flat), object)
-        array[:] = flat
+        array = np.array(flat, object)
     elif dtype == "float":
         with np.errstate(
             over="ignore"

@@ -1,8 +1,9 @@
 import json
 
+import numpy as np
 import pytest
 
-from pipelines.client.about import ask_about, string_array
+from pipelines.client.about import ask_about
 from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
@@ -30,7 +31,7 @@ def test_other_failures_are_raised(fake_server):
 
 def test_all_servers_have_to_serve_one_model(fake_server, about_of, waits):
     def says(text):
-        return {"about": string_array([text.encode()])}
+        return {"about": np.array([text.encode()], object)}
 
     def pool(*answers, retries=0):
         servers = [fake_server([answer], str(i)) for i, answer in enumerate(answers)]
@@ -52,6 +53,6 @@ def test_all_servers_have_to_serve_one_model(fake_server, about_of, waits):
 
 @pytest.mark.parametrize("text", [b"", b"[]", json.dumps({"depth": 1}).encode()])
 def test_answer_of_another_form_is_told(fake_server, text):
-    server = fake_server([{"about": string_array([text])}])
+    server = fake_server([{"about": np.array([text], object)}])
     with pytest.raises(ServerFailure, match="does not understand"):
         ask_about(ServerPool([server], 0))

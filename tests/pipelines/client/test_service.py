@@ -4,7 +4,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipelines.client.about import string_array
 from pipelines.client.connecting import connect
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
@@ -82,7 +81,7 @@ def test_what_is_begun_again_is_begun_again_once(fake_server, caplog):
 
 def test_an_image_is_not_put_together_of_two_models(fake_server, large, about_of):
     def server(text, name):
-        return fake_server([{"about": string_array([text.encode()])}], name)
+        return fake_server([{"about": np.array([text.encode()], object)}], name)
 
     text = about_of().text
     servers = [server(text, "one"), server(text.replace("0.5", "0.25"), "two")]

@@ -1,6 +1,6 @@
+import numpy as np
 import pytest
 
-from pipelines.client.about import string_array
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
 from pipelines.client.server import VersionState
@@ -8,7 +8,7 @@ from pipelines.client.verified_server import VerifiedServer, verified
 
 
 def says(text):
-    return {"about": string_array([text.encode()])}
+    return {"about": np.array([text.encode()], object)}
 
 
 def test_a_server_is_asked_once_and_then_predicts(fake_server, about_of):
