@@ -62,7 +62,7 @@ def write_masks(
         for other in sent:
             yield from _image_to_write(service, _checked(other))
 
-    with naming(first.entry), contextlib.closing(open_image(first.entry)) as image:
+    with naming(first.entry), open_image(first.entry) as image:
         layout = _mask_layout(image)
     if not is_tiff and not png_holds(layout):
         target = tiff_instead(target, first.entry.path, taken)
@@ -106,7 +106,7 @@ def _checked(sent: SentImage) -> SentImage:
 
 def _image_to_write(service: Service, sent: SentImage) -> Iterator[ImageToWrite]:
     """Yields one image; its file is open until the next is asked for."""
-    with naming(sent.entry), contextlib.closing(open_image(sent.entry)) as image:
+    with naming(sent.entry), open_image(sent.entry) as image:
         layout = _mask_layout(image)
         if sent.mask is not None:
             yield ImageToWrite(layout, [(0, 0, _decoded(sent.mask))])

@@ -40,7 +40,7 @@ def send_image(service: Service, done: DoneFiles, entry: ImageEntry) -> SentImag
     try:
         with naming(entry):
             key = done.key(entry.path)
-            with contextlib.closing(open_image(entry)) as image:
+            with open_image(entry) as image:
                 service.check_channels(image)
                 if service.about is not None and not service.takes_whole(image):
                     return SentImage(entry, key)

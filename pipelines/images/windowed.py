@@ -60,6 +60,13 @@ class Region(NamedTuple):
         below, right = row - self.top, column - self.left
         return 0 <= below < self.height and 0 <= right < self.width
 
+    def grown(self, margin: int, image: "WindowedImage") -> "Region":
+        """Returns it with so many pixels more on each side, as far as there are any."""
+        top, left = max(0, self.top - margin), max(0, self.left - margin)
+        bottom = min(image.height, self.top + self.height + margin)
+        right = min(image.width, self.left + self.width + margin)
+        return Region(top, left, bottom - top, right - left)
+
 
 @dataclasses.dataclass(frozen=True)
 class Georeference:

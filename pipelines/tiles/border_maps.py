@@ -9,7 +9,7 @@ from pipelines.images import ArrayCache, ArrayImage, WindowedImage, file_key
 from pipelines.images.cache import Fill
 from pipelines.images.cache_folder import release_pages
 from pipelines.images.components import label_components
-from pipelines.images.windowed import DerivedImage
+from pipelines.images.windowed import DerivedImage, Region
 
 # Side of the parts in which a whole map is computed.
 PART = 1024
@@ -130,13 +130,8 @@ class _Closeness(DerivedImage):
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Returns float32 (height, width, 1)."""
-        first_row = max(0, top - self._margin)
-        first_column = max(0, left - self._margin)
-        last_row = min(self.height, top + height + self._margin)
-        last_column = min(self.width, left + width + self._margin)
-        cells = self._source.window(
-            first_row, first_column, last_row - first_row, last_column - first_column
-        )
-        closeness = border_weights.border_closeness(cells[..., 0], self._sigma)
-        top, left = top - first_row, left - first_column
+        around = Region(top, left, height, width).grown(self._margin, self)
+        cells = self._source.window(*around)[..., 0]
+        closeness = border_weights.border_closeness(cells, self._sigma)
+        top, left = top - around.top, left - around.left
         return closeness[top : top + height, left : left + width, np.newaxis]

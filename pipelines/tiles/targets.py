@@ -5,7 +5,7 @@ import numpy as np
 from pipelines.dataset import Dataset
 from pipelines.dataset.mask_values import IGNORED
 from pipelines.images import ArrayCache, WindowedImage
-from pipelines.images.windowed import DerivedImage
+from pipelines.images.windowed import DerivedImage, Region
 from pipelines.tiles.border_maps import open_cells
 
 BACKGROUND = 0
@@ -69,15 +69,10 @@ class _Separated(DerivedImage):
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Returns class ids, uint8 (height, width, 1)."""
         class_ids = self._source.window(top, left, height, width).copy()
-        # One pixel more on each side, as far as the image goes.
-        above, before = min(top, 1), min(left, 1)
-        cells = self._cells.window(
-            top - above,
-            left - before,
-            min(self.height, top + height + 1) - (top - above),
-            min(self.width, left + width + 1) - (left - before),
-        )
-        meet = touching(cells[..., 0])[above : above + height, before : before + width]
+        around = Region(top, left, height, width).grown(1, self)
+        meet = touching(self._cells.window(*around)[..., 0])
+        top, left = top - around.top, left - around.left
+        meet = meet[top : top + height, left : left + width]
         class_ids[meet & (class_ids[..., 0] != IGNORED)] = BACKGROUND
         return class_ids
 

@@ -32,6 +32,12 @@ def test_a_region_holds_its_first_pixel_and_not_the_one_after_its_last():
     assert held == [(row, column) for row in (4, 5) for column in (8, 9, 10)]
 
 
+def test_a_region_grows_as_far_as_its_image_goes():
+    image = ArrayImage(np.zeros((10, 20, 1)), "a")
+    assert Region(4, 8, 2, 3).grown(3, image) == Region(1, 5, 8, 9)
+    assert Region(4, 8, 2, 3).grown(9, image) == Region(0, 0, 10, 20)
+
+
 def test_a_window_has_parts_of_the_tiles_that_it_touches():
     # Pixels 3 to 8, of tiles 0 to 3, 4 to 7 and 8 to 11.
     assert list(spans(3, 6, 4)) == [
