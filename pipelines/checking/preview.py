@@ -58,16 +58,10 @@ def outlined(image: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndarra
         mask: class ids of the same height and width.
         num_classes: classes with the background.
     """
-    around = np.pad(mask, 1, mode="edge")
-    border = np.zeros(mask.shape, bool)
-    for neighbour in (
-        around[:-2, 1:-1],
-        around[2:, 1:-1],
-        around[1:-1, :-2],
-        around[1:-1, 2:],
-    ):
-        border |= neighbour != mask
-    border &= mask > 0
+    # Here, since scikit-image takes long to import.
+    from skimage.segmentation import find_boundaries
+
+    border = find_boundaries(mask, connectivity=1, mode="inner")
     image = image.copy()
     image[border] = colours_of(num_classes)[mask[border]]
     return image

@@ -60,7 +60,7 @@ def figure(picture: Picture, num_classes: int) -> str:
 
 def _data(pixels: np.ndarray, photo: bool) -> str:
     """Returns uint8 RGB as an address that holds the image itself."""
-    pixels = np.ascontiguousarray(shrunk(pixels, MOST_PIXELS))
+    pixels = shrunk(pixels, MOST_PIXELS)
     if photo and pixels.size > 2**16:
         kind = "jpeg"
         # All colours at full size: coloured pixels are what is looked at.

@@ -1,6 +1,7 @@
 """Pictures of images, masks and their differences, as arrays."""
 
 import numpy as np
+import PIL.Image
 
 from pipelines.dataset.mask_values import IGNORED
 from pipelines.validation import Picture
@@ -105,10 +106,4 @@ def shrunk(pixels: np.ndarray, most: int) -> np.ndarray:
         most: of the longer side.
     """
     factor = -(-max(pixels.shape[:2]) // most)
-    if factor == 1:
-        return pixels
-    rest = [(0, -size % factor) for size in pixels.shape[:2]]
-    whole = np.pad(pixels, [*rest, (0, 0)], mode="edge")
-    height, width = (size // factor for size in whole.shape[:2])
-    squares = whole.reshape(height, factor, width, factor, 3)
-    return squares.mean(axis=(1, 3)).astype(np.uint8)
+    return np.asarray(PIL.Image.fromarray(pixels).reduce(factor))
