@@ -2,8 +2,8 @@
 
 from setuptools import find_packages, setup
 
-# The development server: an ASGI framework and a server for it, and gRPC.
-SERVE = ["starlette>=0.40", "uvicorn>=0.30", "grpcio"]
+# The development server: an ASGI framework and a server for it.
+SERVE = ["starlette>=0.40", "uvicorn>=0.30"]
 # The images carried by this release; later ones download them.
 DEMO = ["ndev-sampledata==0.0.3"]
 # GeoTIFF: where an image lies on the Earth.
@@ -47,7 +47,8 @@ setup(
         # `segment` speaks HTTP. TensorFlow 2.15 and 2.21 bring it already.
         "requests",
         # The messages of TensorFlow Serving's API, for the warm-up requests of exports
-        # and for gRPC; 30 kB, at the version of the TensorFlow that is installed.
+        # and for gRPC, which it and TensorFlow bring; 30 kB, at the version of the
+        # TensorFlow that is installed.
         "tensorflow-serving-api>=2.15",
         # Registers our objects when Keras is imported. TensorFlow brings it already.
         "wrapt",

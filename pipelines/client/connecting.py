@@ -14,8 +14,7 @@ def connect(url: str, timeout: float) -> list[Server]:
         timeout: seconds that each request has.
 
     Raises:
-        ValueError: one of them is not an address, or is one of gRPC and the packages
-            for that are missing.
+        ValueError: one of them is not an address.
     """
     return [
         GrpcServer(address, timeout)

@@ -1,7 +1,6 @@
 """A model over TensorFlow Serving's gRPC API."""
 
 import copy
-import importlib.util
 import re
 import urllib.parse
 from collections.abc import Mapping
@@ -35,7 +34,7 @@ CHANNEL_OPTIONS = [
     # Left alone it grows to 2 minutes, of which a server that is back is not used.
     ("grpc.max_reconnect_backoff_ms", 5_000),
 ]
-# Some of grpc.StatusCode, by name: the package is optional.
+# Some of grpc.StatusCode, by name: the package is loaded only where it is used.
 _KINDS = {
     "UNAVAILABLE": Kind.UNREACHABLE,
     "RESOURCE_EXHAUSTED": Kind.BUSY,
@@ -65,19 +64,9 @@ class GrpcServer:
     Args:
         address: of the model.
         timeout: seconds that each call has.
-
-    Raises:
-        ValueError: the packages for gRPC are not installed.
     """
 
     def __init__(self, address: Address, timeout: float) -> None:
-        for package in ("grpc", "tensorflow_serving"):
-            if importlib.util.find_spec(package) is None:
-                raise ValueError(
-                    f"{address.text} needs the package {package}; install it with "
-                    'pip install ".[serve]" in a checkout of keras-unet, or take the '
-                    "address of the REST API."
-                )
         # Its messages are among TensorFlow's.
         tensorflow_start.import_tensorflow_quietly("tensorflow")
         import grpc

@@ -112,7 +112,6 @@ def served_source(path: Path) -> Source:
     if not path.is_file():
         folder = _checked_folder(path)
         return Source(folder.name, (folder,))
-    _check_packages("tensorflow_serving")
     configs = read_config_file(path)
     for config in configs:
         if not config.wanted(set(published_versions(config.base_path))):
@@ -184,17 +183,14 @@ def _docker_program() -> str | None:
 
 
 def _development_program() -> str:
-    _check_packages("starlette", "uvicorn", "grpc", "tensorflow_serving")
-    return sys.executable
-
-
-def _check_packages(*packages: str) -> None:
+    packages = ("starlette", "uvicorn")
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(
             f"Serving needs {' and '.join(missing)} here; install it with "
             'pip install ".[serve]" in a checkout of keras-unet.'
         )
+    return sys.executable
 
 
 def _checked_folder(path: Path) -> Path:

@@ -4,7 +4,6 @@ import socket
 import numpy as np
 import pytest
 
-from pipelines.client import grpc_server
 from pipelines.client.addresses import parse_addresses
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.grpc_server import GrpcServer
@@ -137,9 +136,3 @@ def test_deadline_is_late(connect, grpc_url):
     with pytest.raises(ServerFailure, match="within 0.005 seconds") as raised:
         connect(grpc_url, 0.005).predict("serving_default", {"image": image})
     assert raised.value.kind is Kind.LATE
-
-
-def test_missing_packages_are_told_with_their_extra(connect, monkeypatch):
-    monkeypatch.setattr(grpc_server.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(ValueError, match=r'pip install "\.\[serve\]"'):
-        connect("grpc://127.0.0.1:1/x")
