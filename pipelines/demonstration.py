@@ -12,6 +12,7 @@ import shutil
 from typing import Any
 
 import numpy as np
+import tifffile
 
 import pipelines
 from pipelines import report, run_folder
@@ -167,8 +168,6 @@ def _sample() -> np.ndarray:
     """Returns the sample, uint16 (planes, frames, height, width)."""
     try:
         import ndev_sampledata
-        import skimage.filters  # noqa: F401
-        import tifffile
     except ImportError as error:
         raise ValueError(
             f"The demo needs its extra ({error}): pip install "

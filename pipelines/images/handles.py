@@ -107,8 +107,7 @@ class _Handles:
         with self._lock:
             handle = self._handles.get(source.key)
             if handle is None:
-                flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
-                handle = _Handle(os.open(source.path, flags))
+                handle = _Handle(os.open(source.path, os.O_RDONLY))
                 self._handles[source.key] = handle
             self._handles.move_to_end(source.key)
             handle.users += 1
