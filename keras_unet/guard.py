@@ -92,7 +92,7 @@ class TrainingGuard(keras.callbacks.Callback):
             return
         try:
             self._look_at_samples()
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             self._images = None
             logger.warning(
                 "TrainingGuard cannot look at its samples, and looks at loss and "
