@@ -10,7 +10,8 @@ from pipelines.images.damage import UnreadableImage, reading
 from pipelines.images.handles import SourceFile
 from pipelines.images.kinds import Kind, kind_of
 from pipelines.images.tiff_chain import page_offsets
-from pipelines.images.tiff_places import TiffPlace, find_places
+from pipelines.images.tiff_place import TiffPlace
+from pipelines.images.tiff_places import find_places
 
 # What tifffile finds is said in our sentence; without a handler it would go to the
 # screen, too.

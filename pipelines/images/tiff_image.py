@@ -15,7 +15,7 @@ from pipelines.images.flat import read_window
 from pipelines.images.geo import read_georeference
 from pipelines.images.handles import SourceFile
 from pipelines.images.tiff_page import read_page
-from pipelines.images.tiff_places import TiffPlace
+from pipelines.images.tiff_place import TiffPlace
 from pipelines.images.windowed import WindowedImage
 
 
