@@ -136,4 +136,5 @@ def windows_or_whole(
     if in_memory and windows.num_bytes > _MOST_KEPT >= segment_bytes:
         return windows
     whole.pixel_size, whole.stack = windows.pixel_size, windows.stack
+    whole.origin = windows.origin
     return whole

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from pipelines.images.origin import Origin
 from pipelines.images.stack_axes import StackAxis
 from pipelines.images.windowed import Georeference, PixelSize, WindowedImage
 
@@ -31,6 +32,7 @@ class ImageLayout:
         georeference: None if there is none.
         stack: axes that number the images of its file, slowest first; these are
             written as one.
+        origin: what is known of where the image comes from.
     """
 
     height: int
@@ -41,6 +43,8 @@ class ImageLayout:
     pixel_size: PixelSize | None = None
     georeference: Georeference | None = None
     stack: tuple[StackAxis, ...] = ()
+    # As long as a stack has planes, and asked for with each of them.
+    origin: Origin = dataclasses.field(default=Origin(), repr=False)
 
     @classmethod
     def of(cls, image: WindowedImage, channels: int, dtype: np.dtype) -> "ImageLayout":
@@ -49,6 +53,7 @@ class ImageLayout:
             *(image.height, image.width, channels, dtype),
             pixel_size=image.pixel_size,
             stack=image.stack,
+            origin=image.origin,
         )
 
     @property

@@ -34,6 +34,12 @@ def symbol_of(unit: str) -> str:
     return unit if unit in _METRES else _WORDS_IN_SMALL.get(unit.lower(), unit)
 
 
+def known_symbol(unit: str) -> str | None:
+    """Returns the symbol of a unit of length; None for any other text."""
+    symbol = symbol_of(unit)
+    return symbol if symbol in _METRES else None
+
+
 def word_of(unit: str) -> str:
     """Returns the word of a symbol, as "nanometer" of "nm"; others as they are."""
     return _WORDS.get(unit, unit)

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from pipelines.images import length_units
+from pipelines.images.length_units import known_symbol, word_of
 
 SECOND = "s"
 # Symbols that OME-TIFF takes, words that OME-Zarr takes, other spellings.
@@ -31,42 +31,47 @@ class StackAxis:
         name: "t" or "z".
         count: of images along it.
         step: from one to the next, in `unit`; None if it is not known.
-        unit: a symbol such as "s" or "nm"; empty without a step.
+        unit: a symbol such as "s" or "nm"; empty where the file has numbers alone.
+        start: of the first image, in `unit`, as OME-Zarr has it.
     """
 
     name: str
     count: int
     step: float | None = None
     unit: str = ""
+    start: float = 0.0
 
     @property
     def word(self) -> str:
         """The unit's word, as OME-Zarr has it."""
-        return _WORDS.get(self.unit, length_units.word_of(self.unit))
+        return _WORDS.get(self.unit, word_of(self.unit))
 
 
-def made_axis(name: str, count: int, step: Any, unit: str | None) -> StackAxis:
+def made_axis(
+    name: str, count: int, step: Any, unit: str | None, start: float = 0.0
+) -> StackAxis:
     """Returns an axis from what a file says; without a step if that is none.
 
     Args:
         name: "t" or "z".
         count: of images along it.
         step: a number, or anything else.
-        unit: of the step, in any spelling.
+        unit: of the step, in any spelling; of another kind it is none.
+        start: of the first image.
     """
-    symbol = _SYMBOLS.get(unit or "") if name == "t" else _length(unit or "")
+    symbol = time_symbol(unit or "") if name == "t" else known_symbol(unit or "")
     try:
         number = float(step)
     except (TypeError, ValueError):
         return StackAxis(name, count)
-    if symbol is None or not (math.isfinite(number) and number > 0):
+    if not (math.isfinite(number) and number > 0):
         return StackAxis(name, count)
-    return StackAxis(name, count, number, symbol)
+    return StackAxis(name, count, number, symbol or "", start)
 
 
-def _length(unit: str) -> str | None:
-    symbol = length_units.symbol_of(unit)
-    return None if length_units.factor(symbol, "m") is None else symbol
+def time_symbol(unit: str) -> str | None:
+    """Returns the symbol of a unit of time; None for any other text."""
+    return _SYMBOLS.get(unit)
 
 
 def named_stack(axes: list[StackAxis | None]) -> tuple[StackAxis, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines.images.length_units import factor
 from pipelines.images.orientation import AS_STORED
+from pipelines.images.origin import Origin
 from pipelines.images.stack_axes import StackAxis
 
 # Of one block of `blocks`: large enough to be read fast, small beside a network.
@@ -97,6 +98,7 @@ class WindowedImage(abc.ABC):
         has_alpha: the last channel says how transparent the others are.
         stack: the axes that number the images of its file, slowest first; nothing
             where the file does not name them, or has other axes or images.
+        origin: what its file says of where it comes from.
         nodata: what a GeoTIFF writes where nothing is known; None if it does not say.
         orientation: the EXIF orientation, 1 to 8, that pixels are not turned by.
     """
@@ -111,6 +113,7 @@ class WindowedImage(abc.ABC):
     is_georeferenced: bool = False
     has_alpha: bool = False
     stack: tuple[StackAxis, ...] = ()
+    origin: Origin = Origin()
     nodata: float | None = None
     orientation: int = AS_STORED
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import zarr
 
+from pipelines.images.origin import Origin
 from pipelines.images.stack_axes import StackAxis, made_axis, named_stack
 from pipelines.images.tiff_pixel_size import made_size
 from pipelines.images.windowed import PixelSize
@@ -35,12 +36,14 @@ class Description(NamedTuple):
         axes: letters, y, x and c as they are; None where the store does not name them.
         pixel_size: None if unknown.
         stack: axes that number its planes, of time and depth; nothing for others.
+        origin: its name, and where it lies.
     """
 
     array: Any
     axes: str | None = None
     pixel_size: PixelSize | None = None
     stack: tuple[StackAxis, ...] = ()
+    origin: Origin = Origin()
 
 
 def described(node: Any) -> list[Description]:
@@ -101,13 +104,21 @@ def _described_image(node: Any, about: dict[str, Any]) -> Description:
     axes = scales.get("axes", _OLD_AXES[-array.ndim :])
     names = [_name_of(axis) for axis in axes]
     units = [axis.get("unit") if isinstance(axis, dict) else None for axis in axes]
-    steps = _steps(names, scales, first)
+    # Those of all levels come after those of one.
+    steps, starts = _steps_and_starts(names, first, scales)
+    size = _pixel_size(names, units, steps)
     return Description(
         array,
         _letters(names),
-        _pixel_size(names, units, steps),
-        _stack(names, array.shape, units, steps),
+        size,
+        _stack(names, array.shape, units, steps, starts),
+        Origin(_text(scales.get("name")), offset=_offset(size, steps, starts)),
     )
+
+
+def _text(name: Any) -> str:
+    """Returns a name without what XML cannot hold; empty for what is none."""
+    return "".join(filter(str.isprintable, name)) if isinstance(name, str) else ""
 
 
 def _name_of(axis: dict[str, Any] | str) -> str:
@@ -131,15 +142,25 @@ def _letters(names: list[str]) -> str:
     return "".join(known.get(name) or next(others) for name in names)
 
 
-def _steps(names: list[str], *scaled: dict[str, Any]) -> dict[str, float]:
-    """Returns the step along each axis; nothing if the store does not say."""
+def _steps_and_starts(
+    names: list[str], *scaled: dict[str, Any]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Returns the step along each axis, and where its first pixel lies.
+
+    No steps if the store does not say.
+    """
     steps: dict[str, float] = {}
+    starts = dict.fromkeys(names, 0.0)
     for about in scaled:
         for change in about.get("coordinateTransformations", []):
             if change.get("type") == "scale":
                 for name, factor in zip(names, change["scale"], strict=True):
                     steps[name] = steps.get(name, 1.0) * factor
-    return steps
+                    starts[name] *= factor
+            elif change.get("type") == "translation":
+                for name, shift in zip(names, change["translation"], strict=True):
+                    starts[name] += shift
+    return steps, starts
 
 
 def _pixel_size(
@@ -152,16 +173,25 @@ def _pixel_size(
     return made_size(steps["y"], steps["x"], unit or "", width_unit or "")
 
 
+def _offset(
+    size: PixelSize | None, steps: dict[str, float], starts: dict[str, float]
+) -> tuple[float, float]:
+    if size is None:
+        return 0.0, 0.0
+    # The size has one unit, where the store may have two.
+    return starts["y"], starts["x"] * (size.width / steps["x"])
+
+
 def _stack(
     names: list[str],
     shape: tuple[int, ...],
     units: list[str | None],
     steps: dict[str, float],
+    starts: dict[str, float],
 ) -> tuple[StackAxis, ...]:
     axes = []
     for name, count, unit in zip(names, shape, units, strict=True):
         if name not in "yxc" and count > 1:
-            known = name in ("t", "z")
-            axis = made_axis(name, count, steps.get(name), unit) if known else None
-            axes.append(axis)
+            about = count, steps.get(name), unit, starts[name]
+            axes.append(made_axis(name, *about) if name in ("t", "z") else None)
     return named_stack(axes)

@@ -15,6 +15,7 @@ from pipelines.images.damage import MOST_EMPTY_BYTES, UnreadableImage, reading
 from pipelines.images.decoded import windows_or_whole
 from pipelines.images.kinds import ZARR_METADATA
 from pipelines.images.npy import array_axes
+from pipelines.images.origin import Origin
 from pipelines.images.stack_axes import StackAxis
 from pipelines.images.windowed import PixelSize, WindowedImage, spans
 from pipelines.images.zarr_axes import Description, HoldsImages, described
@@ -28,6 +29,7 @@ class _Store(NamedTuple):
     axes: str
     pixel_size: PixelSize | None
     named: tuple[StackAxis, ...]
+    origin: Origin
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -120,7 +122,7 @@ def _read(path: pathlib.Path) -> list[_Store]:
 
 def _checked(path: pathlib.Path, about: Description) -> _Store:
     array, axes = about.array, about.axes or array_axes(about.array.shape).lower()
-    store = _Store(array, axes, about.pixel_size, about.stack)
+    store = _Store(array, axes, about.pixel_size, about.stack, about.origin)
     if not {"y", "x"} <= set(store.axes):
         raise ValueError(f"its axes are {store.axes}, without y and x")
     if array.dtype.kind not in "buif":
@@ -166,6 +168,7 @@ class _ZarrImage(WindowedImage):
         dtype = store.array.dtype.newbyteorder("=")
         self.dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype
         self.pixel_size, self.stack = store.pixel_size, store.named
+        self.origin = store.origin
         self.chunk_rows = chunks["y"]
         self.chunk_bytes = math.prod(store.array.chunks) * dtype.itemsize
 

@@ -133,7 +133,7 @@ def _axes(level: ImageLayout) -> tuple[str, ...]:
 
 
 def _multiscale(levels: list[ImageLayout]) -> dict[str, Any]:
-    size = levels[0].pixel_size
+    size, origin = levels[0].pixel_size, levels[0].origin
     length = as_known_length(size)
     stack = {axis.name: axis for axis in levels[0].stack}
     words = {name: axis.word for name, axis in stack.items() if axis.unit}
@@ -147,13 +147,43 @@ def _multiscale(levels: list[ImageLayout]) -> dict[str, Any]:
     if size is not None:
         steps |= {"y": size.height, "x": size.width}
     steps |= {name: axis.step for name, axis in stack.items() if axis.step is not None}
-    datasets = []
-    for number in range(len(levels)):
-        factors = dict.fromkeys("yx", 2.0**number)
-        scale = [factors.get(name, 1.0) * step for name, step in steps.items()]
-        transformations = [{"type": "scale", "scale": scale}]
-        datasets.append(
-            {"path": str(number), "coordinateTransformations": transformations}
-        )
+    starts = dict.fromkeys(steps, 0.0) | {
+        name: axis.start for name, axis in stack.items()
+    }
+    starts["y"], starts["x"] = origin.offset
+    datasets = [
+        {
+            "path": str(number),
+            "coordinateTransformations": _transformations(
+                steps, starts, 2.0**number, levels[0].averaged
+            ),
+        }
+        for number in range(len(levels))
+    ]
     method = "mean of 2x2" if levels[0].averaged else "every second pixel"
-    return {"axes": axes, "datasets": datasets, "type": method}
+    named = {"name": origin.name} if origin.name else {}
+    return {**named, "axes": axes, "datasets": datasets, "type": method}
+
+
+def _transformations(
+    steps: dict[str, float], starts: dict[str, float], factor: float, averaged: bool
+) -> list[dict[str, Any]]:
+    """Returns how the pixels of a level lie, by their centres.
+
+    Args:
+        steps: along each axis, of the greatest level.
+        starts: where the first pixel of the greatest level lies.
+        factor: pixels of the greatest level along one of this level.
+        averaged: a pixel is a mean, and lies in the middle of what it is the mean of;
+            else it is one of the greatest level, and lies where that does.
+    """
+    shift = (factor - 1) / 2 if averaged else 0.0
+    scale, translation = [], []
+    for name, step in steps.items():
+        of_level = step * factor if name in "yx" else step
+        scale.append(of_level)
+        translation.append(starts[name] + (shift * step if name in "yx" else 0.0))
+    found: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
+    if any(translation):
+        found.append({"type": "translation", "translation": translation})
+    return found

@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines.images.length_units import factor, symbol_of, word_of
+from pipelines.images.length_units import factor, known_symbol, symbol_of, word_of
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,11 @@ from pipelines.images.length_units import factor, symbol_of, word_of
 )
 def test_units_have_one_name(name, symbol):
     assert symbol_of(name) == symbol
+
+
+def test_other_texts_are_no_units_of_length():
+    assert known_symbol("microns") == "µm"
+    assert known_symbol("pixel") is known_symbol("") is None
 
 
 def test_ome_zarr_spells_them_out():

@@ -4,6 +4,7 @@ import zarr
 
 from pipelines.images import PixelSize, find_images, open_image, read_image
 from pipelines.images.layout import ImageLayout, ImageToWrite
+from pipelines.images.origin import Origin
 from pipelines.images.stack_axes import StackAxis
 from pipelines.images.zarr_writing import write_zarr
 
@@ -104,6 +105,64 @@ def test_a_stack_is_one_array_a_level(tmp_path, random, channels):
     again = images.reshape(3, 2, 600, 40, channels).swapaxes(0, 1)
     for entry, image in zip(found, again.reshape(images.shape), strict=True):
         np.testing.assert_array_equal(read_image(entry), image)
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_levels_lie_on_each_other(tmp_path, averaged):
+    # The values of a pixel say where its centre lies.
+    rows, columns = np.mgrid[:1100, :530].astype(np.float32)
+    image = np.stack([rows * 0.5 + 10, columns * 0.25 - 3], axis=-1)
+    about = {"pixel_size": PixelSize(0.5, 0.25, "nm"), "averaged": averaged}
+    origin = Origin("a", offset=(10.0, -3.0))
+    path = tmp_path / "a.zarr"
+    write_zarr(path, [to_write(image, origin=origin, **about)], pyramid=True)
+    root = zarr.open_group(path, mode="r")
+    (scales,) = root.attrs["ome"]["multiscales"]
+    assert scales["name"] == "a"
+    assert len(scales["datasets"]) == 3
+    for level in scales["datasets"]:
+        scale, translation = level["coordinateTransformations"]
+        assert (scale["type"], translation["type"]) == ("scale", "translation")
+        found = root[level["path"]][:, 100, 50]
+        place = np.array([0, 100, 50]) * scale["scale"] + translation["translation"]
+        np.testing.assert_allclose(found, place[1:])
+
+
+def test_without_a_place_only_means_are_moved(tmp_path, random):
+    image = random.integers(0, 200, (600, 40, 1), dtype=np.uint8)
+    found = {}
+    for averaged in (False, True):
+        path = tmp_path / f"{averaged}.zarr"
+        write_zarr(path, [to_write(image, averaged=averaged)], pyramid=True)
+        ome = zarr.open_group(path, mode="r").attrs["ome"]
+        (scales,) = ome["multiscales"]
+        assert "name" not in scales
+        found[averaged] = [
+            level["coordinateTransformations"][1:] for level in scales["datasets"]
+        ]
+    assert found[False] == [[], []]
+    # Half a pixel of the first level, whose size is 1.
+    moved = {"type": "translation", "translation": [0.5, 0.5]}
+    assert found[True] == [[], [moved]]
+
+
+def test_a_stack_keeps_where_it_lies(tmp_path, random):
+    # The step of depth has no unit.
+    stack = StackAxis("t", 2, 2.5, "s", 60.0), StackAxis("z", 3, 0.5, "", -7.0)
+    about = {"stack": stack, "pixel_size": PixelSize(0.5, 0.25, "nm")}
+    about["origin"] = Origin(offset=(10.0, -3.0))
+    images = random.integers(0, 200, (6, 20, 30, 1), np.uint8)
+    path = tmp_path / "a.zarr"
+    write_zarr(path, (to_write(image, **about) for image in images), several=True)
+    (scales,) = zarr.open_group(path, mode="r").attrs["ome"]["multiscales"]
+    assert "unit" not in scales["axes"][1]
+    (level,) = scales["datasets"]
+    assert level["coordinateTransformations"] == [
+        {"type": "scale", "scale": [2.5, 0.5, 0.5, 0.25]},
+        {"type": "translation", "translation": [60.0, -7.0, 10.0, -3.0]},
+    ]
+    with open_image(find_images(str(path))[0]) as image:
+        assert (image.stack, image.origin) == (stack, about["origin"])
 
 
 def test_pages_are_groups(tmp_path, random):
