@@ -1,6 +1,7 @@
 """Microscope files of other kinds, read by bioio (the extra `bio`)."""
 
 import functools
+import logging
 import math
 import os
 import pathlib
@@ -14,9 +15,13 @@ from pipelines.images.damage import UnreadableImage, reading
 from pipelines.images.decoded import windows_or_whole
 from pipelines.images.kinds import SUFFIXES
 from pipelines.images.length_units import MICRON
+from pipelines.images.ome_xml import OmeImage, ome_images
+from pipelines.images.origin import Origin
 from pipelines.images.stack_axes import StackAxis, made_axis, named_stack
 from pipelines.images.tiff_pixel_size import made_size
 from pipelines.images.windowed import WindowedImage
+
+_logger = logging.getLogger(__name__)
 
 _KIND = "microscope file"
 # bioio's images have a state, the scene.
@@ -53,7 +58,7 @@ def open_bio(
         if index >= len(places):
             raise ValueError(f"it holds {len(places)} images")
         image = _BioImage(path, places[index], name)
-        image.stack = _stack(_opened(path))
+        image.stack, image.origin = _stack(_opened(path)), _origin(path, places, index)
         return windows_or_whole(
             *(image, path, _KIND, cache, "bio", index),
             segment_bytes=0 if image.has_windows else math.inf,
@@ -115,9 +120,36 @@ def _stack(image: Any) -> tuple[StackAxis, ...]:
     return named_stack([StackAxis("t", image.dims.T), depth])
 
 
+def _origin(
+    path: pathlib.Path, places: list[tuple[int, int, int]], index: int
+) -> Origin:
+    """Returns what is known of a stack, or of an image of a file of several scenes."""
+    num_scenes = len({scene for scene, _, _ in places})
+    images = _ome_images(path, *_state(path))
+    if len(images) != num_scenes:
+        return Origin()
+    own = places if num_scenes == 1 else [places[index]]
+    return images[places[index][0]].origin([place[1:] for place in own])
+
+
+@functools.lru_cache(maxsize=8)
+def _ome_images(path: pathlib.Path, *state: int) -> list[OmeImage]:
+    """Returns what a plug-in says in the words of OME; nothing if it does not."""
+    try:
+        return ome_images(_opened_once(path, *state).ome_metadata.to_xml())
+    # Of many kinds; the pixels are read all the same.
+    except Exception as error:
+        _logger.debug("%s: has no OME metadata (%s).", path, error)
+        return []
+
+
 def _opened(path: pathlib.Path) -> Any:
+    return _opened_once(path, *_state(path))
+
+
+def _state(path: pathlib.Path) -> tuple[int, int]:
     status = os.stat(path)
-    return _opened_once(path, status.st_size, status.st_mtime_ns)
+    return status.st_size, status.st_mtime_ns
 
 
 @functools.lru_cache(maxsize=8)

@@ -74,5 +74,6 @@ def places(source: SourceFile) -> list[TiffPlace]:
             offsets = page_offsets(descriptor)
         with tifffile.TiffFile(source.path) as tiff:
             known = find_places(source, tiff, offsets)
-        _KNOWN.put(source.key, known, 2_000 + 500 * len(known))
+        num_bytes = sum(800 if place.origin.planes else 500 for place in known)
+        _KNOWN.put(source.key, known, 2_000 + num_bytes)
     return known

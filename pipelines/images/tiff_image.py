@@ -63,6 +63,7 @@ def open_tiff(
             image.is_georeferenced = True
             image.georeference = read_georeference(path)
         image.nodata, image.stack = place.nodata, place.stack
+        image.origin = place.origin
         image.has_alpha, image.orientation = place.alpha, place.orientation
         return image
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.images.flat import FlatArray
 from pipelines.images.orientation import AS_STORED, of_tag
+from pipelines.images.origin import Origin
 from pipelines.images.stack_axes import StackAxis
 from pipelines.images.tiff_page import TiffPageReader
 from pipelines.images.windowed import PixelSize
@@ -45,6 +46,7 @@ class TiffPlace:
         unsure: its page may be of another size: of many alike not all were looked at.
         nodata: what it writes where nothing is known.
         stack: axes that number the images of the file.
+        origin: what the file says of where it comes from.
         orientation: how it is to be shown.
     """
 
@@ -64,6 +66,7 @@ class TiffPlace:
     unsure: bool = False
     nodata: float | None = None
     stack: tuple[StackAxis, ...] = ()
+    origin: Origin = Origin()
     orientation: int = AS_STORED
 
     def in_segments_of(self, page: TiffPageReader) -> "TiffPlace":

@@ -3,11 +3,14 @@
 import dataclasses
 import math
 import pathlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from pipelines.images.handles import SourceFile
+from pipelines.images.ome_xml import ome_images
+from pipelines.images.origin import Origin
 from pipelines.images.tiff_flat import check_whole, flat_images
 from pipelines.images.tiff_page import TiffPageReader
 from pipelines.images.tiff_pixel_size import pixel_sizes
@@ -16,6 +19,7 @@ from pipelines.images.tiff_series import (
     image_pages,
     is_of_several_files,
     own_images,
+    times_and_depths,
 )
 from pipelines.images.tiff_stack_axes import stack_axes
 from pipelines.images.windowed import PixelSize
@@ -56,19 +60,40 @@ def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffP
     if unlike or (palettes and len(offsets) > 1 and not tiff.is_imagej):
         return _of_pages(source, tiff, len(offsets))
     chosen = all_series if kind in _EQUAL_SERIES else all_series[:1]
-    sizes = pixel_sizes(tiff, len(chosen))
+    sizes, origins = pixel_sizes(tiff, len(chosen)), _origins(tiff, chosen)
     found = []
     for number, (series, size) in enumerate(zip(chosen, sizes, strict=True)):
         several = kind == "ome" and is_of_several_files(tiff, series)
         if several or (kind == "mmstack" and series.is_multifile):
-            found += _of_one_file(source, tiff, series, size)
+            numbered: Iterable[tuple[int, TiffPlace]] = _of_one_file(
+                source, tiff, series, size
+            )
         else:
-            found += _of_series(source, series, number, offsets, size)
+            numbered = enumerate(_of_series(source, series, number, offsets, size))
+        found += [
+            dataclasses.replace(place, origin=origins[number].of_plane(plane))
+            for plane, place in numbered
+        ]
     if len(chosen) == 1 and not chosen[0].is_multifile:
         stack = stack_axes(tiff, chosen[0])
         if stack and math.prod(axis.count for axis in stack) == len(found):
-            return [dataclasses.replace(place, stack=stack) for place in found]
+            return [
+                dataclasses.replace(place, stack=stack, origin=origins[0])
+                for place in found
+            ]
     return found
+
+
+def _origins(tiff: Any, all_series: list[Any]) -> list[Origin]:
+    """Returns what OME says of each series."""
+    images = ome_images(tiff.ome_metadata) if tiff.is_ome else []
+    # Of images without pixels tifffile makes no series: which is whose is not told.
+    if len(images) != len(all_series):
+        return [Origin()] * len(all_series)
+    return [
+        image.origin(times_and_depths(series))
+        for image, series in zip(images, all_series, strict=True)
+    ]
 
 
 def _of_pages(source: SourceFile, tiff: Any, count: int) -> list[TiffPlace]:
@@ -132,22 +157,24 @@ def _of_one_file(
     tiff: Any,
     series: Any,
     pixel_size: PixelSize | None,
-) -> list[TiffPlace]:
-    """Lists those images of a series of several files that begin in this one."""
+) -> Iterator[tuple[int, TiffPlace]]:
+    """Yields those images of a series of several files that begin in this one.
+
+    Each with its number in the series.
+    """
     place = _common(series, pixel_size)
-    found = []
-    for pages in own_images(series, tiff):
+    for number, pages in own_images(series, tiff):
         own = place.in_segments_of(TiffPageReader(source, pages[0].keyframe))
         files = [page.parent.filehandle.path for page in pages]
         elsewhere = any(page.parent is not tiff for page in pages)
-        found.append(
+        yield (
+            number,
             dataclasses.replace(
                 own,
                 pages=tuple(page.offset for page in pages),
                 files=tuple(map(pathlib.Path, files)) if elsewhere else (),
-            )
+            ),
         )
-    return found
 
 
 def _check_axes(axes: str) -> None:

@@ -40,7 +40,20 @@ def is_of_several_files(tiff: Any, series: Any) -> bool:
     return bool(series.is_multifile or others)
 
 
-def own_images(series: Any, tiff: Any) -> list[list[Any]]:
+def times_and_depths(series: Any) -> list[tuple[int, int]]:
+    """Returns (time, depth) of each image of a series of OME-TIFF.
+
+    Nothing if its images are numbered by other axes.
+    """
+    sizes = zip(series.axes, series.shape, strict=True)
+    counts = {axis: count for axis, count in sizes if axis not in "YXSC"}
+    if not set(counts) <= {"T", "Z"}:
+        return []
+    places = (dict(zip(counts, n, strict=True)) for n in np.ndindex(*counts.values()))
+    return [(place.get("T", 0), place.get("Z", 0)) for place in places]
+
+
+def own_images(series: Any, tiff: Any) -> list[tuple[int, list[Any]]]:
     """Returns those images of a series that begin in one of its files.
 
     The others are found in their own files: of a folder each would come several times.
@@ -50,7 +63,8 @@ def own_images(series: Any, tiff: Any) -> list[list[Any]]:
         tiff: the file.
 
     Returns:
-        The pages of each image, one for each channel; some may be in other files.
+        The number in the series of each image, and its pages, one for each channel;
+        some may be in other files.
 
     Raises:
         ValueError: the images are not made of whole pages, or a channel is missing.
@@ -60,7 +74,7 @@ def own_images(series: Any, tiff: Any) -> list[list[Any]]:
         raise ValueError("its images are spread over several files")
     pages = [series[number] for number in range(len(series))]
     found = []
-    for row in _rows(series, leading, range(len(series))):
+    for number, row in enumerate(_rows(series, leading, range(len(series)))):
         channels = [pages[place] for place in row]
         parents = [None if page is None else page.parent for page in channels]
         if parents[0] is not tiff:
@@ -72,7 +86,7 @@ def own_images(series: Any, tiff: Any) -> list[list[Any]]:
             raise ValueError(
                 "some channels of an image are in other files, which are not there"
             )
-        found.append(channels)
+        found.append((number, channels))
     return found
 
 

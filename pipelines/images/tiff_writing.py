@@ -45,9 +45,9 @@ def write_tiff(
     """Writes images as the pages of one TIFF, compressed by Deflate.
 
     Images of up to MOST_STRIPS_SIDE pixels a side are in strips, larger ones and
-    pyramids in tiles. A file of pixels of known size, of a stack with named axes, or
-    with a pyramid is an OME-TIFF in any case. Never more than two rows of tiles are in
-    memory.
+    pyramids in tiles. A file of pixels of known size or origin, of a stack with named
+    axes, or with a pyramid is an OME-TIFF in any case. Never more than two rows of
+    tiles are in memory.
 
     Args:
         path: the file.
@@ -69,8 +69,7 @@ def write_tiff(
             if writer is None:
                 total = num_bytes or num_images * layout.num_bytes
                 # Viewers find the levels of a pyramid by OME.
-                has_size = as_known_length(layout.pixel_size) is not None
-                is_ome = ome or pyramid or has_size or bool(layout.stack)
+                is_ome = ome or pyramid or bool(layout.stack) or len(_ome(layout)) > 1
                 big = total > MOST_CLASSIC_BYTES
                 writer = tifffile.TiffWriter(path, bigtiff=big, ome=is_ome)
                 opened.enter_context(writer)
@@ -174,6 +173,7 @@ def tile_shape(layout: ImageLayout) -> tuple[int, int]:
 
 
 def _ome(layout: ImageLayout) -> dict[str, Any]:
+    """Returns what OME says of an image, the axes always."""
     stack = "".join(axis.name.upper() for axis in layout.stack)
     about: dict[str, Any] = {
         "axes": f"{stack}YX{'S' if layout.channels > 1 else ''}",
@@ -185,9 +185,15 @@ def _ome(layout: ImageLayout) -> dict[str, Any]:
             about[f"PhysicalSize{side}"] = length
             about[f"PhysicalSize{side}Unit"] = size.unit
     for axis in layout.stack:
-        if axis.step is not None:
+        if axis.step is not None and axis.unit:
             name = "PhysicalSizeZ" if axis.name == "z" else "TimeIncrement"
             about[name], about[f"{name}Unit"] = axis.step, axis.unit
+    origin = layout.origin
+    texts = {"Name": origin.name, "Description": origin.description}
+    texts["AcquisitionDate"] = origin.date
+    about |= {name: text for name, text in texts.items() if text}
+    if origin.planes:
+        about["Plane"] = [plane.attributes() for plane in origin.planes]
     return about
 
 

@@ -3,6 +3,7 @@ import sys
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 
 from pipelines.images import (
     ArrayCache,
@@ -12,6 +13,7 @@ from pipelines.images import (
     open_image,
     read_image,
 )
+from pipelines.images.origin import Origin, Plane
 
 
 @pytest.fixture
@@ -37,6 +39,58 @@ def test_images_of_a_file_that_a_plug_in_reads_are_read(gif, tmp_path):
         assert window.shape == (10, 12, image.channels)
         np.testing.assert_array_equal(window[..., 0], frame[3:13, 4:16])
         np.testing.assert_array_equal(read_image(entry), image.whole())
+
+
+@pytest.fixture
+def ome_tiff(tmp_path):
+    """Writes a file that bioio-ome-tiff reads, and that tifffile would."""
+    pytest.importorskip("bioio")
+    pytest.importorskip("bioio_ome_tiff")
+
+    def write(*scenes, shape):
+        path = tmp_path / "a.ome.tif"
+        with tifffile.TiffWriter(path, ome=True) as writer:
+            for about in scenes:
+                axes = "TZYX"[-len(shape) :]
+                pixels = np.zeros(shape, np.uint8)
+                writer.write(pixels, metadata={"axes": axes, **about})
+        return path
+
+    return write
+
+
+# The plug-in calls ome-types in an old way.
+OLD_WAY = pytest.mark.filterwarnings("ignore:As of version 0.4.0:DeprecationWarning")
+
+
+@OLD_WAY
+def test_what_a_plug_in_says_in_words_of_ome_is_known(ome_tiff):
+    planes = [{"PositionX": x, "PositionXUnit": "mm"} for x in range(6)]
+    texts = {"Name": "cell", "AcquisitionDate": "2024-05-01T12:00:00"}
+    path = ome_tiff({"Plane": planes, **texts}, shape=(2, 3, 20, 30))
+    expected = tuple(Plane(PositionX=x, PositionXUnit="mm") for x in range(6))
+    for page in range(6):
+        image = bio.open_bio(path, page, "a", None)
+        assert (image.origin.name, image.origin.date) == tuple(texts.values())
+        assert image.origin.planes == expected
+
+
+@OLD_WAY
+def test_an_image_of_several_scenes_has_its_own_plane(ome_tiff):
+    scenes = [
+        {"Name": name, "Plane": [{"DeltaT": time}]}
+        for name, time in (("left", 1), ("right", 2))
+    ]
+    path = ome_tiff(*scenes, shape=(20, 30))
+    for page, (name, time) in enumerate((("left", 1), ("right", 2))):
+        origin = bio.open_bio(path, page, "a", None).origin
+        assert origin.name == name
+        assert [plane.DeltaT for plane in origin.planes] == [time]
+
+
+def test_a_plug_in_without_words_of_ome_says_nothing(gif):
+    for page in range(2):
+        assert bio.open_bio(gif[0], page, "a", None).origin == Origin()
 
 
 def test_an_image_that_is_not_there_is_refused(gif):

@@ -3,6 +3,7 @@ import pytest
 
 from pipelines.images import PixelSize
 from pipelines.images.layout import ImageLayout, ImageToWrite, halve, row_bands
+from pipelines.images.origin import Origin, Plane
 
 
 def windows(image, height, width):
@@ -50,3 +51,11 @@ def test_levels_end_with_one_tile():
     assert sizes == [(1030, 3000), (515, 1500), (258, 750), (129, 375)]
     assert layout.levels()[2].pixel_size == PixelSize(2.0, 1.0, "\u00b5m")
     assert layout.num_bytes == 1030 * 3000
+
+
+def test_what_a_layout_is_called_does_not_grow_with_a_stack():
+    about = {"height": 3, "width": 4, "channels": 1, "dtype": np.dtype(np.uint8)}
+    planes = (Plane(PositionX=1.0),) * 10_000
+    assert repr(ImageLayout(**about, origin=Origin(planes=planes))) == repr(
+        ImageLayout(**about)
+    )

@@ -4,6 +4,7 @@ import tifffile
 
 from pipelines.images import ImageEntry, find_images, read_image, tiff
 from pipelines.images.handles import SourceFile
+from pipelines.images.origin import Origin, Plane
 
 
 @pytest.fixture
@@ -56,3 +57,52 @@ def test_of_many_pages_any_may_be_unlike_the_others(tmp_path, random):
     assert len(entries) == 10
     for entry, page in zip(entries, pages, strict=True):
         np.testing.assert_array_equal(read_image(entry)[..., 0], page)
+
+
+def test_each_series_of_ome_has_its_own_origin(tmp_path):
+    about = [
+        {"Name": "left", "Plane": [{"PositionZ": z} for z in (5.0, 6.0)]},
+        {"Name": "right", "Description": "later"},
+    ]
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as writer:
+        for one in about:
+            pixels = np.zeros((2, 5, 6), np.uint8)
+            writer.write(pixels, metadata={"axes": "ZYX", **one})
+    origins = [p.origin for p in tiff.places(SourceFile(tmp_path / "a.ome.tif"))]
+    # Two stacks are no stack: each image has its own plane.
+    left = [Origin("left", planes=(Plane(PositionZ=z),)) for z in (5.0, 6.0)]
+    assert origins == [*left, *[Origin("right", description="later")] * 2]
+
+
+def test_planes_of_a_stack_are_in_the_order_of_its_images(places):
+    # In the file depth runs fastest, with two channels each.
+    planes = [
+        {"DeltaT": t, "PositionZ": z} for t in (0, 4) for z in (7, 8) for _ in "ab"
+    ]
+    about = {"axes": "TZCYX", "Plane": planes, "AcquisitionDate": "2024-05-01T12:00:00"}
+    found = places(np.zeros((2, 2, 2, 5, 6), "u1"), ome=True, metadata=about)
+    expected = [Plane(DeltaT=t, PositionZ=z) for t in (0, 4) for z in (7, 8)]
+    assert {place.origin.date for place in found} == {"2024-05-01T12:00:00"}
+    assert [place.origin.planes for place in found] == [tuple(expected)] * 4
+
+
+def test_planes_that_other_axes_number_have_no_position(places):
+    about = {"axes": "AYX", "Name": "angles", "Plane": [{"PositionZ": 7}] * 3}
+    found = places(np.zeros((3, 5, 6), "u1"), ome=True, metadata=about)
+    assert [place.origin for place in found] == [Origin("angles")] * 3
+
+
+def test_an_image_without_pixels_leaves_the_origins_of_the_others_open(tmp_path):
+    pixels = """<Pixels ID="Pixels:{0}" DimensionOrder="XYCZT" Type="uint8" SizeX="6"
+     SizeY="5" SizeZ="1" SizeC="1" SizeT="1">{1}</Pixels>"""
+    missing = pixels.format(0, "")
+    here = pixels.format(1, '<TiffData IFD="0" PlaneCount="1"/>')
+    text = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+        f'<Image ID="Image:0" Name="missing">{missing}</Image>'
+        f'<Image ID="Image:1" Name="here">{here}</Image></OME>'
+    )
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, np.zeros((5, 6), "u1"), description=text, metadata=None)
+    (place,) = tiff.places(SourceFile(path))
+    assert place.origin == Origin()

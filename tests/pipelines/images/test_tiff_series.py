@@ -4,12 +4,14 @@ import tifffile
 
 from pipelines.images import ImageEntry, find_images, open_image, read_image, tiff
 from pipelines.images.handles import SourceFile
+from pipelines.images.origin import Origin, Plane
+from pipelines.images.tiff_series import times_and_depths
 
 PLANE = """<TiffData IFD="0" PlaneCount="1" FirstC="{c}" FirstT="{t}"><UUID
  FileName="{name}">urn:uuid:{name}</UUID></TiffData>"""
 OME = """<?xml version="1.0" encoding="UTF-8"?>
 <OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{own}">
-<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8"
+<Image ID="Image:0" Name="set"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8"
  SizeX="6" SizeY="5" SizeZ="1" SizeC="{channels}" SizeT="{times}">{planes}</Pixels>
 </Image></OME>"""
 
@@ -18,7 +20,7 @@ OME = """<?xml version="1.0" encoding="UTF-8"?>
 def write_set(tmp_path, random):
     """Writes a set of OME-TIFFs, a plane each; returns the planes by channel, time."""
 
-    def write(channels, times):
+    def write(channels, times, about=""):
         places = [(c, t) for t in range(times) for c in range(channels)]
         names = {(c, t): f"c{c}_t{t}.ome.tif" for c, t in places}
         planes = "".join(PLANE.format(c=c, t=t, name=names[c, t]) for c, t in places)
@@ -26,7 +28,10 @@ def write_set(tmp_path, random):
         for place in places:
             found[place] = random.integers(0, 255, (5, 6)).astype("uint8")
             text = OME.format(
-                own=names[place], channels=channels, times=times, planes=planes
+                own=names[place],
+                channels=channels,
+                times=times,
+                planes=planes + about,
             )
             tifffile.imwrite(
                 tmp_path / names[place],
@@ -71,6 +76,30 @@ def test_each_file_of_a_set_has_its_own_images(tmp_path, write_set):
     ]
     for time, entry in enumerate(entries):
         np.testing.assert_array_equal(read_image(entry)[..., 0], planes[0, time])
+
+
+def test_each_file_of_a_set_knows_its_own_plane(tmp_path, write_set):
+    plane = '<Plane TheC="0" TheZ="0" TheT="{0}" DeltaT="{0}.5"/>'
+    write_set(1, 3, "".join(map(plane.format, range(3))))
+    for time, entry in enumerate(find_images(str(tmp_path))):
+        with open_image(entry) as image:
+            assert image.origin == Origin("set", planes=(Plane(DeltaT=time + 0.5),))
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "expected"),
+    [
+        ("YX", (5, 6), [(0, 0)]),
+        ("CZYX", (2, 2, 5, 6), [(0, 0), (0, 1)]),
+        ("ZCTYX", (2, 2, 2, 5, 6), [(0, 0), (1, 0), (0, 1), (1, 1)]),
+        ("AYX", (2, 5, 6), []),
+    ],
+)
+def test_images_of_a_series_have_a_time_and_a_depth(tmp_path, axes, shape, expected):
+    pixels = np.zeros(shape, np.uint8)
+    tifffile.imwrite(tmp_path / "a.ome.tif", pixels, metadata={"axes": axes})
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
+        assert times_and_depths(file.series[0]) == expected
 
 
 def test_a_file_without_the_others_of_its_set_is_not_filled_up(tmp_path, write_set):

@@ -1,4 +1,5 @@
 import struct
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import tifffile
 
 from pipelines.images import PixelSize, find_images, open_image, tiff_writing
 from pipelines.images.layout import ImageLayout, ImageToWrite
+from pipelines.images.origin import Origin, Plane
 from pipelines.images.stack_axes import StackAxis
 from pipelines.images.tiff_writing import write_tiff
 
@@ -119,6 +121,89 @@ def test_a_stack_keeps_its_axes_in_one_image_of_ome(
         with open_image(entry) as read:
             assert read.stack == stack
             np.testing.assert_array_equal(read.whole(), image)
+
+
+TEXTS = ("cell <1> \u00b5", "2024-05-01T12:00:00Z", 'fixed & "stained"\nat noon')
+
+
+def written_ome(path):
+    """Parses OME-XML by an independent parser; checks it against the schema of OME."""
+    with tifffile.TiffFile(path) as tiff:
+        text = tiff.ome_metadata
+    ome_types = pytest.importorskip("ome_types")
+    ome_types.validate_xml(text)
+    return ElementTree.fromstring(text).findall("{*}Image")
+
+
+def test_the_origin_is_kept_as_ome(tmp_path, random):
+    origin = Origin(*TEXTS, planes=(Plane(0.0, "s", -1.5, "mm"),))
+    write_tiff(tmp_path / "a.tif", [to_write(grey(random, 6, 9), origin=origin)])
+    (image,) = written_ome(tmp_path / "a.tif")
+    name, date, description = TEXTS
+    assert image.get("Name") == name
+    assert image.findtext("{*}AcquisitionDate") == date
+    assert image.findtext("{*}Description") == description
+    (plane,) = image.iterfind("{*}Pixels/{*}Plane")
+    expected = {"TheC": "0", "TheZ": "0", "TheT": "0", "DeltaT": "0.0"}
+    expected |= {"DeltaTUnit": "s", "PositionX": "-1.5", "PositionXUnit": "mm"}
+    assert plane.attrib == expected
+    (entry,) = find_images(str(tmp_path / "a.tif"))
+    with open_image(entry) as read:
+        assert read.origin == origin
+
+
+@pytest.mark.parametrize("names", ["tz", "zt"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("pyramid", [False, True])
+def test_each_plane_of_a_stack_keeps_its_position(
+    tmp_path, random, names, channels, pyramid
+):
+    stack = tuple(StackAxis(name, 2 + (name == "z")) for name in names)
+    # Of one nothing is known.
+    known = [Plane(PositionX=float(n), PositionZ=n / 2) for n in range(5)]
+    about = {"stack": stack, "origin": Origin(planes=(Plane(), *known))}
+    image = random.integers(0, 9, (600, 9, channels), np.uint8)
+    planes = (to_write(image, **about) for _ in range(6))
+    write_tiff(tmp_path / "a.tif", planes, num_images=6, pyramid=pyramid)
+    (image,) = written_ome(tmp_path / "a.tif")
+    found = {
+        (plane.get("TheT"), plane.get("TheZ")): plane.get("PositionX")
+        for plane in image.iterfind("{*}Pixels/{*}Plane")
+    }
+    # In the order of the pages, of which the last axis runs fastest.
+    order = [(t, z) for t in "01" for z in "012"]
+    if names == "zt":
+        order = [(t, z) for z in "012" for t in "01"]
+    expected = [None, "0.0", "1.0", "2.0", "3.0", "4.0"]
+    assert found == dict(zip(order, expected, strict=True))
+    for entry in find_images(str(tmp_path / "a.tif")):
+        with open_image(entry) as read:
+            assert read.origin.planes == (Plane(), *known)
+
+
+def test_images_of_a_file_have_names_of_their_own(tmp_path, random):
+    images = [
+        to_write(grey(random, 6, 9), origin=Origin(name)) for name in ("left", "right")
+    ]
+    write_tiff(tmp_path / "a.tif", images, num_images=2)
+    names = [image.get("Name") for image in written_ome(tmp_path / "a.tif")]
+    assert names == ["left", "right"]
+
+
+def test_a_place_of_ome_zarr_alone_makes_no_ome_tiff(tmp_path, random):
+    origin = Origin(offset=(5.0, 7.0))
+    write_tiff(tmp_path / "a.tif", [to_write(grey(random, 6, 9), origin=origin)])
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        assert not tiff.is_ome
+
+
+def test_a_step_without_a_unit_is_not_written(tmp_path, random):
+    stack = (StackAxis("z", 2, 0.5),)
+    planes = (to_write(grey(random, 6, 9), stack=stack) for _ in range(2))
+    write_tiff(tmp_path / "a.tif", planes, num_images=2)
+    (image,) = written_ome(tmp_path / "a.tif")
+    # OME would take it for microns.
+    assert not {"PhysicalSizeZ", "PhysicalSizeZUnit"} & set(image[0].attrib)
 
 
 def test_a_unit_that_is_no_length_is_not_written(tmp_path, random):

@@ -5,12 +5,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
 import tifffile
+import zarr
 from scipy import ndimage
 
 from pipelines import decision, predict, run_folder, scaling
@@ -645,6 +647,73 @@ def test_zarr_comes_out_as_zarr_with_its_pixel_size(nets, random, tmp_path, capl
     np.testing.assert_array_equal(
         read_image(ImageEntry(tiff)), read_image(ImageEntry(store))
     )
+
+
+def test_a_mask_of_ome_tiff_lies_where_its_image_does(nets, random, tmp_path):
+    run, _ = nets(channels=2)
+    images = random.integers(0, 2**16, (2, 3, 2, 12, 17), dtype=np.uint16)
+    texts = {"Name": "cell", "AcquisitionDate": "2024-05-01T12:00:00"}
+    texts["Description"] = "fixed & stained"
+    planes = [
+        {"DeltaT": t * 2.5, "PositionX": 100.5, "PositionXUnit": "mm", "PositionZ": z}
+        for t, z, _ in np.ndindex(2, 3, 2)
+    ]
+    about = {"axes": "TZCYX", "Channel": {"Name": ["dye", "phase"]}, "Plane": planes}
+    tifffile.imwrite(tmp_path / "a.ome.tif", images, metadata={**about, **texts})
+    [path] = predicted(run, tmp_path / "a.ome.tif", tmp_path / "out")
+    with tifffile.TiffFile(path) as tiff:
+        (image,) = ElementTree.fromstring(tiff.ome_metadata).findall("{*}Image")
+    assert image.get("Name") == "cell"
+    for name in ("AcquisitionDate", "Description"):
+        assert image.findtext(f"{{*}}{name}") == texts[name]
+    found = [plane.attrib for plane in image.iterfind("{*}Pixels/{*}Plane")]
+    expected = [
+        {"TheC": "0", "TheZ": str(z), "TheT": str(t), "DeltaT": str(t * 2.5)}
+        | {"PositionX": "100.5", "PositionXUnit": "mm", "PositionZ": f"{z}.0"}
+        for t, z in np.ndindex(2, 3)
+    ]
+    assert found == expected
+    # Dyes are no classes.
+    assert "dye" not in tiff.ome_metadata
+    [store] = predicted(run, tmp_path / "a.ome.tif", tmp_path / "out", format="zarr")
+    (scales,) = zarr.open_group(store, mode="r").attrs["ome"]["multiscales"]
+    assert scales["name"] == "cell"
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_mask_of_ome_zarr_lies_where_its_image_does(nets, random, tmp_path, version):
+    run, _ = nets()
+    group = zarr.open_group(
+        tmp_path / "a.zarr", mode="w", zarr_format=2 if version == "0.4" else 3
+    )
+    group.create_array("0", data=random.integers(0, 99, (2, 600, 30), dtype=np.uint8))
+    axes = [{"name": n, "type": "space", "unit": "nanometer"} for n in "zyx"]
+    placed = [
+        {"type": "scale", "scale": [4.0, 0.5, 0.25]},
+        {"type": "translation", "translation": [8.0, -10.0, 20.0]},
+    ]
+    level = {"path": "0", "coordinateTransformations": placed}
+    scales = [{"name": "cell", "axes": axes, "datasets": [level], "version": version}]
+    about = {"multiscales": scales}
+    group.attrs.update(about if version == "0.4" else {"ome": about})
+    for output, moved in (("mask", 0), ("probability", 0.5)):
+        [store] = predicted(
+            *(run, tmp_path / "a.zarr", tmp_path / output),
+            output=output,
+            pyramid=True,
+        )
+        (found,) = zarr.open_group(store, mode="r").attrs["ome"]["multiscales"]
+        assert (found["name"], found["axes"]) == ("cell", axes)
+        first, second = (one["coordinateTransformations"] for one in found["datasets"])
+        assert first == placed
+        # Half a pixel, where it is the mean of four.
+        assert second == [
+            {"type": "scale", "scale": [4.0, 1.0, 0.5]},
+            {
+                "type": "translation",
+                "translation": [8.0, -10 + moved * 0.5, 20 + moved * 0.25],
+            },
+        ]
 
 
 def test_a_geotiff_keeps_its_place_and_what_does_not_is_told(
