@@ -10,7 +10,7 @@ from pipelines.images.cache import ArrayCache, file_key
 from pipelines.images.cache_folder import release_pages
 from pipelines.images.damage import reading, too_large_for_memory
 from pipelines.images.handles import SourceFile
-from pipelines.images.windowed import WindowedImage
+from pipelines.images.windowed import BLOCK_BYTES, WindowedImage
 
 # Decoding more than this for every window is slower than decoding all once.
 LARGE_SEGMENT = 4 * 2**20
@@ -70,6 +70,7 @@ def decoded_image(
     fill: Callable[[np.ndarray], None],
     cache: ArrayCache | None,
     *more_key: object,
+    decoding_bytes: int = 0,
 ) -> WindowedImage:
     """Returns an image that is decoded into the cache, or memory, at its first window.
 
@@ -82,6 +83,7 @@ def decoded_image(
         fill: decodes into an array of that shape; may raise anything.
         cache: None for memory.
         more_key: what else the pixels depend on.
+        decoding_bytes: of memory that `fill` takes beside a mapped array.
     """
     source = SourceFile(path)
 
@@ -95,6 +97,8 @@ def decoded_image(
     if cache is not None:
         key = file_key(path, "pixels", *more_key)
         found = cache.get(key, name, shape, dtype, checked_fill)
+        if found is not None:
+            found.decoding_bytes = decoding_bytes
     return found or MemoryImage(name, shape, dtype, checked_fill)
 
 
@@ -121,16 +125,19 @@ def windows_or_whole(
     if segment_bytes <= LARGE_SEGMENT:
         return windows
     height, width = windows.height, windows.width
+    # As it is decoded, and put into its place.
+    windows.decoding_bytes = 2 * int(min(segment_bytes, windows.num_bytes))
 
     def fill(array: np.ndarray) -> None:
-        for top in range(0, height, segment_rows):
-            rows = min(segment_rows, height - top)
-            array[top : top + rows] = windows.window(top, 0, rows, width)
-            release_pages(array)
+        def read(top: int, rows: int) -> np.ndarray:
+            return windows.window(top, 0, rows, width)
+
+        fill_by_rows(array, read, segment_rows)
 
     shape, dtype = (height, width, windows.channels), windows.dtype
+    about = {"decoding_bytes": windows.decoding_bytes}
     whole = decoded_image(
-        path, kind, windows.name, shape, dtype, fill, cache, *more_key
+        path, kind, windows.name, shape, dtype, fill, cache, *more_key, **about
     )
     in_memory = isinstance(whole, MemoryImage)
     if in_memory and windows.num_bytes > _MOST_KEPT >= segment_bytes:
@@ -138,3 +145,21 @@ def windows_or_whole(
     whole.pixel_size, whole.stack = windows.pixel_size, windows.stack
     whole.origin = windows.origin
     return whole
+
+
+def fill_by_rows(
+    array: np.ndarray, read: Callable[[int, int], np.ndarray], rows: int | None = None
+) -> None:
+    """Writes an array, mapped or not, some rows at a time, which leave the memory.
+
+    Args:
+        array: (height, width, channels).
+        read: from the first row and the number of rows to their pixels.
+        rows: at a time; by default about BLOCK_BYTES of them.
+    """
+    height = len(array)
+    rows = rows or max(1, BLOCK_BYTES * height // array.nbytes)
+    for top in range(0, height, rows):
+        count = min(rows, height - top)
+        array[top : top + count] = read(top, count)
+        release_pages(array)

@@ -4,14 +4,14 @@ import contextlib
 import pathlib
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import PIL.Image
 
 from pipelines.images.cache import ArrayCache
 from pipelines.images.damage import check_plausible, reading
-from pipelines.images.decoded import decoded_image
+from pipelines.images.decoded import decoded_image, fill_by_rows
 from pipelines.images.kinds import kind_of
 from pipelines.images.orientation import of_exif
 from pipelines.images.windowed import WindowedImage
@@ -51,6 +51,8 @@ def open_by_pillow(
             mode, (width, height) = image.mode, image.size
             shown = of_exif(image.getexif)
             # Cameras put previews behind a JPEG: the photograph is the first.
+            # All its coefficients are held, of two bytes each.
+            coefficient_bytes = 2 if "progressive" in image.info else 0
             frames = 1 if kind == "JPEG" else getattr(image, "n_frames", 1)
         if kind == "BMP" and mode == "1" and _bits_of_bmp(path) != 1:
             # Pillow takes the bytes of such a palette for bits.
@@ -69,17 +71,40 @@ def open_by_pillow(
 
         def fill(array: np.ndarray) -> None:
             with opened_by_pillow(path, kind) as image:
-                if image.mode == "P" and not as_mask:
-                    array[...] = np.asarray(image.convert("RGB"))
-                else:
-                    array[...] = np.asarray(image).reshape(shape)
-            if mode == "1":
-                array *= 255
+                fill_by_rows(array, rows_of(image, as_mask=as_mask))
 
         dtype = np.dtype(np.uint8)
-        found = decoded_image(path, kind, name, shape, dtype, fill, cache, as_mask)
+        # Pillow keeps a colour in four bytes, with alpha or not; of WebP four copies.
+        pixel_bytes = 1 if mode in ("1", "L", "P") else 4
+        pixel_bytes *= 4 if kind == "WEBP" else 1
+        pixel_bytes += coefficient_bytes * channels
+        found = decoded_image(
+            *(path, kind, name, shape, dtype, fill, cache, as_mask),
+            decoding_bytes=height * width * pixel_bytes,
+        )
         found.has_alpha, found.orientation = channels == 4, shown
         return found
+
+
+def rows_of(
+    image: PIL.Image.Image, *, as_mask: bool = True
+) -> Callable[[int, int], np.ndarray]:
+    """Returns what reads some rows, uint8 (rows, width, channels), for `fill_by_rows`.
+
+    Args:
+        image: of Pillow, which decodes all of it at the first rows.
+        as_mask: palettes stay indices instead of becoming colours.
+    """
+
+    def read(top: int, rows: int) -> np.ndarray:
+        part = image.crop((0, top, image.width, top + rows))
+        if part.mode == "P" and not as_mask:
+            part = part.convert("RGB")
+        elif part.mode == "1":
+            part = part.convert("L")
+        return np.asarray(part).reshape(rows, image.width, -1)
+
+    return read
 
 
 def _bits_of_bmp(path: pathlib.Path) -> int:

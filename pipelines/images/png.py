@@ -12,9 +12,9 @@ import PIL.Image
 
 from pipelines.images.cache import ArrayCache
 from pipelines.images.damage import PNG_SIGNATURE, check_plausible, reading
-from pipelines.images.decoded import decoded_image
+from pipelines.images.decoded import decoded_image, fill_by_rows
 from pipelines.images.orientation import AS_STORED, of_exif
-from pipelines.images.pillow_files import opened_by_pillow
+from pipelines.images.pillow_files import opened_by_pillow, rows_of
 from pipelines.images.windowed import WindowedImage
 
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -65,14 +65,19 @@ def open_png(
         def fill(array: np.ndarray) -> None:
             if indices:
                 with opened_by_pillow(path, "PNG") as image:
-                    array[..., 0] = np.asarray(image)
+                    fill_by_rows(array, rows_of(image))
                 return
             # Not Pillow: it cuts 16-bit colour to 8 bits.
-            array[...] = imagecodecs.png_decode(path.read_bytes()).reshape(shape)
+            pixels = imagecodecs.png_decode(path.read_bytes()).reshape(shape)
             if as_mask and header.kind == 0 and header.depth in (2, 4):
-                array[..., 0] //= 255 // (2**header.depth - 1)
+                pixels //= 255 // (2**header.depth - 1)
+            fill_by_rows(array, lambda top, rows: pixels[top : top + rows])
 
-        found = decoded_image(path, "PNG", name, shape, dtype, fill, cache, as_mask)
+        decoding_bytes = path.stat().st_size + math.prod(shape) * dtype.itemsize
+        found = decoded_image(
+            *(path, "PNG", name, shape, dtype, fill, cache, as_mask),
+            decoding_bytes=decoding_bytes,
+        )
         found.has_alpha = found.channels in (2, 4)
         found.orientation = header.orientation
         return found

@@ -101,6 +101,8 @@ class WindowedImage(abc.ABC):
         origin: what its file says of where it comes from.
         nodata: what a GeoTIFF writes where nothing is known; None if it does not say.
         orientation: the EXIF orientation, 1 to 8, that pixels are not turned by.
+        decoding_bytes: of memory that its first window may take for a while, where it
+            is decoded as a whole.
     """
 
     name: str
@@ -116,6 +118,7 @@ class WindowedImage(abc.ABC):
     origin: Origin = Origin()
     nodata: float | None = None
     orientation: int = AS_STORED
+    decoding_bytes: int = 0
 
     @property
     def num_bytes(self) -> int:

@@ -146,7 +146,9 @@ class ImagePredictor:
         if self.values.numbered:
             held += band_bytes(layout)
             growing = object_bytes(layout)
-        demand = Demand(layout, held, growing, whole, files_at_once)
+        demand = Demand(
+            *(layout, held, growing, whole, files_at_once), image.decoding_bytes
+        )
         planner = functools.partial(
             largest_plan, self.net, self.memory, demand, flips=self.flips, begun=begun
         )

@@ -56,6 +56,8 @@ class Demand:
         whole: the result is held whole, as pixels and as a file, like a PNG.
         files_at_once: such files that are worked on at once; the net computes one tile
             at a time.
+        decoding: bytes that the image takes before its first tile, where it is decoded
+            as a whole.
     """
 
     layout: ImageLayout
@@ -63,6 +65,7 @@ class Demand:
     growing: int = 0
     whole: bool = False
     files_at_once: int = 1
+    decoding: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +156,8 @@ def largest_plan(
         What is computed of a tile, with the plan of all.
 
     Raises:
-        TooLittleMemory: not even the smallest tiles fit; says what would do.
+        TooLittleMemory: the image cannot be decoded, or not even the smallest tiles
+            fit; says what would do.
     """
     step, height, width = 2**net.depth, demand.layout.height, demand.layout.width
 
@@ -164,6 +168,13 @@ def largest_plan(
     def peak(steps: int) -> int:
         return model.peak(tiles(steps), demand)
 
+    decoding = model.resident + READER_BYTES + demand.decoding
+    if demand.decoding and decoding > budget:
+        raise TooLittleMemory(
+            f"memory is {in_megabytes(budget)}, but to decode this image takes "
+            f"{in_megabytes(decoding)}, for its file is not read in parts. Give it "
+            "that, or save it as tiled TIFF or Zarr."
+        )
     if demand.growing:
         free = max(0, budget - peak(1)) // 2
         held = demand.held + min(demand.growing, free)

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from pipelines.images import ArrayCache, ArrayImage, decoded
-from pipelines.images.decoded import MemoryImage, decoded_image, windows_or_whole
+from pipelines.images.decoded import (
+    MemoryImage,
+    decoded_image,
+    fill_by_rows,
+    windows_or_whole,
+)
 
 
 @pytest.fixture
@@ -117,3 +122,30 @@ def test_an_image_too_large_for_memory_is_one_sentence(monkeypatch):
     monkeypatch.setattr("pipelines.images.decoded.np.empty", no_memory)
     with pytest.raises(ValueError, match=r"a\.png: its pixels do not fit into memory"):
         image.whole()
+
+
+def test_what_decoding_takes_is_told_where_the_pixels_go_to_the_cache(
+    path, tmp_path, windows, monkeypatch
+):
+    monkeypatch.setattr(decoded, "LARGE_SEGMENT", 100)
+    cache = ArrayCache(tmp_path / "cache", 10**6)
+    for segment_bytes, expected in ((100, 0), (960, 1920), (np.inf, 2 * 2400)):
+        about = {"segment_bytes": segment_bytes, "segment_rows": 16}
+        image = windows_or_whole(windows, path, "PNG", cache, **about)
+        assert image.decoding_bytes == expected
+
+
+@pytest.mark.parametrize("rows", [None, 1, 7, 40])
+def test_an_array_is_filled_by_rows_to_its_last(random, rows, monkeypatch):
+    monkeypatch.setattr(decoded, "BLOCK_BYTES", 250)
+    pixels = random.integers(0, 255, (40, 30, 2), "uint8")
+    array, heights = np.zeros_like(pixels), []
+
+    def read(top, count):
+        heights.append(count)
+        return pixels[top : top + count]
+
+    fill_by_rows(array, read, rows)
+    np.testing.assert_array_equal(array, pixels)
+    # 60 bytes a row: four of them by default.
+    assert max(heights) == (rows or 4)

@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from pipelines.images import ImageEntry, read_image
+from pipelines.images import ArrayCache, ImageEntry, decoded, read_image
 from pipelines.images.pillow_files import open_by_pillow
 
 
@@ -85,3 +85,31 @@ def test_a_film_is_refused(tmp_path, colour):
     first.save(tmp_path / "a.webp", save_all=True, append_images=[second])
     with pytest.raises(ValueError, match="it is an animation of 2 frames"):
         open_by_pillow(tmp_path / "a.webp", "a", None, as_mask=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "options", "expected"),
+    [
+        ("a.jpg", "L", {}, 1),
+        # Pillow has four bytes for a colour.
+        ("a.jpg", "RGB", {}, 4),
+        ("a.jpg", "RGB", {"progressive": True}, 4 + 2 * 3),
+        ("a.bmp", "P", {}, 1),
+        ("a.webp", "RGB", {}, 16),
+    ],
+)
+def test_what_decoding_takes_is_told(tmp_path, colour, name, mode, options, expected):
+    path = saved(tmp_path / name, colour, mode, **options)
+    cache = ArrayCache(tmp_path / "cache", 10**6)
+    image = open_by_pillow(path, "a", cache, as_mask=False)
+    assert image.decoding_bytes == 6 * 9 * expected
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
+def test_a_large_file_is_read_row_by_row_alike(tmp_path, colour, mode, monkeypatch):
+    path = saved(tmp_path / "a.bmp", colour, mode)
+    expected = open_by_pillow(path, "a", None, as_mask=False).whole()
+    monkeypatch.setattr(decoded, "BLOCK_BYTES", 1)
+    cache = ArrayCache(tmp_path / "cache", 10**6)
+    found = open_by_pillow(path, "a", cache, as_mask=False).whole()
+    np.testing.assert_array_equal(found, expected)

@@ -118,6 +118,14 @@ def test_too_little_memory_names_the_least_that_works(net, model):
         planned(net, model, least - 2)
 
 
+def test_an_image_that_takes_more_to_decode_is_refused_with_what_that_takes(net, model):
+    # Beside 500 MB of the process and 112 MiB of readers.
+    taken = {"decoding": 300 * MEGABYTE}
+    with pytest.raises(ValueError, match="decode this image takes 918MB.* tiled TIFF"):
+        planned(net, model, 900, **taken)
+    assert planned(net, model, 918, **taken) == planned(net, model, 918)
+
+
 def test_the_process_holds_what_it_makes():
     before = resident_bytes()
     held = np.ones(64 * 2**20, np.uint8)
