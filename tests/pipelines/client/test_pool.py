@@ -109,6 +109,16 @@ def test_busy_servers_are_waited_for(fake_server, pool_of):
         without.predict("s", {})
 
 
+@pytest.mark.parametrize("kind", [Kind.UNFIT, Kind.GONE])
+def test_one_without_the_model_is_not_asked_again_while_another_is_waited_for(
+    kind, fake_server, pool_of
+):
+    one = fake_server([failure(kind)] * 9, "one")
+    two = fake_server([failure(Kind.BUSY)] * 3, "two")
+    assert pool_of(one, two).predict("s", {})[""] == 1
+    assert (one.asked, two.asked) == (1, 4)
+
+
 def test_a_request_that_is_tried_again_is_not_encoded_again(pool_of, stub, monkeypatch):
     encoded, received = [], []
     monkeypatch.setattr(
