@@ -14,13 +14,12 @@ import keras_unet
 from pipelines.inference import policy
 from pipelines.training import precision
 
-STEPS = 8
-
 parser = argparse.ArgumentParser()
 parser.add_argument("--base-filters", type=int, default=16)
 parser.add_argument("--seconds", type=float, default=10.0)
 parser.add_argument("--precision", default="auto")
 parser.add_argument("--steps-a-call", type=int, default=1)
+parser.add_argument("--steps", type=int, default=8, help="of an epoch")
 parser.add_argument("--xla", action="store_true")
 parser.add_argument("--threads", type=int, default=0, help="of an operation; 0: auto")
 given = parser.parse_args()
@@ -38,8 +37,8 @@ with policy(precision.resolve(given.precision)):
 
 def steps():
     while True:
-        model.fit(batch, steps_per_epoch=STEPS, verbose=0)
-        yield (range(STEPS * BATCH_SIZE),)
+        model.fit(batch, steps_per_epoch=given.steps, verbose=0)
+        yield (range(given.steps * BATCH_SIZE),)
 
 
 count_tiles(steps(), given.seconds, warm_up=1)

@@ -100,29 +100,34 @@ def _reserved(
     """Lends a file of `num_bytes` zeros, which is removed if it is not renamed."""
     folder = path.parent
     partial = folder / f".{path.stem}.{uuid.uuid4().hex}.part"
-    with _disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder) as lock:
-            _make_room(folder, lock, num_bytes, limit_bytes)
-            file = open(partial, "w+b")
-            # As long as it is locked, others see that it is being written.
-            wait_for_lock(file)
-    try:
+    with contextlib.ExitStack() as stack:
         with _disk(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with _locked(folder) as lock:
+                _make_room(folder, lock, num_bytes, limit_bytes)
+                file = open(partial, "w+b")
+                stack.callback(_remove, file, partial)
+                # As long as it is locked, others see that it is being written.
+                wait_for_lock(file)
+                # They count it from now on, before the disk has room for it.
+                file.truncate(num_bytes)
             try:
                 _reserve(file, num_bytes)
             except OSError as error:
                 if error.errno not in FULL:
                     raise
-                # Our own arrays make room, before others feel that the disk is full.
+                # Our own arrays make room, before others feel that the disk is full:
+                # twice as much as this one, which counts already.
                 with _locked(folder):
-                    _cleared(folder, _cleared(folder) - 2 * num_bytes)
+                    _cleared(folder, _cleared(folder) - 3 * num_bytes)
                 _reserve(file, num_bytes)
         yield file, partial
-    finally:
-        with contextlib.suppress(OSError):
-            file.close()
-        partial.unlink(missing_ok=True)
+
+
+def _remove(file: BinaryIO, partial: pathlib.Path) -> None:
+    with contextlib.suppress(OSError):
+        file.close()
+    partial.unlink(missing_ok=True)
 
 
 def _reserve(file: BinaryIO, num_bytes: int) -> None:

@@ -122,6 +122,18 @@ LARGE = textwrap.dedent("""
 
 
 @pytest.mark.skipif(not hasattr(resource, "RUSAGE_SELF"), reason="measures memory")
+def test_it_counts_before_the_disk_has_room_for_it(tmp_path, monkeypatch):
+    sizes = []
+
+    def reserve(*_):
+        sizes.extend(path.stat().st_size for path in tmp_path.glob("*.part"))
+
+    monkeypatch.setattr(os, "posix_fallocate", reserve)
+    write(tmp_path / "a.npy")
+    # A header of 128 bytes.
+    assert sizes == [228]
+
+
 def test_a_large_array_is_written_without_taking_memory(tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", LARGE, str(tmp_path / "a.npy")],
