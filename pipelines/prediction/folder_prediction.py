@@ -11,7 +11,7 @@ import dataclasses
 import logging
 import pathlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import tensorflow as tf
 import tqdm
@@ -56,14 +56,14 @@ class FolderPrediction:
         files: writes one of them.
         record: of the run.
         replacement: what must not be replaced.
-        taken: paths that files are written to; is added to.
+        taken: paths that files are planned to be written to.
         results: where each file is, when it is done; is added to.
     """
 
     files: FilePredictor
     record: run_folder.RunRecord
     replacement: ReplacementCheck
-    taken: set[pathlib.Path]
+    taken: Collection[pathlib.Path]
     results: dict[OutputFile, pathlib.Path]
     _several: bool = dataclasses.field(default=False, init=False)
     _failures: list[str] = dataclasses.field(default_factory=list, init=False)
@@ -173,7 +173,6 @@ class FolderPrediction:
         file = prepared.file.fitting(prepared.layout, self.taken)
         if file is not prepared.file:
             self.replacement.check(file.path)
-            self.taken.add(file.path)
         return dataclasses.replace(prepared, file=file)
 
     def _finish_but(self, most: int, begun: _Begun, progress: PixelProgress) -> None:

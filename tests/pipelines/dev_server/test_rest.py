@@ -211,7 +211,7 @@ def test_status_is_answered_while_all_threads_predict(
 
 
 def test_a_request_whose_client_left_before_it_had_a_thread_is_not_computed(
-    development_server, monkeypatch, send, predict
+    development_server, monkeypatch, send, predict, caplog
 ):
     begun, waiting, released = [], threading.Semaphore(0), threading.Event()
 
@@ -241,6 +241,8 @@ def test_a_request_whose_client_left_before_it_had_a_thread_is_not_computed(
             released.set()
         assert [answer.result()[0] for answer in answers] == [200] * len(answers)
     assert [[5, 6]] in begun and [[3, 4]] not in begun
+    # It is no fault of the server.
+    assert "Could not answer" not in caplog.text
 
 
 def test_fault_of_the_server_is_a_500_with_its_words(
