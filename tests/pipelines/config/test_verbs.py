@@ -4,8 +4,9 @@ from pipelines.config import EvaluateConfig, SegmentConfig, ServeConfig
 
 
 def test_ports_and_seconds_have_bounds():
-    with pytest.raises(ValueError, match="rest_port must be a whole number"):
-        ServeConfig(saved_model="saved_models/a", rest_port=65536)
+    for port in ("rest_port", "grpc_port"):
+        with pytest.raises(ValueError, match=f"{port} must be a whole number"):
+            ServeConfig(saved_model="saved_models/a", **{port: 65536})
     with pytest.raises(ValueError, match="timeout must be a number"):
         SegmentConfig(url="http://a", images="images", out="out", timeout=0)
 

@@ -253,6 +253,20 @@ def test_a_png_that_becomes_a_tiff_does_not_replace_anothers(
     assert written.shape == (8, 8, 1)
 
 
+def test_a_png_that_becomes_a_tiff_does_not_replace_what_was_drawn_by_hand(
+    nets, random, tmp_path, monkeypatch
+):
+    run, _ = nets()
+    write_image(tmp_path / "a.png", grey(random, 40, 40))
+    (tmp_path / "out").mkdir()
+    drawn = tmp_path / "out" / "a.tif"
+    drawn.write_bytes(b"drawn by hand")
+    monkeypatch.setattr(png_writing, "MOST_PIXELS", 1000)
+    with pytest.raises(ValueError, match=r"a\.tif is already there, and is no result"):
+        predicted(run, tmp_path / "a.png", tmp_path / "out")
+    assert drawn.read_bytes() == b"drawn by hand"
+
+
 def test_a_summary_names_every_image_that_failed(nets, random, tmp_path, caplog):
     run, _ = nets()
     for name in ("a.png", "b.png"):
