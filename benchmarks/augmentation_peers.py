@@ -33,16 +33,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10.0)
     given = parser.parse_args()
-    speeds: dict[str, list[float]] = {name: [] for name in PYTHONS}
     with tempfile.TemporaryDirectory() as folder:
         images = data.images_and_masks(pathlib.Path(folder))
-        for number in range(given.rounds):
-            for name in PYTHONS:
-                arguments = [folder, "--seconds", str(given.seconds)]
-                speeds[name].append(
-                    peer_process.tiles_per_second(PYTHONS[name], name, arguments)
-                )
-                print(f"round {number + 1}: {name} {speeds[name][-1]:.0f} tiles/s")
+        arguments = [folder, "--seconds", str(given.seconds)]
+        speeds = peer_process.in_turn(
+            PYTHONS,
+            given.rounds,
+            lambda name: peer_process.tiles_per_second(PYTHONS[name], name, arguments),
+            "tiles/s",
+        )
     for name, measured in speeds.items():
         ratios = [a / b for a, b in zip(speeds[OURS], measured, strict=True)]
         print(

@@ -45,15 +45,17 @@ def main() -> None:
 
 
 def measure(base_filters: int, given: argparse.Namespace) -> dict[str, list[float]]:
-    speeds: dict[str, list[float]] = {name: [] for name in PEERS}
     sizes = ["--base-filters", str(base_filters), "--seconds", str(given.seconds)]
-    for _ in range(given.rounds):
-        for name, (python, script, flags) in PEERS.items():
-            speeds[name].append(
-                peer_process.figure(
-                    "megapixels_per_second", python, script, sizes + flags
-                )
-            )
+
+    def megapixels_per_second(name: str) -> float:
+        python, script, flags = PEERS[name]
+        return peer_process.figure(
+            "megapixels_per_second", python, script, sizes + flags
+        )
+
+    speeds = peer_process.in_turn(
+        PEERS, given.rounds, megapixels_per_second, "megapixels/s"
+    )
     for name, measured in speeds.items():
         ratios = [a / b for a, b in zip(speeds[OURS], measured, strict=True)]
         print(

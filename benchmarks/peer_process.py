@@ -6,7 +6,7 @@ import pathlib
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent
@@ -49,6 +49,21 @@ def _installed(
         env=os.environ | {"PYTHONPATH": str(path)},
     )
     return {} if done.returncode else dict(json.loads(done.stdout))
+
+
+def in_turn(
+    names: Iterable[str], rounds: int, measure: Callable[[str], float], unit: str
+) -> dict[str, list[float]]:
+    """Returns the figures of each, measured in turn over some rounds.
+
+    So a slow moment of the machine meets all.
+    """
+    figures: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds):
+        for name, measured in figures.items():
+            measured.append(measure(name))
+            print(f"round {number + 1}: {name}: {measured[-1]:.3g} {unit}", flush=True)
+    return figures
 
 
 def tiles_per_second(

@@ -35,11 +35,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=12.0)
     given = parser.parse_args()
-    speeds: dict[str, list[float]] = {name: [] for name in SETTINGS}
-    for number in range(given.rounds):
-        for name in SETTINGS:
-            speeds[name].append(tiles_per_second(name, given))
-            print(f"round {number + 1}: {name}: {speeds[name][-1]:.3g} tiles/s")
+    speeds = peer_process.in_turn(
+        SETTINGS, given.rounds, lambda name: tiles_per_second(name, given), "tiles/s"
+    )
     for name, measured in speeds.items():
         pairs = zip(measured, speeds[AS_IT_IS], strict=True)
         ratios = records.spread([a / b for a, b in pairs])

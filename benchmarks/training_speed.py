@@ -50,11 +50,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12.0)
     given = parser.parse_args()
     names, record = VARIANTS[given.variant]
-    speeds: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(given.rounds):
-        for name in names:
-            speeds[name].append(tiles_per_second(name, given))
-            print(f"round {number + 1}: {name} {speeds[name][-1]:.3g} tiles/s")
+    speeds = peer_process.in_turn(
+        names, given.rounds, lambda name: tiles_per_second(name, given), "tiles/s"
+    )
     for name, measured in speeds.items():
         ratios = [a / b for a, b in zip(speeds[OURS], measured, strict=True)]
         print(

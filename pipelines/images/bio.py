@@ -58,7 +58,8 @@ def open_bio(
         if index >= len(places):
             raise ValueError(f"it holds {len(places)} images")
         image = _BioImage(path, places[index], name)
-        image.stack, image.origin = _stack(_opened(path)), _origin(path, places, index)
+        image.stack = _stack(_opened(path))
+        image.origin = _origins(path, *_state(path))[index]
         return windows_or_whole(
             *(image, path, _KIND, cache, "bio", index),
             segment_bytes=0 if image.has_windows else math.inf,
@@ -120,23 +121,22 @@ def _stack(image: Any) -> tuple[StackAxis, ...]:
     return named_stack([StackAxis("t", image.dims.T), depth])
 
 
-def _origin(
-    path: pathlib.Path, places: list[tuple[int, int, int]], index: int
-) -> Origin:
-    """Returns what is known of a stack, or of an image of a file of several scenes."""
-    num_scenes = len({scene for scene, _, _ in places})
-    images = _ome_images(path, *_state(path))
-    if len(images) != num_scenes:
-        return Origin()
-    own = places if num_scenes == 1 else [places[index]]
-    return images[places[index][0]].origin([place[1:] for place in own])
-
-
 @functools.lru_cache(maxsize=8)
-def _ome_images(path: pathlib.Path, *state: int) -> list[OmeImage]:
+def _origins(path: pathlib.Path, *state: int) -> list[Origin]:
+    """Returns what is known of each image: in a file of one scene, of its stack."""
+    file = _opened_once(path, *state)
+    places, images = _places(file), _ome_images(file, path)
+    if len(images) != len(file.scenes):
+        return [Origin()] * len(places)
+    if len(images) == 1:
+        return [images[0].origin(place[1:] for place in places)] * len(places)
+    return [images[scene].origin([(time, depth)]) for scene, time, depth in places]
+
+
+def _ome_images(file: Any, path: pathlib.Path) -> list[OmeImage]:
     """Returns what a plug-in says in the words of OME; nothing if it does not."""
     try:
-        return ome_images(_opened_once(path, *state).ome_metadata.to_xml())
+        return ome_images(file.ome_metadata.to_xml())
     # Of many kinds; the pixels are read all the same.
     except Exception as error:
         _logger.debug("%s: has no OME metadata (%s).", path, error)

@@ -124,20 +124,22 @@ def windows_or_whole(
     """
     if segment_bytes <= LARGE_SEGMENT:
         return windows
-    height, width = windows.height, windows.width
     # As it is decoded, and put into its place.
     windows.decoding_bytes = 2 * int(min(segment_bytes, windows.num_bytes))
 
-    def fill(array: np.ndarray) -> None:
-        def read(top: int, rows: int) -> np.ndarray:
-            return windows.window(top, 0, rows, width)
+    def read(top: int, rows: int) -> np.ndarray:
+        return windows.window(top, 0, rows, windows.width)
 
-        fill_by_rows(array, read, segment_rows)
-
-    shape, dtype = (height, width, windows.channels), windows.dtype
-    about = {"decoding_bytes": windows.decoding_bytes}
     whole = decoded_image(
-        path, kind, windows.name, shape, dtype, fill, cache, *more_key, **about
+        path,
+        kind,
+        windows.name,
+        (windows.height, windows.width, windows.channels),
+        windows.dtype,
+        lambda array: fill_by_rows(array, read, segment_rows),
+        cache,
+        *more_key,
+        decoding_bytes=windows.decoding_bytes,
     )
     in_memory = isinstance(whole, MemoryImage)
     if in_memory and windows.num_bytes > _MOST_KEPT >= segment_bytes:

@@ -50,9 +50,9 @@ def open_by_pillow(
         with opened_by_pillow(path, kind) as image:
             mode, (width, height) = image.mode, image.size
             shown = of_exif(image.getexif)
-            # Cameras put previews behind a JPEG: the photograph is the first.
             # All its coefficients are held, of two bytes each.
             coefficient_bytes = 2 if "progressive" in image.info else 0
+            # Cameras put previews behind a JPEG: the photograph is the first.
             frames = 1 if kind == "JPEG" else getattr(image, "n_frames", 1)
         if kind == "BMP" and mode == "1" and _bits_of_bmp(path) != 1:
             # Pillow takes the bytes of such a palette for bits.

@@ -147,7 +147,7 @@ class ImagePredictor:
             held += band_bytes(layout)
             growing = object_bytes(layout)
         demand = Demand(
-            *(layout, held, growing, whole, files_at_once), image.decoding_bytes
+            layout, held, growing, whole, files_at_once, image.decoding_bytes
         )
         planner = functools.partial(
             largest_plan, self.net, self.memory, demand, flips=self.flips, begun=begun

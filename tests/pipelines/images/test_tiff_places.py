@@ -1,19 +1,9 @@
 import numpy as np
-import pytest
 import tifffile
 
 from pipelines.images import ImageEntry, find_images, read_image, tiff
 from pipelines.images.handles import SourceFile
 from pipelines.images.origin import Origin, Plane
-
-
-@pytest.fixture
-def places(tmp_path):
-    def places(image, **options):
-        tifffile.imwrite(tmp_path / "a.tif", image, **options)
-        return tiff.places(SourceFile(tmp_path / "a.tif"))
-
-    return places
 
 
 def test_an_image_has_a_page_for_each_of_its_channels(places):

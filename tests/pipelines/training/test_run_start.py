@@ -180,22 +180,25 @@ def test_other_images_are_refused(resumed, begun):
         run_start.resumed_plan(fewer, state)
 
 
-def test_a_run_of_a_version_with_fewer_settings_is_refused(resumed, begun):
-    path, _ = begun
+def forget_settings(path, *names):
+    """As a version without them has begun the run."""
     file = path / "checkpoint" / "run.json"
     state = json.loads(file.read_text())
-    del state["settings"]["elastic"]
+    for name in names:
+        del state["settings"][name]
     file.write_text(json.dumps(state))
+
+
+def test_a_run_of_a_version_with_fewer_settings_is_refused(resumed, begun):
+    path, _ = begun
+    forget_settings(path, "elastic")
     with pytest.raises(ValueError, match="was begun by a version without elastic"):
         run_start.as_begun(resumed, run_start.check_place(resumed))
 
 
 def test_a_setting_that_a_run_was_begun_without_was_as_by_default(resumed, begun):
     path, _ = begun
-    file = path / "checkpoint" / "run.json"
-    state = json.loads(file.read_text())
-    del state["settings"]["decay"]
-    file.write_text(json.dumps(state))
+    forget_settings(path, "decay")
     found = run_start.check_place(resumed)
     assert run_start.as_begun(resumed, found).decay == 0.9
     with pytest.raises(ValueError, match="was begun by a version without decay"):
@@ -205,10 +208,7 @@ def test_a_setting_that_a_run_was_begun_without_was_as_by_default(resumed, begun
 def test_a_finished_run_is_left_as_it_is_whatever_settings_it_had(resumed, begun):
     path, _ = begun
     run_start.finish(path)
-    file = path / "checkpoint" / "run.json"
-    state = json.loads(file.read_text())
-    del state["settings"]["decay"], state["settings"]["elastic"]
-    file.write_text(json.dumps(state))
+    forget_settings(path, "decay", "elastic")
     found = run_start.check_place(resumed)
     assert run_start.as_begun(resumed, found).run_dir == str(path)
 
