@@ -18,8 +18,7 @@ from pipelines.images.length_units import MICRON
 from pipelines.images.ome_xml import OmeImage, ome_images
 from pipelines.images.origin import Origin
 from pipelines.images.stack_axes import StackAxis, made_axis, named_stack
-from pipelines.images.tiff_pixel_size import made_size
-from pipelines.images.windowed import WindowedImage
+from pipelines.images.windowed import WindowedImage, made_size
 
 _logger = logging.getLogger(__name__)
 

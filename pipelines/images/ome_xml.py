@@ -1,4 +1,4 @@
-"""What OME-XML says of images beside their pixels: texts, times and places."""
+"""What OME-XML says of images beside their pixels: texts, sizes, times and places."""
 
 import math
 import re
@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
-from pipelines.images.length_units import known_symbol
+from pipelines.images.length_units import MICRON, known_symbol
 from pipelines.images.origin import Origin, Plane
-from pipelines.images.stack_axes import time_symbol
+from pipelines.images.stack_axes import SECOND, time_symbol
+from pipelines.images.windowed import PixelSize, made_size
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
 # OME has them beside those of length.
@@ -23,12 +24,16 @@ class OmeImage(NamedTuple):
         date: of its acquisition, a dateTime of XML.
         description: free text.
         planes: of which something is known, by (time, depth).
+        pixel_size: None if unknown.
+        steps: along the axes "Z" and "T", and their units, in any spelling.
     """
 
-    name: str
-    date: str
-    description: str
-    planes: dict[tuple[int, int], Plane]
+    name: str = ""
+    date: str = ""
+    description: str = ""
+    planes: Mapping[tuple[int, int], Plane] = {}
+    pixel_size: PixelSize | None = None
+    steps: Mapping[str, tuple[Any, str | None]] = {}
 
     def origin(self, places: Iterable[tuple[int, int]]) -> Origin:
         """Returns the same for planes in an order.
@@ -43,31 +48,47 @@ class OmeImage(NamedTuple):
 
 
 def ome_images(text: str) -> list[OmeImage]:
-    """Returns the images that OME-XML describes, in its order.
+    """Returns the images with pixels that OME-XML describes, in its order.
 
     What is no date, number or unit is left out.
 
     Raises:
         ElementTree.ParseError: it is no XML.
     """
+    images = ElementTree.fromstring(text).iterfind("{*}Image")
     return [
-        OmeImage(
-            element.get("Name", "").strip(),
-            _date((element.findtext("{*}AcquisitionDate") or "").strip()),
-            (element.findtext("{*}Description") or "").strip(),
-            _planes(element),
-        )
-        for element in ElementTree.fromstring(text).iterfind("{*}Image")
+        _image(image, pixels)
+        for image in images
+        for pixels in image.iterfind("{*}Pixels")
     ]
+
+
+def _image(image: ElementTree.Element, pixels: ElementTree.Element) -> OmeImage:
+    about = pixels.attrib
+    depth = about.get("PhysicalSizeZ"), about.get("PhysicalSizeZUnit", MICRON)
+    time = about.get("TimeIncrement"), about.get("TimeIncrementUnit", SECOND)
+    return OmeImage(
+        image.get("Name", "").strip(),
+        _date((image.findtext("{*}AcquisitionDate") or "").strip()),
+        (image.findtext("{*}Description") or "").strip(),
+        _planes(pixels),
+        made_size(
+            about.get("PhysicalSizeY"),
+            about.get("PhysicalSizeX"),
+            about.get("PhysicalSizeYUnit", MICRON),
+            about.get("PhysicalSizeXUnit", MICRON),
+        ),
+        {"Z": depth, "T": time},
+    )
 
 
 def _date(text: str) -> str:
     return text if _DATE.fullmatch(text) else ""
 
 
-def _planes(image: ElementTree.Element) -> dict[tuple[int, int], Plane]:
+def _planes(pixels: ElementTree.Element) -> dict[tuple[int, int], Plane]:
     found: dict[tuple[int, int], Plane] = {}
-    for element in image.iterfind("{*}Pixels/{*}Plane"):
+    for element in pixels.iterfind("{*}Plane"):
         about = _plane(element.attrib)
         try:
             place = int(element.attrib["TheT"]), int(element.attrib["TheZ"])

@@ -9,19 +9,15 @@ from typing import Any
 import numpy as np
 
 from pipelines.images.handles import SourceFile
-from pipelines.images.ome_xml import ome_images
-from pipelines.images.origin import Origin
 from pipelines.images.tiff_flat import check_whole, flat_images
+from pipelines.images.tiff_notes import notes_of
 from pipelines.images.tiff_page import TiffPageReader
-from pipelines.images.tiff_pixel_size import pixel_sizes
 from pipelines.images.tiff_place import TiffPlace, described
 from pipelines.images.tiff_series import (
     image_pages,
     is_of_several_files,
     own_images,
-    times_and_depths,
 )
-from pipelines.images.tiff_stack_axes import stack_axes
 from pipelines.images.windowed import PixelSize
 
 # Series of these kinds are images of equal rank. In others the first is the image, and
@@ -60,40 +56,30 @@ def find_places(source: SourceFile, tiff: Any, offsets: list[int]) -> list[TiffP
     if unlike or (palettes and len(offsets) > 1 and not tiff.is_imagej):
         return _of_pages(source, tiff, len(offsets))
     chosen = all_series if kind in _EQUAL_SERIES else all_series[:1]
-    sizes, origins = pixel_sizes(tiff, len(chosen)), _origins(tiff, chosen)
+    all_notes = notes_of(tiff, chosen)
     found = []
-    for number, (series, size) in enumerate(zip(chosen, sizes, strict=True)):
+    for number, (series, notes) in enumerate(zip(chosen, all_notes, strict=True)):
         several = kind == "ome" and is_of_several_files(tiff, series)
         if several or (kind == "mmstack" and series.is_multifile):
             numbered: Iterable[tuple[int, TiffPlace]] = _of_one_file(
-                source, tiff, series, size
+                source, tiff, series, notes.pixel_size
             )
         else:
-            numbered = enumerate(_of_series(source, series, number, offsets, size))
+            numbered = enumerate(
+                _of_series(source, series, number, offsets, notes.pixel_size)
+            )
         found += [
-            dataclasses.replace(place, origin=origins[number].of_plane(plane))
+            dataclasses.replace(place, origin=notes.origin.of_plane(plane))
             for plane, place in numbered
         ]
     if len(chosen) == 1 and not chosen[0].is_multifile:
-        stack = stack_axes(tiff, chosen[0])
+        (_, origin, stack) = all_notes[0]
         if stack and math.prod(axis.count for axis in stack) == len(found):
             return [
-                dataclasses.replace(place, stack=stack, origin=origins[0])
+                dataclasses.replace(place, stack=stack, origin=origin)
                 for place in found
             ]
     return found
-
-
-def _origins(tiff: Any, all_series: list[Any]) -> list[Origin]:
-    """Returns what OME says of each series."""
-    images = ome_images(tiff.ome_metadata) if tiff.is_ome else []
-    # Of images without pixels tifffile makes no series: which is whose is not told.
-    if len(images) != len(all_series):
-        return [Origin()] * len(all_series)
-    return [
-        image.origin(times_and_depths(series))
-        for image, series in zip(images, all_series, strict=True)
-    ]
 
 
 def _of_pages(source: SourceFile, tiff: Any, count: int) -> list[TiffPlace]:

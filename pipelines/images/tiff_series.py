@@ -40,19 +40,6 @@ def is_of_several_files(tiff: Any, series: Any) -> bool:
     return bool(series.is_multifile or others)
 
 
-def times_and_depths(series: Any) -> list[tuple[int, int]]:
-    """Returns (time, depth) of each image of a series of OME-TIFF.
-
-    Nothing if its images are numbered by other axes.
-    """
-    sizes = zip(series.axes, series.shape, strict=True)
-    counts = {axis: count for axis, count in sizes if axis not in "YXSC"}
-    if not set(counts) <= {"T", "Z"}:
-        return []
-    places = (dict(zip(counts, n, strict=True)) for n in np.ndindex(*counts.values()))
-    return [(place.get("T", 0), place.get("Z", 0)) for place in places]
-
-
 def own_images(series: Any, tiff: Any) -> list[tuple[int, list[Any]]]:
     """Returns those images of a series that begin in one of its files.
 

@@ -2,12 +2,13 @@
 
 import abc
 import dataclasses
+import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipelines.images.length_units import factor
+from pipelines.images.length_units import factor, symbol_of
 from pipelines.images.orientation import AS_STORED
 from pipelines.images.origin import Origin
 from pipelines.images.stack_axes import StackAxis
@@ -29,6 +30,28 @@ class PixelSize:
     height: float
     width: float
     unit: str
+
+
+def made_size(
+    height: Any, width: Any, unit: str, width_unit: str | None = None
+) -> PixelSize | None:
+    """Returns a size from what a file says; None if that is no size.
+
+    Args:
+        height: of a pixel.
+        width: of a pixel.
+        unit: of the height, and of the size that is returned.
+        width_unit: of the width; None for the same.
+    """
+    unit = symbol_of(unit)
+    scale = factor(symbol_of(width_unit or unit), unit)
+    try:
+        sizes = float(height), float(width) * (scale or math.nan)
+    except (TypeError, ValueError):
+        return None
+    if not all(math.isfinite(size) and size > 0 for size in sizes):
+        return None
+    return PixelSize(sizes[0], sizes[1], unit)
 
 
 def as_length(size: PixelSize | None) -> PixelSize | None:

@@ -7,8 +7,7 @@ import zarr
 
 from pipelines.images.origin import Origin
 from pipelines.images.stack_axes import StackAxis, made_axis, named_stack
-from pipelines.images.tiff_pixel_size import made_size
-from pipelines.images.windowed import PixelSize
+from pipelines.images.windowed import PixelSize, made_size
 
 # Of OME-Zarr before version 0.3, which has no names for them.
 _OLD_AXES = "tczyx"

@@ -8,6 +8,9 @@ from pipelines.images.length_units import factor, known_symbol, symbol_of, word_
     [
         ("nanometer", "nm"),
         (" Micron", "µm"),
+        ("um", "µm"),
+        # As ImageJ writes it.
+        (r"\u00B5m", "µm"),
         ("\u03bcm", "µm"),
         ("angstrom", "Å"),
         ("inch", "in"),

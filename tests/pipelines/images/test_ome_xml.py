@@ -4,6 +4,7 @@ import pytest
 
 from pipelines.images.ome_xml import OmeImage, ome_images
 from pipelines.images.origin import Origin, Plane
+from pipelines.images.windowed import PixelSize
 
 
 def of_planes(*planes):
@@ -14,18 +15,20 @@ def of_planes(*planes):
 
 
 @pytest.mark.parametrize("version", ["2013-06", "2016-06"])
-def test_images_have_texts_and_planes_in_any_version(version):
+def test_images_have_texts_sizes_and_planes_in_any_version(version):
     text = f"""<?xml version="1.0" encoding="UTF-8"?>
     <OME xmlns="http://www.openmicroscopy.org/Schemas/OME/{version}">
       <Instrument ID="Instrument:0"/>
       <Image ID="Image:0" Name="cell &lt;1&gt;">
         <AcquisitionDate>2024-05-01T12:00:00.25Z</AcquisitionDate>
         <Description>fixed &amp; stained\u00b5</Description>
-        <Pixels ID="Pixels:0" SizeX="6">
+        <Pixels ID="Pixels:0" PhysicalSizeX="500" PhysicalSizeXUnit="nm"
+         PhysicalSizeY="0.5" TimeIncrement="2" PhysicalSizeZUnit="mm">
           <Plane TheC="0" TheZ="1" TheT="2" DeltaT="2.5" PositionX="-10.5"/>
         </Pixels>
       </Image>
       <Image ID="Image:1"/>
+      <Image ID="Image:2"><Pixels/></Image>
     </OME>"""
     plane = Plane(DeltaT=2.5, PositionX=-10.5)
     assert ome_images(text.encode()) == [
@@ -34,14 +37,18 @@ def test_images_have_texts_and_planes_in_any_version(version):
             "2024-05-01T12:00:00.25Z",
             "fixed & stained\u00b5",
             {(2, 1): plane},
+            PixelSize(0.5, 0.5, "µm"),
+            {"Z": (None, "mm"), "T": ("2", "s")},
         ),
-        OmeImage("", "", "", {}),
+        # Of an image without pixels there is nothing in the file.
+        OmeImage(steps={"Z": (None, "µm"), "T": (None, "s")}),
     ]
 
 
 @pytest.mark.parametrize("date", ["2024-05-01", "01.05.2024 12:00", "", "unknown"])
 def test_what_is_no_date_of_xml_is_left_out(date):
-    text = f"<OME><Image><AcquisitionDate>{date}</AcquisitionDate></Image></OME>"
+    told = f"<AcquisitionDate>{date}</AcquisitionDate><Pixels/>"
+    text = f"<OME><Image>{told}</Image></OME>"
     assert ome_images(text)[0].date == ""
 
 

@@ -80,19 +80,3 @@ def test_planes_that_other_axes_number_have_no_position(places):
     about = {"axes": "AYX", "Name": "angles", "Plane": [{"PositionZ": 7}] * 3}
     found = places(np.zeros((3, 5, 6), "u1"), ome=True, metadata=about)
     assert [place.origin for place in found] == [Origin("angles")] * 3
-
-
-def test_an_image_without_pixels_leaves_the_origins_of_the_others_open(tmp_path):
-    pixels = """<Pixels ID="Pixels:{0}" DimensionOrder="XYCZT" Type="uint8" SizeX="6"
-     SizeY="5" SizeZ="1" SizeC="1" SizeT="1">{1}</Pixels>"""
-    missing = pixels.format(0, "")
-    here = pixels.format(1, '<TiffData IFD="0" PlaneCount="1"/>')
-    text = (
-        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
-        f'<Image ID="Image:0" Name="missing">{missing}</Image>'
-        f'<Image ID="Image:1" Name="here">{here}</Image></OME>'
-    )
-    path = tmp_path / "a.ome.tif"
-    tifffile.imwrite(path, np.zeros((5, 6), "u1"), description=text, metadata=None)
-    (place,) = tiff.places(SourceFile(path))
-    assert place.origin == Origin()

@@ -5,7 +5,6 @@ import tifffile
 from pipelines.images import ImageEntry, find_images, open_image, read_image, tiff
 from pipelines.images.handles import SourceFile
 from pipelines.images.origin import Origin, Plane
-from pipelines.images.tiff_series import times_and_depths
 
 PLANE = """<TiffData IFD="0" PlaneCount="1" FirstC="{c}" FirstT="{t}"><UUID
  FileName="{name}">urn:uuid:{name}</UUID></TiffData>"""
@@ -84,22 +83,6 @@ def test_each_file_of_a_set_knows_its_own_plane(tmp_path, write_set):
     for time, entry in enumerate(find_images(str(tmp_path))):
         with open_image(entry) as image:
             assert image.origin == Origin("set", planes=(Plane(DeltaT=time + 0.5),))
-
-
-@pytest.mark.parametrize(
-    ("axes", "shape", "expected"),
-    [
-        ("YX", (5, 6), [(0, 0)]),
-        ("CZYX", (2, 2, 5, 6), [(0, 0), (0, 1)]),
-        ("ZCTYX", (2, 2, 2, 5, 6), [(0, 0), (1, 0), (0, 1), (1, 1)]),
-        ("AYX", (2, 5, 6), []),
-    ],
-)
-def test_images_of_a_series_have_a_time_and_a_depth(tmp_path, axes, shape, expected):
-    pixels = np.zeros(shape, np.uint8)
-    tifffile.imwrite(tmp_path / "a.ome.tif", pixels, metadata={"axes": axes})
-    with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
-        assert times_and_depths(file.series[0]) == expected
 
 
 def test_a_file_without_the_others_of_its_set_is_not_filled_up(tmp_path, write_set):

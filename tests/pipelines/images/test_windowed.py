@@ -7,6 +7,7 @@ from pipelines.images.windowed import (
     Region,
     as_length,
     blocks,
+    made_size,
     spans,
 )
 
@@ -66,3 +67,17 @@ def test_sizes_without_a_unit_do_not_compare():
     assert as_length(None) is None
     size = PixelSize(1, 1, "nm")
     assert as_length(size) == size
+
+
+@pytest.mark.parametrize("height", [None, "", "much", 0, -1, float("nan"), "inf"])
+def test_what_is_no_size_is_none(height):
+    assert made_size(height, 1, "µm") is None
+
+
+def test_a_width_in_a_unit_that_nobody_knows_is_no_size():
+    assert made_size(1, 2, "µm", "pixel") is None
+    assert made_size(1, 2, "pixel", "pixel") == PixelSize(1.0, 2.0, "pixel")
+
+
+def test_a_size_has_the_symbol_of_its_unit():
+    assert made_size("1.5", 2, " micron") == PixelSize(1.5, 2.0, "µm")
