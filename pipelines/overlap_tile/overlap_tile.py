@@ -20,8 +20,6 @@ from pipelines.images.windowed import Region
 from pipelines.mirroring import mirrored_window
 from pipelines.overlap_tile.tile_plan import LARGEST_CORE, plan_tiles
 
-TileFunction = Callable[[Any], Any]
-
 
 class Net:
     """A model that ends in logits, compiled once for images of every size.
@@ -78,19 +76,23 @@ class Net:
         self._computing = threading.Lock()
 
     def logits(self, image: np.ndarray, largest_core: int = LARGEST_CORE) -> np.ndarray:
-        """Returns the logits of a whole scaled image; see `segment`."""
-        return segment(
-            image,
-            self._tile_logits,
-            depth=self.depth,
-            variant=self.variant,
-            largest_core=largest_core,
-        )
+        """Returns the logits of a whole scaled image, tile by tile.
+
+        Args:
+            image: float32 (height, width, channels), scaled.
+            largest_core: the most pixels of a side that one tile keeps.
+
+        Returns:
+            float32 (height, width, output_channels).
+        """
+        whole = Region(0, 0, *image.shape[:2])
+        source = ArrayImage(image, "the image")
+        return self._stitched(source, whole, self._tile_logits, largest_core)
 
     def probability(
         self, image: np.ndarray, largest_core: int = LARGEST_CORE
     ) -> np.ndarray:
-        """Returns the probabilities of a whole scaled image; see `segment`."""
+        """Returns the probabilities of a whole scaled image, as `logits`."""
         logits = self.logits(image, largest_core)
         return np.asarray(decision.probability_from_logits(logits))
 
@@ -108,13 +110,11 @@ class Net:
         Returns:
             float32 (height of the region, its width, output_channels).
         """
-        return segment_region(
-            image,
-            region,
-            lambda tiles: self._tile_logits(scaling.scale(tiles, mean, std)),
-            depth=self.depth,
-            variant=self.variant,
-        )
+
+        def scaled_logits(tiles: np.ndarray) -> tf.Tensor:
+            return self._tile_logits(scaling.scale(tiles, mean, std))
+
+        return self._stitched(image, region, scaled_logits)
 
     def tile_probability(
         self, pixels: np.ndarray, mean: np.ndarray, std: np.ndarray
@@ -132,61 +132,28 @@ class Net:
         with self._computing:
             return self._tile_probability(pixels[np.newaxis], mean, std).numpy()[0]
 
-
-def segment(image: np.ndarray, function: TileFunction, **settings: Any) -> np.ndarray:
-    """Applies a net to a whole image, tile by tile.
-
-    Args:
-        image: float32 (height, width, channels), scaled.
-        function: the net, as in `segment_region`.
-        settings: depth, variant and largest_core of `segment_region`.
-
-    Returns:
-        float32 (height, width, num_classes).
-    """
-    whole = Region(0, 0, *image.shape[:2])
-    return segment_region(ArrayImage(image, "the image"), whole, function, **settings)
-
-
-def segment_region(
-    image: WindowedImage,
-    region: Region,
-    function: TileFunction,
-    *,
-    depth: int,
-    variant: str,
-    largest_core: int = LARGEST_CORE,
-) -> np.ndarray:
-    """Applies a net to a part of an image, tile by tile; the rest of it is context.
-
-    Args:
-        image: what windows are read from.
-        region: of the image, on its pooling grid.
-        function: the net, from (1, rows, columns, channels), as they are in the image,
-            to (1, ..., num_classes).
-        depth: number of poolings of the net.
-        variant: "paper" or "padded".
-        largest_core: the most pixels of a side that one tile keeps.
-
-    Returns:
-        float32 (height of the region, its width, num_classes).
-    """
-    shape = region.height, region.width
-    plan = plan_tiles(*shape, largest_core, depth, variant)
-    rows, columns = plan.rows, plan.columns
-    result: np.ndarray | None = None
-    for top, left, height, width in plan.regions():
-        tile = mirrored_window(
-            image,
-            region.top + top - rows.before,
-            region.left + left - columns.before,
-            rows.input_size,
-            columns.input_size,
-        )
-        output = np.asarray(function(tile[np.newaxis]))[0]
-        if result is None:
-            result = np.empty((*shape, output.shape[-1]), np.float32)
-        result[top : top + height, left : left + width] = output[
-            rows.crop : rows.crop + height, columns.crop : columns.crop + width
-        ]
-    return np.empty((*shape, 0), np.float32) if result is None else result
+    def _stitched(
+        self,
+        image: WindowedImage,
+        region: Region,
+        logits_of: Callable[[np.ndarray], tf.Tensor],
+        largest_core: int = LARGEST_CORE,
+    ) -> np.ndarray:
+        """Returns the logits of a part of an image; the rest of it is context."""
+        shape = region.height, region.width
+        plan = plan_tiles(*shape, largest_core, self.depth, self.variant)
+        rows, columns = plan.rows, plan.columns
+        result = np.empty((*shape, self.output_channels), np.float32)
+        for top, left, height, width in plan.regions():
+            tile = mirrored_window(
+                image,
+                region.top + top - rows.before,
+                region.left + left - columns.before,
+                rows.input_size,
+                columns.input_size,
+            )
+            output = logits_of(tile[np.newaxis]).numpy()[0]
+            result[top : top + height, left : left + width] = output[
+                rows.crop : rows.crop + height, columns.crop : columns.crop + width
+            ]
+        return result

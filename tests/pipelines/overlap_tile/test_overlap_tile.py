@@ -11,7 +11,7 @@ from hypothesis import strategies
 import keras_unet
 from keras_unet import geometry
 from pipelines.overlap_tile import tile_plan
-from pipelines.overlap_tile.overlap_tile import Net, segment
+from pipelines.overlap_tile.overlap_tile import Net
 
 SIZES = strategies.integers(1, 100)
 
@@ -140,20 +140,6 @@ def test_one_tile_and_many_give_the_same(random_net, random):
     np.testing.assert_allclose(
         net.logits(image, largest_core=8), net.logits(image), atol=1e-5
     )
-
-
-def test_tiles_are_even_so_that_the_last_is_not_mostly_mirror(random):
-    seen = []
-
-    def spy(tile):
-        seen.append(tile.shape[1:3])
-        return tile
-
-    image = random.random((33, 10, 1), dtype="float32")
-    result = segment(image, spy, depth=1, variant="padded", largest_core=32)
-    # 33 pixels in two cores of 18 instead of 32 + 1, with margins of 8 a side.
-    assert seen == [(34, 26), (34, 26)]
-    np.testing.assert_array_equal(result, image)
 
 
 def test_probabilities_are_those_of_the_logits(random_net, random):

@@ -17,6 +17,12 @@ def test_cores_cover_the_image_row_by_row():
     assert plan.largest_core == 8
 
 
+def test_tiles_are_even_so_that_the_last_is_not_mostly_mirror():
+    rows = plan_tiles(33, 10, 32, 1, "padded").rows
+    # 33 pixels in two cores of 18 instead of 32 + 1, with margins of 8 a side.
+    assert (rows.num_tiles, rows.core, rows.input_size) == (2, 18, 34)
+
+
 @given(
     height=st.integers(1, 3000),
     width=st.integers(1, 3000),
