@@ -9,6 +9,7 @@ from pipelines.dataset import findings, pair_findings
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.no_data import WatchedImage
 from pipelines.images import WindowedImage, blocks
+from pipelines.images.derived import MatchedChannels
 from pipelines.images.moments import Moments
 from pipelines.images.windowed import as_length
 
@@ -23,6 +24,7 @@ class ImageSeen:
 
     Args:
         image: is read block by block.
+        channels: of it that count, without alpha.
         how: pixels are scaled: "per_image" or "dtype".
 
     Attributes:
@@ -37,7 +39,9 @@ class ImageSeen:
         ValueError: it cannot be read.
     """
 
-    def __init__(self, image: WindowedImage, how: str) -> None:
+    def __init__(self, image: WindowedImage, channels: int, how: str) -> None:
+        watched = WatchedImage(image)
+        image = MatchedChannels(watched, channels)
         self.size = image.height, image.width
         self.place = pair_findings.Place(
             as_length(image.pixel_size), image.georeference
@@ -49,8 +53,7 @@ class ImageSeen:
         moments = Moments(image.channels, image.dtype)
         first: np.ndarray | None = None
         constant = True
-        watched = WatchedImage(image)
-        for _, _, pixels in blocks(watched):
+        for _, _, pixels in blocks(image):
             self.digest.update(as_bytes(pixels))
             self._look_at(pixels)
             if not self._not_finite and how == "per_image":

@@ -14,7 +14,6 @@ from pipelines.images import (
     open_image,
     open_mask,
 )
-from pipelines.images.derived import MatchedChannels
 from pipelines.images.lossy import lossy_compression
 from pipelines.images.orientation import AS_STORED
 from pipelines.images.windowed import PixelSize, as_length
@@ -92,8 +91,8 @@ def inspect(
     """
     try:
         with open_image(pair.image, cache) as image:
-            image = MatchedChannels(image, _channels(image, pair))
-            seen = ImageSeen(image, how)
+            channels = _channels(image, pair)
+            seen = ImageSeen(image, channels, how)
     except (ValueError, OSError) as problem:
         unread = findings.unreadable(pair.image.name, problem)
         # The mask is looked at all the same: its faults are to be told as well.
@@ -114,7 +113,7 @@ def inspect(
     facts = ImageFacts(
         height=image.height,
         width=image.width,
-        channels=image.channels,
+        channels=channels,
         dtype=str(image.dtype),
         mean=tuple(seen.mean.tolist()),
         std=tuple(seen.std.tolist()),
@@ -124,7 +123,7 @@ def inspect(
         mask_runs=mask.runs,
         mask_in_colour=mask.in_colour,
         pixel_size=seen.place.pixel_size,
-        has_alpha=image.has_alpha,
+        has_alpha=image.has_alpha and channels == image.channels,
     )
     return Inspection(facts, tuple(found))
 

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from pipelines.images import WindowedImage
-from pipelines.images.derived import MatchedChannels
 from pipelines.images.windowed import DerivedImage
 
 # Share of the pixels from which on NoData is told.
@@ -35,10 +34,10 @@ class NoData:
 
 
 class WatchedImage(DerivedImage):
-    """An image that counts, while each of its pixels is read once, those of no data.
+    """An image as in its file that counts, while it is read once, pixels of no data.
 
-    Its windows are those of its source. An alpha that `MatchedChannels` leaves out is
-    looked at, too: maps are transparent around what was seen.
+    Its windows are those of its source. An alpha that a net does not take is looked at,
+    too: maps are transparent around what was seen.
     """
 
     def __init__(self, source: WindowedImage) -> None:
@@ -47,15 +46,11 @@ class WatchedImage(DerivedImage):
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Reads and counts pixels."""
-        if isinstance(self._source, MatchedChannels):
-            pixels, alpha = self._source.window_and_alpha(top, left, height, width)
-        else:
-            pixels = self._source.window(top, left, height, width)
-            alpha = pixels[..., -1] if self.has_alpha else None
-        if alpha is not None:
+        pixels = values = self._source.window(top, left, height, width)
+        if self.has_alpha:
+            values, alpha = pixels[..., :-1], pixels[..., -1]
             self._num_transparent += alpha.size - int(np.count_nonzero(alpha))
         if self.nodata is not None:
-            values = pixels[..., :-1] if self.has_alpha else pixels
             self._num_no_data += count_of(values, self.nodata)
         return pixels
 

@@ -20,21 +20,9 @@ class MatchedChannels(DerivedImage):
     def __init__(self, source: WindowedImage, channels: int) -> None:
         super().__init__(source)
         check_channels(source.channels, channels, source.name, alpha=source.has_alpha)
-        self._source_has_alpha = source.has_alpha
         self.has_alpha = source.has_alpha and channels == source.channels
         self.channels = channels
 
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Returns `channels` channels."""
-        return self.window_and_alpha(top, left, height, width)[0]
-
-    def window_and_alpha(
-        self, top: int, left: int, height: int, width: int
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Returns a window, and the alpha (height, width) of its pixels.
-
-        The alpha also where the window is without it; None where the source has none.
-        """
-        pixels = self._source.window(top, left, height, width)
-        alpha = pixels[..., -1] if self._source_has_alpha else None
-        return pixels[..., : self.channels], alpha
+        return self._source.window(top, left, height, width)[..., : self.channels]

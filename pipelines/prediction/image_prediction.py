@@ -155,7 +155,9 @@ class ImagePredictor:
         tile_pass = planner(self.budget)
         self._advise(image.name, tile_pass, planner)
         source = MatchedChannels(image, self.net.channels)
-        mean, std, no_data, doubt = statistics_of(source, self.scaling)
+        mean, std, no_data, doubt = statistics_of(
+            image, self.net.channels, self.scaling
+        )
         if no_data is not None:
             self.no_data.append(no_data)
         if doubt is not None:

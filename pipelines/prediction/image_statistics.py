@@ -7,6 +7,7 @@ import numpy as np
 from pipelines import scaling
 from pipelines.dataset.no_data import NoData, WatchedImage
 from pipelines.images import WindowedImage, blocks
+from pipelines.images.derived import MatchedChannels
 from pipelines.overlap_tile.tile_passes import not_finite, too_large
 
 
@@ -27,20 +28,22 @@ class Statistics(NamedTuple):
     doubt: str | None = None
 
 
-def statistics_of(image: WindowedImage, how: str) -> Statistics:
+def statistics_of(image: WindowedImage, channels: int, how: str) -> Statistics:
     """Returns what an image is scaled by.
 
     Args:
         image: values as in the file.
+        channels: of it that the net takes.
         how: pixels are scaled: "per_image", or "dtype", for which none is read.
 
     Raises:
         ValueError: pixels are NaN, infinite or beyond float32, or cannot be read.
     """
     if how == "dtype":
-        return Statistics(*scaling.dtype_statistics(image.dtype, image.channels))
+        return Statistics(*scaling.dtype_statistics(image.dtype, channels))
     watched = WatchedImage(image)
-    moments = scaling.moments_of(watched)
+    image = MatchedChannels(watched, channels)
+    moments = scaling.moments_of(image)
     mean, std = scaling.statistics_of_moments(moments)
     if not (np.isfinite(mean).all() and np.isfinite(std).all()):
         is_finite = all(np.isfinite(pixels).all() for _, _, pixels in blocks(image))

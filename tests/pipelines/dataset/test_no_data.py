@@ -3,7 +3,6 @@ import pytest
 
 from pipelines.dataset.no_data import NoData, WatchedImage, count_of
 from pipelines.images import ArrayImage, blocks
-from pipelines.images.derived import MatchedChannels
 
 
 @pytest.mark.parametrize(
@@ -44,14 +43,11 @@ def read(image):
     return watched.no_data()
 
 
-@pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_transparent_pixels_are_counted_whether_the_net_takes_alpha_or_not(
-    random, channels, dtype
-):
+def test_transparent_pixels_are_counted(random, dtype):
     pixels = random.integers(1, 200, (600, 100, 4)).astype(dtype)
     pixels[:150, :, 3] = 0
-    image = MatchedChannels(image_of(pixels), channels)
+    image = image_of(pixels)
     assert read(image) == NoData("a.tif", 0.25, None)
     assert read(image).kind == "transparent (alpha 0)"
     # What is half transparent was seen; and an alpha of 0 everywhere tells nothing.
@@ -64,7 +60,7 @@ def test_transparent_pixels_are_counted_whether_the_net_takes_alpha_or_not(
 def test_of_nodata_and_transparent_pixels_the_more_are_told(random):
     pixels = random.integers(1, 200, (600, 100, 4), dtype=np.uint8)
     pixels[:150] = 0
-    image = MatchedChannels(image_of(pixels, nodata=0), 3)
+    image = image_of(pixels, nodata=0)
     assert read(image) == NoData("a.tif", 0.25, 0)
     assert read(image).kind == "NoData (0)"
     pixels[150:300, :, 3] = 0

@@ -31,15 +31,3 @@ def test_channels_that_do_not_fit_are_named():
     image = ArrayImage(np.zeros((2, 2, 3)), "a.png")
     with pytest.raises(ValueError, match=r"a\.png: 1 channels expected, got 3"):
         MatchedChannels(image, 1)
-
-
-@pytest.mark.parametrize("channels", [3, 4])
-def test_alpha_may_be_read_beside_a_window(random, channels):
-    pixels = random.integers(0, 256, (5, 7, 4), dtype="uint8")
-    source = ArrayImage(pixels, "a.png")
-    source.has_alpha = True
-    part, alpha = MatchedChannels(source, channels).window_and_alpha(1, 2, 3, 4)
-    np.testing.assert_array_equal(part, pixels[1:4, 2:6, :channels])
-    np.testing.assert_array_equal(alpha, pixels[1:4, 2:6, 3])
-    source.has_alpha = False
-    assert MatchedChannels(source, 4).window_and_alpha(1, 2, 3, 4)[1] is None
