@@ -1,11 +1,11 @@
 """Arrays made once and kept uncompressed on disk, up to a bound."""
 
-import collections
 import contextlib
 import hashlib
 import pathlib
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -185,8 +185,9 @@ class _CachedImage(WindowedImage):
 
 
 _locks_lock = threading.Lock()
-_locks: dict[pathlib.Path, threading.Lock] = {}
-_waiting: collections.Counter[pathlib.Path] = collections.Counter()
+# Each as long as somebody holds it or waits for it.
+_locks: weakref.WeakValueDictionary[pathlib.Path, threading.Lock]
+_locks = weakref.WeakValueDictionary()
 
 
 @contextlib.contextmanager
@@ -197,12 +198,5 @@ def _one_at_a_time(path: pathlib.Path) -> Iterator[None]:
     """
     with _locks_lock:
         lock = _locks.setdefault(path, threading.Lock())
-        _waiting[path] += 1
-    try:
-        with lock:
-            yield
-    finally:
-        with _locks_lock:
-            _waiting[path] -= 1
-            if not _waiting[path]:
-                del _waiting[path], _locks[path]
+    with lock:
+        yield

@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 
-from pipelines.images.layout import ImageLayout, ImageToWrite
+from pipelines.images.layout import ImageLayout, ImageToWrite, row_bands
 from pipelines.images.writing import encode_png
 
 # The array and its PNG are held at once; what is larger goes into a TIFF.
@@ -23,10 +23,5 @@ def write_png(path: pathlib.Path, image: ImageToWrite) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    layout = image.layout
-    shape = (layout.height, layout.width, layout.channels)
-    pixels = np.empty(shape, layout.dtype)
-    for top, left, window in image.windows:
-        height, width = window.shape[:2]
-        pixels[top : top + height, left : left + width] = window
+    (pixels,) = row_bands(image, image.layout.height)
     path.write_bytes(encode_png(pixels))

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from pipelines.images.appearing import appearing
 from pipelines.images.cache_folder import FULL
 from pipelines.images.done_files import DoneFiles
+from pipelines.images.kinds import TIFF_SUFFIXES
 from pipelines.images.layout import ImageLayout
 from pipelines.images.orientation import AS_STORED
+from pipelines.images.windowed import as_known_length
 from pipelines.images.windowed_writing import write_windowed
 from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.kept_windows import KeptWindows
@@ -53,12 +55,15 @@ class PreparedFile:
     @property
     def loses_place(self) -> bool:
         """Whether its image's georeference is not written."""
-        return self.is_placed and not self.file.keeps_place(self.layout)
+        is_alone, is_tiff = len(self.pixels) == 1, self.file.suffix in TIFF_SUFFIXES
+        is_kept = is_alone and is_tiff and self.layout.georeference is not None
+        return self.is_placed and not is_kept
 
     @property
     def loses_size(self) -> bool:
         """Whether its image's pixel size is not written."""
-        return not self.file.keeps_size(self.layout)
+        is_png = self.file.suffix == ".png"
+        return is_png and as_known_length(self.layout.pixel_size) is not None
 
 
 @dataclasses.dataclass(frozen=True)

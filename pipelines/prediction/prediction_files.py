@@ -7,11 +7,10 @@ import pathlib
 from collections.abc import Collection
 
 from pipelines.images import ImageEntry, geo
-from pipelines.images.kinds import TIFF_SUFFIXES, Kind, kind_of
+from pipelines.images.kinds import Kind, kind_of
 from pipelines.images.layout import ImageLayout
 from pipelines.images.png_writing import MOST_PIXELS, png_holds
 from pipelines.images.tiff import is_georeferenced
-from pipelines.images.windowed import as_known_length
 from pipelines.images.windowed_writing import WRITTEN_SUFFIXES
 from pipelines.images.writing import (
     default_suffix,
@@ -40,19 +39,6 @@ class OutputFile:
     def suffix(self) -> str:
         """The kind of file."""
         return self.path.suffix.lower()
-
-    def keeps_place(self, layout: ImageLayout) -> bool:
-        """Tells whether the georeference of an image is written."""
-        is_alone = len(self.entries) == 1
-        return (
-            self.suffix in TIFF_SUFFIXES
-            and is_alone
-            and layout.georeference is not None
-        )
-
-    def keeps_size(self, layout: ImageLayout) -> bool:
-        """Tells whether the pixel size of an image is written, if it has one."""
-        return self.suffix != ".png" or as_known_length(layout.pixel_size) is None
 
     @property
     def input(self) -> pathlib.Path:
