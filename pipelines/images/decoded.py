@@ -127,8 +127,13 @@ def windows_or_whole(
     # As it is decoded, and put into its place.
     windows.decoding_bytes = 2 * int(min(segment_bytes, windows.num_bytes))
 
-    def read(top: int, rows: int) -> np.ndarray:
-        return windows.window(top, 0, rows, windows.width)
+    def fill(array: np.ndarray) -> None:
+        with windows:
+            fill_by_rows(
+                array,
+                lambda top, rows: windows.window(top, 0, rows, windows.width),
+                segment_rows,
+            )
 
     whole = decoded_image(
         path,
@@ -136,7 +141,7 @@ def windows_or_whole(
         windows.name,
         (windows.height, windows.width, windows.channels),
         windows.dtype,
-        lambda array: fill_by_rows(array, read, segment_rows),
+        fill,
         cache,
         *more_key,
         decoding_bytes=windows.decoding_bytes,

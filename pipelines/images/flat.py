@@ -170,3 +170,7 @@ class FlatImage(WindowedImage):
         ):
             pixels = read_window(descriptor, self._flat, top, left, height, width)
             return pixels.astype(self.dtype, copy=False)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._source.release()

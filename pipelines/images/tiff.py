@@ -72,6 +72,7 @@ def places(source: SourceFile) -> list[TiffPlace]:
     if known is None:
         with source.opened() as descriptor:
             offsets = page_offsets(descriptor)
+        source.release()
         with tifffile.TiffFile(source.path) as tiff:
             known = find_places(source, tiff, offsets)
         num_bytes = sum(800 if place.origin.planes else 500 for place in known)

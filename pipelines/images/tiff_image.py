@@ -106,6 +106,11 @@ class _TiffImage(WindowedImage):
                 return self._colours[pixels[..., 0]]
             return pixels.astype(self.dtype, copy=False)
 
+    def close(self) -> None:
+        """Closes the file, and others that hold its channels."""
+        for source in {self._source, *self._sources}:
+            source.release()
+
     def _stored(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         place = self._place
         if place.flat is not None:
