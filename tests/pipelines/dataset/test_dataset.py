@@ -7,8 +7,7 @@ import pytest
 
 from pipelines.config import DataConfig
 from pipelines.dataset import dataset, part_findings, splitting
-from pipelines.dataset.inspection import ImageFacts
-from pipelines.dataset.mask_values import IGNORED, MaskCoding
+from pipelines.dataset.mask_values import IGNORED
 from pipelines.images import writing
 
 MASK = np.array([[0, 255, 255], [0, 0, 255]], "uint8")
@@ -51,19 +50,6 @@ def twelve(write, load):
 
 
 # Facts.
-
-
-def test_one_read_tells_all_facts(write, load):
-    image = np.zeros((2, 3, 3), "uint16")
-    image[0, 0] = (600, 6, 0)
-    write("a.png", image)
-    facts = load().facts[0]
-    assert (facts.height, facts.width, facts.channels) == (2, 3, 3)
-    assert facts.dtype == "uint16"
-    assert facts.mask_counts == {0: 3, 255: 3}
-    assert facts.mean == pytest.approx((100, 1, 0))
-    # One of six pixels is 600 (6): s.d. 600 (6) sqrt(5) / 6; 1 where all are the same.
-    assert facts.std == pytest.approx((100 * 5**0.5, 5**0.5, 1))
 
 
 def test_images_and_masks_are_read_back_by_number(write, load):
@@ -131,13 +117,6 @@ def test_pixels_are_scaled_as_the_settings_say(write, load):
     assert (by_type.facts[0].mean, by_type.facts[0].std) == ((0,), (255,))
 
 
-def test_ignored_pixels_are_of_no_class():
-    facts = ImageFacts(1, 9, 1, "uint8", (0.0,), (1.0,), {0: 4, 2: 3, 255: 2}, "")
-    coding = MaskCoding("classes", None, 3, (), 255)
-    counts = dataset.Dataset((), (facts,), coding).class_counts()
-    np.testing.assert_array_equal(counts, [[4, 0, 3]])
-
-
 def test_ignored_pixels_are_marked_and_not_counted(write, load):
     write("a.png", mask=np.array([[0, 255, 9], [9, 9, 255]], "uint8"))
     loaded = load(ignore_value=9)
@@ -190,42 +169,6 @@ def test_images_on_both_sides_of_the_split_are_logged(twelve, caplog):
     kept, held_out = splitting.split(twelve, ())
     dataset.heed(part_findings.of_parts(kept, held_out))
     assert caplog.text.count("is held out for validation and has the same") == 2
-
-
-def test_a_mask_of_another_size_is_named_with_both_sizes(write, load):
-    write("a.png", np.zeros((3, 2), "uint8"))
-    with pytest.raises(ValueError, match=r"masks/a\.png.*2x3.*images/a\.png is 3x2"):
-        load()
-
-
-def test_an_image_of_other_channels_is_named_with_the_first(write, load):
-    write("a.png")
-    write("b.png", np.zeros((2, 3, 3), "uint8"))
-    with pytest.raises(ValueError, match=r"b\.png: 3 channels, but .*a\.png has 1"):
-        load()
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_an_image_with_a_value_that_is_no_number_is_named(write, load, value):
-    image = np.zeros((2, 3), "float32")
-    image[1, 2] = value
-    write("a.tif", image)
-    with pytest.raises(ValueError, match=r"images/a\.tif: holds 1 NaN or infinite"):
-        load()
-
-
-def test_a_damaged_image_is_named(write, load, tmp_path):
-    write("a.png")
-    (tmp_path / "images" / "a.png").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"images/a\.png: cannot be read as PNG"):
-        load()
-
-
-def test_a_mask_with_grey_levels_is_named(write, load):
-    write("a.png")
-    write("b.png", mask=np.array([[0, 255, 130], [0, 0, 255]], "uint8"))
-    with pytest.raises(ValueError, match=r"masks/b\.png: has 3 values \(0, 130, 255\)"):
-        load()
 
 
 def test_a_palette_mask_counts_its_indices(write, load, tmp_path):

@@ -4,12 +4,6 @@ from pipelines.dataset import mask_refusals
 from pipelines.dataset.mask_values import MaskCoding, MaskValues
 
 
-def test_ids_without_a_gap_ask_for_the_kind():
-    found = mask_refusals.too_many_values(MaskValues("a", {0: 9, 1: 4, 2: 4}), "auto")
-    assert found.code == "ambiguous"
-    assert "which could be classes or instances" in str(found)
-
-
 @pytest.mark.parametrize(("extra", "hinted"), [({}, True), ({3: 1, 9: 1}, False)])
 def test_few_grey_levels_may_be_ids_or_a_mark(extra, hinted):
     mask = MaskValues("a", {0: 90, 255: 40, 128: 1} | extra)
@@ -44,13 +38,6 @@ def test_numbers_of_a_palette_may_be_ids():
     seen = {0x010101: 2, 0x020202: 9}
     found = str(mask_refusals.other_colours(MaskValues("a", seen), seen))
     assert "if the numbers of its pixels are the ids, set mask_kind classes" in found
-
-
-def test_instances_that_look_like_something_else_are_a_warning():
-    smooth = MaskValues("a", {0: 800, 255: 150, 3: 5, 128: 3})
-    assert "rather a smoothed mask" in str(mask_refusals.no_instances(smooth))
-    grain = MaskValues("a", dict.fromkeys(range(0, 60, 2), 5), runs=140)
-    assert "rather an image" in str(mask_refusals.no_instances(grain))
 
 
 @pytest.mark.parametrize(

@@ -32,13 +32,6 @@ def test_a_constant_image_of_channels_names_the_value_of_each():
     assert "the value 1, 2:" in str(pair_findings.constant(IMAGE, np.array([1, 2])))
 
 
-def test_sizes_are_height_by_width(tmp_path):
-    pair = Pair(ImageEntry(tmp_path / "a.png"), ImageEntry(tmp_path / "m.png"))
-    text = str(pair_findings.other_size(pair, (2, 3), (5, 7)))
-    assert text.startswith(f"{tmp_path / 'm.png'}: the mask is 5x7 (height x width)")
-    assert "a.png is 2x3. Give a mask" in text
-
-
 ROME = Georeference("EPSG:32633", (10.0, 0.0, 290_000.0, 0.0, -10.0, 4_640_000.0))
 
 

@@ -55,16 +55,6 @@ def test_an_array_is_made_at_its_first_window_and_once(folder):
     assert path.stat().st_size == ENTRY_BYTES
 
 
-def test_a_window_has_its_own_pixels(folder, random):
-    pixels = random.integers(0, 2**16, (30, 40, 3), "uint16")
-
-    def fill(array):
-        array[...] = pixels
-
-    image = ArrayCache(folder, 10**6).get("a", "a", pixels.shape, "uint16", fill)
-    np.testing.assert_array_equal(image.window(3, 4, 5, 6), pixels[3:8, 4:10])
-
-
 def test_arrays_used_longest_ago_make_room(folder):
     cache = ArrayCache(folder, 3 * ENTRY_BYTES)
     fills = [Fill(value) for value in range(4)]

@@ -46,6 +46,7 @@ def test_a_sentence_passes_through_outer_readers(tmp_path):
         (b"MM\0+", "TIFF"),
         (b"RIFF\0\0\0\0WEBP", "WEBP"),
         (b"BM1234", "BMP"),
+        (b"GIF89a", "GIF"),
         (b"\x93NUMPY", "NPY"),
     ],
 )

@@ -56,19 +56,6 @@ def test_a_bmp_whose_palette_is_taken_for_bits_is_refused(tmp_path):
         read_image(ImageEntry(tmp_path / "a.bmp"))
 
 
-def test_a_palette_is_colours_in_an_image_and_indices_in_a_mask(tmp_path):
-    indices = np.array([[0, 1, 2]], "uint8")
-    picture = PIL.Image.fromarray(indices, "L").convert("P")
-    picture.putpalette([0, 0, 0, 200, 0, 0, 0, 100, 50])
-    picture.save(tmp_path / "a.bmp")
-    mask = open_by_pillow(tmp_path / "a.bmp", "a", None, as_mask=True)
-    np.testing.assert_array_equal(mask.whole()[..., 0], indices)
-    image = open_by_pillow(tmp_path / "a.bmp", "a", None, as_mask=False)
-    np.testing.assert_array_equal(
-        image.whole(), [[[0, 0, 0], [200, 0, 0], [0, 100, 50]]]
-    )
-
-
 def test_of_a_camera_s_jpeg_the_photograph_is_read(tmp_path, colour):
     first, second = PIL.Image.fromarray(colour), PIL.Image.fromarray(255 - colour)
     first.save(tmp_path / "a.mpo", save_all=True, append_images=[second])

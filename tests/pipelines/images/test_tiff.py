@@ -18,9 +18,8 @@ def stack(random):
     return random.integers(0, 2**16, (5, 6, 9), "uint16")
 
 
-def decode(path, index=0, palette_indices=False):
-    image = open_tiff(path, index, "image", None, as_mask=palette_indices)
-    return image.whole()
+def decode(path, index=0):
+    return open_tiff(path, index, "image", None, as_mask=False).whole()
 
 
 def write_pages(path, pages, **options):
@@ -122,17 +121,6 @@ def test_an_imagej_hyperstack_has_images_of_channels(path, random):
     np.testing.assert_array_equal(decode(path, 5), np.moveaxis(stack[1, 2], 0, 2))
 
 
-def test_a_palette_gives_colours_or_indices(path):
-    colormap = np.zeros((3, 256), "uint16")
-    colormap[:, 1] = (255 * 257, 16 * 257, 0)
-    indices = np.array([[0, 1, 1]], "uint8")
-    tifffile.imwrite(path, indices, photometric="palette", colormap=colormap)
-    np.testing.assert_array_equal(
-        decode(path), [[[0, 0, 0], [255, 16, 0], [255, 16, 0]]]
-    )
-    np.testing.assert_array_equal(decode(path, palette_indices=True)[..., 0], indices)
-
-
 def test_the_lookup_table_of_imagej_leaves_grey_values(path):
     colormap = np.zeros((3, 256), "uint16")
     indices = np.array([[0, 1, 7]], "uint8")
@@ -140,12 +128,6 @@ def test_the_lookup_table_of_imagej_leaves_grey_values(path):
         path, indices, imagej=True, photometric="palette", colormap=colormap
     )
     np.testing.assert_array_equal(decode(path)[..., 0], indices)
-
-
-def test_a_file_that_is_no_tiff_is_refused_with_its_name(path):
-    path.write_bytes(b"")
-    with pytest.raises(ValueError, match=r"image\.tif: cannot be read as TIFF"):
-        tiff.count_images(path)
 
 
 def test_a_stack_of_many_pages_is_looked_through_once(path, monkeypatch):
