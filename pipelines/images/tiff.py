@@ -70,11 +70,11 @@ def places(source: SourceFile) -> list[TiffPlace]:
     """
     known = _KNOWN.get(source.key)
     if known is None:
-        with source.opened() as descriptor:
-            offsets = page_offsets(descriptor)
-        source.release()
-        with tifffile.TiffFile(source.path) as tiff:
-            known = find_places(source, tiff, offsets)
+        source.check_unchanged()
+        with open(source.path, "rb") as file:
+            offsets = page_offsets(file.fileno())
+            with tifffile.TiffFile(file) as tiff:
+                known = find_places(source, tiff, offsets)
         num_bytes = sum(800 if place.origin.planes else 500 for place in known)
         _KNOWN.put(source.key, known, 2_000 + num_bytes)
     return known
