@@ -5,6 +5,7 @@ import errno
 import os
 import pathlib
 import shutil
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,10 @@ from pipelines.images.tiff_writing import in_strips, strip_rows
 CACHE_BYTES = 32 * 2**20
 # Bytes that are left: less than GDAL writes at once.
 _NEARLY_FULL = 4 * 2**20
+# What was there before each file that is written now: all threads have one bound, and
+# the first of these is given back by whoever ends last.
+_bounds_before: list[Any] = []
+_bounds_lock = threading.Lock()
 
 
 def write_geotiff(
@@ -84,12 +89,14 @@ def _blocks(layout: ImageLayout, pyramid: bool) -> dict[str, Any]:
 @contextlib.contextmanager
 def _bounded_cache() -> Iterator[None]:
     """Bounds what GDAL keeps; rasterio gives the bound back in outermost uses only."""
-    before = get_gdal_config("GDAL_CACHEMAX")
+    with _bounds_lock:
+        _bounds_before.append(get_gdal_config("GDAL_CACHEMAX"))
     try:
         with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
             yield
     finally:
-        set_gdal_config("GDAL_CACHEMAX", before)
+        with _bounds_lock:
+            set_gdal_config("GDAL_CACHEMAX", _bounds_before.pop())
 
 
 @contextlib.contextmanager

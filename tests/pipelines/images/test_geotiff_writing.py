@@ -1,6 +1,7 @@
 import pathlib
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -62,6 +63,35 @@ def test_the_cache_of_gdal_is_bounded_and_given_back(tmp_path, random):
     with rasterio.open(tmp_path / "a.tif") as dataset:
         # ImageJ opens no tiles.
         assert dataset.block_shapes == [(40, 30)]
+
+
+def test_of_two_files_written_at_once_the_last_gives_the_bound_back(tmp_path, random):
+    image = random.integers(0, 200, (40, 30, 1), dtype=np.uint8)
+    layout = to_write(image).layout
+    begun, ended, seen = threading.Event(), threading.Event(), []
+
+    def second():
+        begun.set()
+        assert ended.wait(60)
+        seen.append(get_gdal_config("GDAL_CACHEMAX"))
+        yield 0, 0, image
+
+    def first():
+        # Begins before the second one, and ends before it.
+        thread.start()
+        assert begun.wait(60)
+        yield 0, 0, image
+
+    thread = threading.Thread(
+        target=write_geotiff,
+        args=(tmp_path / "b.tif", ImageToWrite(layout, second())),
+    )
+    before = get_gdal_config("GDAL_CACHEMAX")
+    write_geotiff(tmp_path / "a.tif", ImageToWrite(layout, first()))
+    ended.set()
+    thread.join()
+    seen.append(get_gdal_config("GDAL_CACHEMAX"))
+    assert seen == [32 * 2**20, before]
 
 
 def test_every_strip_is_written_once(tmp_path, random, monkeypatch):
