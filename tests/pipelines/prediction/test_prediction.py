@@ -1,4 +1,3 @@
-import errno
 import json
 import os
 import shutil
@@ -27,7 +26,6 @@ from pipelines.images import (
     read_image,
 )
 from pipelines.images.done_files import RECORD
-from pipelines.images.file_failures import FilesError
 from pipelines.images.stack_axes import StackAxis
 from pipelines.images.writing import write_image
 from pipelines.overlap_tile import Net, plan_tiles
@@ -210,14 +208,6 @@ def test_two_images_of_one_name_are_refused_before_any_work(nets, random, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_wrong_channels_name_the_file(nets, random, tmp_path):
-    run, _ = nets()
-    image = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    PIL.Image.fromarray(image).save(tmp_path / "colour.png")
-    with pytest.raises(ValueError, match=r"colour\.png: 1 channels expected, got 3"):
-        predicted(run, tmp_path / "colour.png", tmp_path / "out")
-
-
 @pytest.mark.parametrize("value", [np.nan, -np.inf])
 def test_pixels_that_are_not_finite_name_the_file(nets, tmp_path, value):
     run, _ = nets()
@@ -226,17 +216,6 @@ def test_pixels_that_are_not_finite_name_the_file(nets, tmp_path, value):
     tifffile.imwrite(tmp_path / "hole.tif", image)
     with pytest.raises(ValueError, match=r"hole\.tif: holds NaN or infinite"):
         predicted(run, tmp_path / "hole.tif", tmp_path / "out")
-
-
-def test_the_others_are_done_where_one_is_damaged(nets, random, tmp_path):
-    run, _ = nets()
-    for name in ("a.png", "c.png"):
-        PIL.Image.fromarray(grey(random)).save(tmp_path / name)
-    (tmp_path / "b.png").write_bytes(b"no image")
-    with pytest.raises(FilesError, match=r"b\.png: cannot be read as PNG") as error:
-        predicted(run, tmp_path, tmp_path / "out")
-    assert visible(tmp_path / "out") == ["a.png", "c.png"]
-    assert [path.name for path in error.value.done] == ["a.png", "c.png"]
 
 
 def test_a_png_that_becomes_a_tiff_does_not_replace_anothers(
@@ -441,21 +420,6 @@ def test_a_zarr_that_was_killed_between_two_names_gets_its_name_again(
     assert predicted(run, tmp_path / "a.tif", out, resume=True, **settings) == [out]
 
 
-def test_a_run_that_is_stopped_leaves_nothing_that_looks_finished(
-    nets, random, tmp_path, monkeypatch
-):
-    run, _ = nets()
-    tifffile.imwrite(tmp_path / "a.tif", grey(random, 40, 40))
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(OutputValues, "encode", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        predicted(run, tmp_path / "a.tif", tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
-
-
 @pytest.mark.parametrize("output", ["mask", "probability", "instances"])
 def test_a_large_image_goes_on_where_it_was_stopped(
     nets, random, tmp_path, monkeypatch, output
@@ -509,19 +473,6 @@ def test_an_image_that_changes_meanwhile_is_not_written(
     with pytest.raises(ValueError, match=r"b\.png: the file has changed while"):
         predicted(run, tmp_path, tmp_path / "out")
     assert visible(tmp_path / "out") == ["a.png"]
-
-
-def test_a_full_disk_is_one_sentence(nets, random, tmp_path, monkeypatch):
-    run, _ = nets()
-    tifffile.imwrite(tmp_path / "a.tif", grey(random))
-
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(tifffile.TiffWriter, "write", full)
-    message = r"out/a\.tif: cannot be written \(No space left.*Make room, and"
-    with pytest.raises(ValueError, match=message):
-        predicted(run, tmp_path / "a.tif", tmp_path / "out")
 
 
 def test_a_folder_that_cannot_be_written_to_is_found_at_once(nets, random, tmp_path):

@@ -82,13 +82,6 @@ def test_too_large_for_a_png_is_a_tiff_unless_chosen():
         dataclasses.replace(file, chosen=True).fitting(large, taken=[])
 
 
-def test_a_tiff_that_is_anothers_is_not_taken():
-    large = ImageLayout(8000, 8001, 1, np.dtype(np.uint8))
-    file = OutputFile(pathlib.Path("a.png"), tuple(entries("a.jpg")), chosen=False)
-    with pytest.raises(ValueError, match=r"a\.jpg: .* a\.tif is that of another"):
-        file.fitting(large, taken=[pathlib.Path("a.tif")])
-
-
 def test_the_fields_of_a_plate_are_zarrs_of_names_of_their_own(tmp_path):
     fields = [f"plate.ome.zarr/{well}/0" for well in ("A/1", "B/1")]
     for field in fields:
