@@ -10,11 +10,10 @@ from pipelines.dataset import (
     Dataset,
     findings,
     part_findings,
-    set_findings,
     split,
 )
 from pipelines.dataset.findings import Finding
-from pipelines.dataset.set_findings import ONE_CLASS
+from pipelines.dataset.part_findings import ONE_CLASS
 from pipelines.dataset.survey import Survey, survey
 from pipelines.images import find_images
 from pipelines.images.writing import check_replaceable, write_bytes_atomically
@@ -126,7 +125,5 @@ def _held_out_of_their_own(
     if dataset is not None and part is not None and complete:
         others = part_findings.of_parts(dataset, part)
     else:
-        others = set_findings.leaks(
-            (found.pairs, found.facts), (held_out.pairs, held_out.facts)
-        )
+        others = part_findings.leaks(found, held_out)
     return held_out.pairs_found, [*held_out.findings, *others]

@@ -1,13 +1,21 @@
-"""What shows only when the parts to train on and to validate on are known."""
+"""What shows only when the classes of a set are known, and its parts to train on."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from pipelines.dataset import findings, set_findings
+from pipelines.dataset import findings
 from pipelines.dataset.dataset import Dataset
 from pipelines.dataset.findings import Finding
-from pipelines.dataset.set_findings import ONE_CLASS
+from pipelines.dataset.mask_refusals import LISTED_COLOURS, as_greys
+from pipelines.dataset.mask_values import RARE_SHARE
+from pipelines.dataset.survey import Survey
+
+ONE_CLASS = "one-class"
+# Above, most tiles hold nothing to learn from.
+MANY_EMPTY = 0.5
+# Of classes that no mask has.
+LISTED = 3
 
 
 def of_whole(dataset: Dataset, masks: str) -> list[Finding]:
@@ -17,25 +25,59 @@ def of_whole(dataset: Dataset, masks: str) -> list[Finding]:
         dataset: all pairs of the patterns of a run.
         masks: the pattern of the masks.
     """
-    return set_findings.of_classes(
-        dataset.pairs,
-        dataset.class_counts(),
-        dataset.class_names,
-        masks,
-        in_colour=bool(dataset.coding.colours),
-    )
+    counts = dataset.class_counts()
+    pixels = counts.sum(axis=0)
+    if np.count_nonzero(pixels) < 2:
+        problem = findings.error(
+            ONE_CLASS,
+            masks,
+            "all mask pixels have one value; there is nothing to learn.",
+            "Name masks that mark the objects.",
+        )
+        return [problem]
+    found = [
+        *_absent_classes(dataset, pixels, masks),
+        *_rare_classes(dataset, counts),
+    ]
+    empty = np.flatnonzero(counts[:, 1:].sum(axis=1) == 0)
+    number = len(dataset.pairs)
+    if len(empty) > MANY_EMPTY * number:
+        found.append(
+            findings.warning(
+                "empty-masks",
+                dataset.pairs[empty[0]].mask.name,
+                f"holds only background, as {len(empty)} of {number} masks do.",
+                "Look whether objects were left out; leave out images without any.",
+            )
+        )
+    return found
 
 
 def of_parts(training: Dataset, held_out: Dataset) -> list[Finding]:
     """Returns what keeps two parts from being trained and validated on, and leaks."""
-    leaks = set_findings.leaks(
-        (training.pairs, training.facts), (held_out.pairs, held_out.facts)
-    )
     return [
         *_of_both(training, held_out),
         *_unvalidated(training, held_out),
-        *leaks,
+        *leaks(training, held_out),
         *_neighbours(training, held_out),
+    ]
+
+
+def leaks(training: Dataset | Survey, held_out: Dataset | Survey) -> list[Finding]:
+    """Returns warnings for images that are trained on and validated on."""
+    known: dict[str, str] = {}
+    for pair, one in zip(training.pairs, training.facts, strict=True):
+        known.setdefault(one.image_digest, pair.image.name)
+    return [
+        findings.warning(
+            "leak",
+            pair.image.name,
+            f"is held out for validation and has the same pixels as the training image "
+            f"{known[one.image_digest]}: scores will be too good.",
+            "Remove one of the two, or name both in validation_stems.",
+        )
+        for pair, one in zip(held_out.pairs, held_out.facts, strict=True)
+        if one.image_digest in known
     ]
 
 
@@ -133,3 +175,44 @@ def _first_with(dataset: Dataset, number: int) -> str:
     """Returns the name of the first mask that shows a class."""
     place = int(np.argmax(dataset.class_counts()[:, number] > 0))
     return dataset.pairs[place].mask.name
+
+
+def _absent_classes(
+    dataset: Dataset, pixels: np.ndarray, masks: str
+) -> Iterator[Finding]:
+    """Yields one finding for all: ids 0, 10, 20 leave 18 classes without pixels."""
+    absent = np.flatnonzero(pixels == 0).tolist()
+    present = np.flatnonzero(pixels).tolist()
+    if not absent:
+        return
+    names, in_colour = dataset.class_names, bool(dataset.coding.colours)
+    listed = [f"{names[number]} (id {number})" for number in absent[:LISTED]]
+    more = len(absent) - LISTED
+    anew = ""
+    if len(absent) > 1 and not in_colour and len(present) <= LISTED_COLOURS:
+        anew = f" class_colours {as_greys(present)} numbers them anew as they are read."
+    yield findings.warning(
+        "absent-class",
+        masks,
+        f"no mask has a pixel of {', '.join(listed)}"
+        + (f" and {more} more." if more > 0 else "."),
+        "Number the classes without gaps, or add masks that have "
+        + ("it." if len(absent) == 1 else f"them.{anew}"),
+    )
+
+
+def _rare_classes(dataset: Dataset, counts: np.ndarray) -> Iterator[Finding]:
+    shares = counts.sum(axis=0) / counts.sum()
+    for number, share in enumerate(shares):
+        if not 0 < share < RARE_SHARE:
+            continue
+        most = dataset.pairs[int(counts[:, number].argmax())].mask.name
+        name = dataset.class_names[number]
+        yield findings.warning(
+            "rare-class",
+            most,
+            f"has most pixels of {name}, which is {share:.3%} of all pixels: a net may "
+            "never find it.",
+            "Add images that show it. fit centres more tiles on it (rare_share); "
+            "if it is still missed, class_weights balanced makes it count more.",
+        )
