@@ -8,16 +8,16 @@ from scipy.sparse import csgraph
 
 from pipelines.images import WindowedImage, blocks
 from pipelines.images.cache_folder import release_pages
-from pipelines.images.windowed import BLOCK_BYTES
 
 Foreground = Callable[[np.ndarray], np.ndarray]
+# That int32 can number.
+MOST_PARTS = 2**31 - 1
 
 
 def label_components(
     image: WindowedImage,
     labels: np.ndarray,
     foreground: Foreground,
-    block_bytes: int = BLOCK_BYTES,
 ) -> int:
     """Numbers the connected components of an image's foreground.
 
@@ -28,25 +28,23 @@ def label_components(
 
     Args:
         image: of one channel.
-        labels: integers (height, width, 1), zeros or not: is written, 0 for background
-            and components from 1 on, in the order of the blocks.
+        labels: int32 (height, width, 1), zeros or not: is written, 0 for background and
+            components from 1 on, in the order of the blocks.
         foreground: tells for pixels (height, width, 1) which are foreground.
-        block_bytes: of one block of the image.
 
     Returns:
         How many components there are.
 
     Raises:
-        ValueError: `labels` cannot hold the number of parts.
+        ValueError: there are more than 2**31 - 1 parts.
     """
     parts = Parts()
     written = []
-    for top, left, pixels in blocks(image, block_bytes):
+    for top, left, pixels in blocks(image):
         numbers, count = ndimage.label(foreground(pixels)[..., 0])
         height, width = numbers.shape
         numbers = np.where(numbers, numbers + parts.count, 0)
         parts.add(count)
-        _check_room(labels.dtype, parts.count)
         labels[top : top + height, left : left + width, 0] = numbers
         if top:
             parts.join(labels[top - 1, left : left + width, 0], numbers[0])
@@ -80,7 +78,11 @@ class Parts:
             ValueError: there are more than 2**31 - 1.
         """
         self.count += count
-        _check_room(np.dtype(np.int32), self.count)
+        if self.count > MOST_PARTS:
+            raise ValueError(
+                f"The image has more than {MOST_PARTS} parts. Smooth the mask, or cut "
+                "the image."
+            )
 
     def join(self, first: np.ndarray, second: np.ndarray) -> None:
         """Joins the parts on two sides of a line, where both are foreground."""
@@ -98,12 +100,3 @@ class Parts:
         graph = sparse.coo_array(joined, shape=(self.count + 1, self.count + 1))
         count, found = csgraph.connected_components(graph, directed=False)
         return found, count - 1
-
-
-def _check_room(dtype: np.dtype, count: int) -> None:
-    most = np.iinfo(dtype).max
-    if count > most:
-        raise ValueError(
-            f"The image has more than {most} parts, which {dtype} cannot "
-            "number. Smooth the mask, or cut the image."
-        )

@@ -12,7 +12,7 @@ from pipelines.images.components import label_components
 def in_small_blocks(monkeypatch, size):
     """Makes blocks of `size` x `size` pixels, in the order of `blocks`."""
 
-    def small_blocks(image, _):
+    def small_blocks(image):
         for top in range(0, image.height, size):
             for left in range(0, image.width, size):
                 height = min(size, image.height - top)
@@ -26,10 +26,10 @@ def is_object(pixels):
     return pixels != 0
 
 
-def labels_of(mask, foreground=is_object, **settings):
+def labels_of(mask, foreground=is_object):
     labels = np.full((*mask.shape, 1), -1, np.int32)
     image = ArrayImage(mask[..., np.newaxis], "mask")
-    count = label_components(image, labels, foreground, **settings)
+    count = label_components(image, labels, foreground)
     return labels[..., 0], count
 
 
@@ -75,11 +75,12 @@ def test_a_spiral_through_all_blocks_is_one_component(monkeypatch):
     assert_same_parts(labels, expected)
 
 
-def test_real_blocks_are_joined_too(random):
+def test_real_blocks_are_joined_too(random, monkeypatch):
     mask = ndimage.gaussian_filter(random.normal(0, 1, (600, 700)), 3) > 0
     image = ArrayImage(mask[..., np.newaxis], "mask")
     assert len(list(blocks(image, 700 * 100))) > 3
-    labels, count = labels_of(mask, block_bytes=700 * 100)
+    monkeypatch.setattr(components, "blocks", lambda image: blocks(image, 700 * 100))
+    labels, count = labels_of(mask)
     expected, expected_count = ndimage.label(mask)
     assert count == expected_count
     assert_same_parts(labels, expected)
@@ -92,9 +93,9 @@ def test_what_is_foreground_can_be_said():
     assert count == 2
 
 
-def test_too_many_parts_for_the_type_are_refused():
+def test_too_many_parts_are_refused(monkeypatch):
+    monkeypatch.setattr(components, "MOST_PARTS", 255)
     mask = np.zeros((1, 600), np.uint8)
     mask[0, ::2] = 1
-    image = ArrayImage(mask[..., np.newaxis], "mask")
     with pytest.raises(ValueError, match="more than 255 parts"):
-        label_components(image, np.zeros((1, 600, 1), np.uint8), is_object)
+        labels_of(mask)

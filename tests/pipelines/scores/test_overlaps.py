@@ -4,8 +4,6 @@ from skimage import measure
 from skimage.metrics import contingency_table
 
 from pipelines import scores
-from pipelines.images import ArrayImage
-from pipelines.images.components import label_components
 
 
 def test_objects_are_those_of_scikit_image(random):
@@ -14,15 +12,6 @@ def test_objects_are_those_of_scikit_image(random):
     expected, count = measure.label(mask, connectivity=1, return_num=True)
     assert found.max() == count
     assert len(np.unique(found * 1000 + expected)) == count + 1
-
-
-def test_objects_are_those_that_are_labelled_block_by_block(random):
-    mask = random.random((20, 30)) < 0.6
-    labels = np.zeros((20, 30, 1), np.int32)
-    image = ArrayImage(mask.astype(np.uint8)[..., np.newaxis], "mask")
-    count = label_components(image, labels, lambda pixels: pixels > 0, 100)
-    found = scores.objects(mask)
-    assert len(np.unique(found * 1000 + labels[..., 0])) == count + 1
 
 
 def test_ignored_pixels_cut_an_object():
