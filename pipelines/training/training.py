@@ -97,6 +97,10 @@ def _go_on(config: FitConfig, state: run_start.RunState) -> FitResult | FitPlan:
     if config.plan_only:
         return FitPlan(plan.choices)
     with run_lock.held(plan.path):
+        # Another process may have finished it while the data were read here.
+        state = run_start.check_place(config) or state
+        if state.finished:
+            return _go_on(config, state)
         found = run_start.newest_checkpoint(plan.path)
         # A checkpoint has its own weights: the other run may be gone since.
         init_from = config.init_from if found is None else None

@@ -136,6 +136,27 @@ def test_a_training_stopped_at_many_moments_comes_to_the_same(
     assert before == {file: file.stat().st_mtime_ns for file in path.rglob("*")}
 
 
+def test_a_run_that_is_finished_while_another_process_reads_is_left_as_it_is(
+    settings, stopped, monkeypatch
+):
+    resumed = settings("run", resume=True)
+    path = pathlib.Path(resumed.run_dir)
+    stopped(settings("run"), checkpoint, "write", 3)
+    plan_run, known = training_module.plan_run, []
+
+    def finished_meanwhile(config):
+        plan = plan_run(config)
+        monkeypatch.setattr(training_module, "plan_run", plan_run)
+        known.append(fit(resumed))
+        known.append({file: file.stat().st_mtime_ns for file in path.rglob("*")})
+        return plan
+
+    monkeypatch.setattr(training_module, "plan_run", finished_meanwhile)
+    result = fit(resumed)
+    times = {file: file.stat().st_mtime_ns for file in path.rglob("*")}
+    assert [result, times] == known
+
+
 def test_a_training_that_a_signal_stopped_comes_to_the_same(
     settings, straight, monkeypatch
 ):
