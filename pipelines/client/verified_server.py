@@ -79,7 +79,7 @@ class VerifiedServer:
             ServerFailure: it is left out, or as the server's.
         """
         try:
-            self._verify()
+            self._verify(seconds)
             return self._server.predict(signature, inputs, seconds)
         except ServerFailure as failure:
             if failure.kind in (Kind.UNREACHABLE, Kind.BROKEN):
@@ -104,12 +104,12 @@ class VerifiedServer:
         """Ends the connections."""
         self._server.close()
 
-    def _verify(self) -> None:
+    def _verify(self, seconds: float | None = None) -> None:
         """Raises ServerFailure, UNFIT if it is left out, unless it has the model."""
         if self._is_verified:
             return
         try:
-            about = about_of(self._server)
+            about = about_of(self._server, seconds)
         except ServerFailure as failure:
             if failure.kind is not Kind.REFUSED:
                 raise failure.of_asking_first() from failure

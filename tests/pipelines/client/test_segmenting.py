@@ -343,7 +343,7 @@ def test_resume_is_of_the_model_that_is_served(
         return other
 
     monkeypatch.setattr(service, "ask_about", ask_about)
-    monkeypatch.setattr(verified_server, "about_of", lambda server: other)
+    monkeypatch.setattr(verified_server, "about_of", lambda *given: other)
     run(rest_url, images, out, resume=True)
     assert path.stat().st_mtime_ns != before and asked
     # At the end it was the first one again, so of neither it is known to be done.

@@ -18,6 +18,21 @@ def test_a_server_is_asked_once_and_then_predicts(fake_server, about_of):
     assert server.asked == 3
 
 
+def test_the_first_question_waits_no_longer_than_what_it_comes_before(
+    fake_server, about_of
+):
+    given = []
+
+    class Timed(fake_server):
+        def predict(self, signature, inputs, seconds=None):
+            given.append(seconds)
+            return super().predict(signature, inputs, seconds)
+
+    server = Timed([says(about_of().text)])
+    VerifiedServer(server, about_of()).predict("s", {}, 2.0)
+    assert given == [2.0, 2.0]
+
+
 def test_one_that_serves_another_model_is_left_out(fake_server, about_of, caplog):
     text = about_of().text
     same = fake_server([says(text), {"": 5}, {"": 6}], "same")
