@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+import keras_unet
 from pipelines import run_folder
 from pipelines.config import FitConfig
 
@@ -39,7 +40,7 @@ def shape_of_other(config: FitConfig, other: dict[str, Any]) -> FitConfig:
 def check_starting_weights(
     network: dict[str, Any], other: dict[str, Any], run_dir: str
 ) -> None:
-    """Checks by its record alone that a run has weights for a network.
+    """Checks that a run has weights for a network, by what both were built with.
 
     Args:
         network: the arguments of `keras_unet.build_unet`.
@@ -79,7 +80,7 @@ def warn_of_scaling(scaling: str, other: str, run_dir: str) -> None:
         )
 
 
-def load_starting_weights(model: keras.Model, run_dir: str) -> list[str]:
+def load_starting_weights(model: keras.Model, run_dir: str) -> None:
     """Copies the weights of a run's best model, layer by layer by name.
 
     The layer `logits` keeps its fresh weights if it has another number of channels.
@@ -88,43 +89,20 @@ def load_starting_weights(model: keras.Model, run_dir: str) -> list[str]:
         model: from `keras_unet.build_unet`.
         run_dir: folder of a finished run.
 
-    Returns:
-        Names of the layers that keep their fresh weights.
-
     Raises:
-        ValueError: the run cannot be loaded, or a layer is missing or has other shapes;
-            nothing is copied then.
+        ValueError: the run cannot be loaded, or its model does not fit, whatever its
+            record says; nothing is copied then.
     """
     source = run_folder.load(run_dir).model
-    found, kept = {}, []
+    ours, theirs = map(keras_unet.arguments_of, (model, source))
+    check_starting_weights(ours, theirs, run_dir)
+    is_free = ours["num_classes"] != theirs["num_classes"]
     for layer in model.layers:
-        if not layer.weights:
-            continue
-        weights = _weights_of(source, layer.name)
-        theirs = None if weights is None else [weight.shape for weight in weights]
-        ours = [tuple(weight.shape) for weight in layer.weights]
-        if theirs == ours:
-            found[layer.name] = weights
-        elif layer.name == FREE_LAYER and theirs is not None:
-            kept.append(layer.name)
-        else:
-            raise ValueError(
-                f"init_from={run_dir}: layer {layer.name!r} has weights of shapes "
-                f"{theirs} there and {ours} here. Start from a run of the same "
-                "network, or leave init_from out."
-            )
-    for name, weights in found.items():
-        model.get_layer(name).set_weights(weights)
-    for name in kept:
+        if layer.weights and not (is_free and layer.name == FREE_LAYER):
+            layer.set_weights(source.get_layer(layer.name).get_weights())
+    if is_free:
         logger.info(
             "Layer %s has another number of channels in %s and keeps fresh weights.",
-            name,
+            FREE_LAYER,
             run_dir,
         )
-    return kept
-
-
-def _weights_of(model: keras.Model, name: str) -> list[Any] | None:
-    if name not in {layer.name for layer in model.layers}:
-        return None
-    return model.get_layer(name).get_weights()
