@@ -1,7 +1,9 @@
 """Who may import whom; CONTRIBUTING.md has the same in words."""
 
 import ast
+import functools
 import graphlib
+import itertools
 import pathlib
 
 import pytest
@@ -74,6 +76,7 @@ def modules(package: str) -> dict[str, pathlib.Path]:
     }
 
 
+@functools.cache
 def imported(path: pathlib.Path) -> set[str]:
     """Full names of all modules that a file imports, at any depth of nesting."""
     found = set()
@@ -106,7 +109,9 @@ def row_of(room: str) -> int:
     return next(index for index, row in enumerate(ROWS) if room in row)
 
 
-PIPELINES = [name for name in modules("pipelines") if name != "pipelines.__init__"]
+PIPELINES = modules("pipelines")
+del PIPELINES["pipelines.__init__"]
+KERAS_UNET = modules("keras_unet")
 
 
 def test_every_module_of_pipelines_has_a_place_in_the_table():
@@ -114,49 +119,62 @@ def test_every_module_of_pipelines_has_a_place_in_the_table():
     assert {room_of(name) for name in PIPELINES} == known
 
 
-@pytest.mark.parametrize("module", PIPELINES)
-def test_pipelines_import_only_the_rows_above_them(module):
-    room = room_of(module)
-    found = rooms(modules("pipelines")[module], "pipelines") - {room}
-    if room in VERBS_ONLY:
-        return
+def allowed(room: str) -> set[str]:
+    """The rooms that one of pipelines may import from."""
     if room in SERVING:
-        assert found <= set(SERVING_MAY)
-        return
-    allowed = {other for row in ROWS[: row_of(room)] for other in row}
-    assert found <= allowed
+        return {room, *SERVING_MAY}
+    return {room, *itertools.chain(*ROWS[: row_of(room)])}
 
 
-@pytest.mark.parametrize("module", modules("keras_unet"))
-def test_the_network_knows_nothing_of_the_pipelines(module):
-    assert not rooms(modules("keras_unet")[module], "pipelines")
-    assert not {"pipelines"} & imported(modules("keras_unet")[module])
+def test_pipelines_import_only_the_rows_above_them():
+    wrong = {
+        module: rooms(path, "pipelines") - allowed(room_of(module))
+        for module, path in PIPELINES.items()
+        if room_of(module) not in VERBS_ONLY
+    }
+    assert {module: found for module, found in wrong.items() if found} == {}
+
+
+def test_the_network_knows_nothing_of_the_pipelines():
+    roots = {
+        module: {name.split(".")[0] for name in imported(path)}
+        for module, path in KERAS_UNET.items()
+    }
+    assert [module for module, found in roots.items() if "pipelines" in found] == []
 
 
 def test_every_module_of_the_network_has_a_place_in_the_table():
-    rooms = {room_of(name) for name in modules("keras_unet")} - {"__init__"}
+    rooms = {room_of(name) for name in KERAS_UNET} - {"__init__"}
     assert rooms == set(NETWORK)
 
 
-@pytest.mark.parametrize("room", NETWORK)
-def test_the_network_imports_downward(room):
-    path = ROOT / "keras_unet" / f"{room}.py"
-    assert rooms(path, "keras_unet") <= NETWORK[room]
+def test_the_network_imports_downward():
+    wrong = {
+        room: rooms(ROOT / "keras_unet" / f"{room}.py", "keras_unet") - below
+        for room, below in NETWORK.items()
+    }
+    assert {room: found for room, found in wrong.items() if found} == {}
 
 
-@pytest.mark.parametrize("module", [m for m in PIPELINES if room_of(m) in SERVING])
-def test_serving_needs_no_keras(module):
-    found = imported(modules("pipelines")[module])
+def test_serving_needs_no_keras():
+    paths = [path for name, path in PIPELINES.items() if room_of(name) in SERVING]
+    found = {name for path in paths for name in imported(path)}
     assert not {name for name in found if name.split(".")[0] == "keras"}
-    assert rooms(modules("pipelines")[module], "keras_unet") <= {"geometry"}
+    of_the_network = {room for path in paths for room in rooms(path, "keras_unet")}
+    assert of_the_network <= {"geometry"}
 
 
-@pytest.mark.parametrize(
-    "module", [m for m in PIPELINES if room_of(m) in ("config", "scores", "images")]
-)
-def test_the_lowest_row_needs_no_tensorflow(module):
-    found = {name.split(".")[0] for name in imported(modules("pipelines")[module])}
-    assert not found & {"tensorflow", "keras", "keras_unet"}
+def test_the_lowest_row_needs_no_tensorflow():
+    lowest = ("config", "scores", "images")
+    found = {
+        (module, name.split(".")[0])
+        for module, path in PIPELINES.items()
+        if room_of(module) in lowest
+        for name in imported(path)
+    }
+    assert [
+        one for one in found if one[1] in ("tensorflow", "keras", "keras_unet")
+    ] == []
 
 
 @pytest.mark.parametrize("package", ["keras_unet", "pipelines"])
