@@ -197,18 +197,18 @@ def _check_served(
     model: pathlib.Path, held_out: str, out: pathlib.Path, predicted: list[pathlib.Path]
 ) -> str:
     """Sends the first held-out frame through a real server; returns what served it."""
-    from pipelines.serving.serving import running_server
-    from pipelines.serving.serving_engines import plan_launch
+    from pipelines.serving.serving import running_launch
 
     # Port 0: a free one, so that a demo disturbs nothing.
     config = ServeConfig(
         saved_model=str(model), engine="development", rest_port=0, grpc_port=0
     )
-    engine = plan_launch(config).engine
     first = find_images(held_out)[0].path
-    with running_server(config) as url:
-        logger.info("Serving at %s; sending %s", url, first)
-        pipelines.segment(SegmentConfig(url=url, images=str(first), out=str(out)))
+    with running_launch(config) as launch:
+        logger.info("Serving at %s; sending %s", launch.url, first)
+        pipelines.segment(
+            SegmentConfig(url=launch.url, images=str(first), out=str(out))
+        )
     served = out / predicted[0].name
     answer = read_mask(ImageEntry(served))
     if not np.array_equal(answer, read_mask(ImageEntry(predicted[0]))):
@@ -216,7 +216,7 @@ def _check_served(
             f"{served} differs from {predicted[0]}: server and predict must agree."
         )
     logger.info("The served mask equals the predicted one, pixel by pixel.")
-    return engine
+    return launch.engine
 
 
 def _write_report(
