@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
-from google.protobuf import any_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -22,6 +21,11 @@ from tensorflow_serving.apis import (
 )
 
 from pipelines.dev_server import health, model_config
+from pipelines.dev_server.answers import (
+    METADATA_FIELD,
+    metadata_answer,
+    status_answer,
+)
 from pipelines.dev_server.errors import Code, ServingError
 from pipelines.dev_server.grpc_listener import GrpcListener
 from pipelines.dev_server.messages import run_request
@@ -36,7 +40,6 @@ _SPARE_THREADS = 8
 # In bytes, of which a proxy takes no more than some thousand either.
 _LONGEST_MESSAGE = 1024
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
-_METADATA_FIELD = "signature_def"
 OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -141,19 +144,10 @@ class PredictionService(
                 "GetModelMetadataRequest must specify at least one metadata_field"
             )
         for field in request.metadata_field:
-            if field != _METADATA_FIELD:
+            if field != METADATA_FIELD:
                 raise ServingError(f"Metadata field {field} is not supported")
         number, model = self._model(request)
-        signatures = get_model_metadata_pb2.SignatureDefMap()
-        for name, definition in model.signature_defs.items():
-            signatures.signature_def[name].CopyFrom(definition)
-        packed = any_pb2.Any()
-        packed.Pack(signatures)
-        response = get_model_metadata_pb2.GetModelMetadataResponse()
-        response.model_spec.name = request.model_spec.name
-        response.model_spec.version.value = number
-        response.metadata[_METADATA_FIELD].CopyFrom(packed)
-        return response
+        return metadata_answer(request.model_spec.name, number, model.signature_defs)
 
 
 class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
@@ -165,16 +159,7 @@ class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """Lists versions; a label is not looked at, and no model has an empty name."""
         name, version, _ = _model_choice(request)
-        response = get_model_status_pb2.GetModelStatusResponse()
-        state_type = get_model_status_pb2.ModelVersionStatus.State
-        for status in self._manager.statuses(name, version):
-            code = 0 if status.error_code == "OK" else Code[status.error_code]
-            entry = response.model_version_status.add(
-                version=status.version, state=state_type.Value(status.state)
-            )
-            entry.status.error_code = int(code)
-            entry.status.error_message = status.error_message
-        return response
+        return status_answer(self._manager.statuses(name, version))
 
     @_answering
     def HandleReloadConfigRequest(

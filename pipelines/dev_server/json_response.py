@@ -1,18 +1,25 @@
 """Writes the JSON of answers: predictions, model status, metadata and errors."""
 
 import base64
+import inspect
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from tensorflow_serving.apis import get_model_metadata_pb2
 
+from pipelines.dev_server.answers import METADATA_FIELD
 from pipelines.dev_server.errors import ServingError
 from pipelines.dev_server.json_numbers import decimal_texts
 from pipelines.dev_server.saved_model import type_name
-from pipelines.dev_server.served_model import VersionStatus
 
 _INDENT = "    "
+# Of messages those without a value are written too; protobuf 5 has renamed the option.
+_OPTIONS = "always_print_fields_with_no_presence", "including_default_value_fields"
+_PARAMETERS = inspect.signature(json_format.MessageToJson).parameters
+_ALL_FIELDS = {name: True for name in _OPTIONS if name in _PARAMETERS}
 _WHOLE_TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint32", "uint64")
 
 
@@ -39,79 +46,30 @@ def predict_body(outputs: dict[str, np.ndarray], *, row: bool) -> bytes:
     return _encoded(body)
 
 
-def status_body(statuses: Iterable[VersionStatus]) -> bytes:
-    """Returns the answer to a status request."""
-    document = {
-        "model_version_status": [
-            {
-                "version": str(status.version),
-                "state": status.state,
-                "status": {
-                    "error_code": status.error_code,
-                    "error_message": status.error_message,
-                },
-            }
-            for status in statuses
-        ]
-    }
-    return _encoded(_message_text(document))
+def status_body(answer: Message) -> bytes:
+    """Returns the answer to a status request, a `GetModelStatusResponse`, as JSON."""
+    return _encoded(_message_text(answer))
 
 
-def metadata_body(name: str, version: int, signature_defs: dict[str, Any]) -> bytes:
-    """Returns the answer to a metadata request.
-
-    Args:
-        name: the model's.
-        version: the version that answers.
-        signature_defs: its SignatureDef messages by name.
-    """
-    spec = {"name": name, "version": str(version), "signature_name": ""}
-    signatures = {
-        name: _signature(definition)
-        for name, definition in sorted(signature_defs.items())
-    }
+def metadata_body(answer: Any) -> bytes:
+    """Returns the answer to a metadata request, a `GetModelMetadataResponse`."""
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    answer.metadata[METADATA_FIELD].Unpack(signatures)
     return _encoded(
-        f'{{\n"model_spec":{_message_text(spec)},\n'
-        f'"metadata": {{"signature_def": '
-        f"{_message_text({'signature_def': signatures})}}}\n}}\n"
+        f'{{\n"model_spec":{_message_text(answer.model_spec)},\n'
+        f'"metadata": {{"{METADATA_FIELD}": {_message_text(signatures)}}}\n}}\n'
     )
 
 
-def _signature(definition: Any) -> dict[str, Any]:
-    # Written by hand: the options of protobuf's own JSON writer have changed their
-    # names between the versions that TensorFlow needs.
-    return {
-        "inputs": _tensor_infos(definition.inputs),
-        "outputs": _tensor_infos(definition.outputs),
-        "method_name": definition.method_name,
-        "defaults": {},
-    }
-
-
-def _tensor_infos(infos: Any) -> dict[str, Any]:
-    return {
-        name: {
-            "dtype": _enum_name(info.dtype),
-            "tensor_shape": {
-                # Protobuf's JSON has 64-bit integers as strings.
-                "dim": [
-                    {"size": str(side.size), "name": side.name}
-                    for side in info.tensor_shape.dim
-                ],
-                "unknown_rank": info.tensor_shape.unknown_rank,
-            },
-            "name": info.name,
-        }
-        for name, info in sorted(infos.items())
-    }
-
-
-def _enum_name(dtype: int) -> str:
-    return f"DT_{type_name(dtype).upper()}" if dtype else "DT_INVALID"
-
-
-def _message_text(document: Any) -> str:
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+def _message_text(message: Message) -> str:
+    text = json_format.MessageToJson(
+        message,
+        preserving_proto_field_name=True,
+        indent=1,
+        ensure_ascii=False,
+        **_ALL_FIELDS,
+    )
+    return text + "\n"
 
 
 def _row_body(outputs: dict[str, np.ndarray]) -> str:

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from pipelines.dev_server import json_response
+from pipelines.dev_server.answers import metadata_answer, status_answer
 from pipelines.dev_server.errors import Code, ServingError
 from pipelines.dev_server.json_document import parse_document
 from pipelines.dev_server.json_request import request_arrays, signature_name
@@ -146,12 +147,12 @@ class RestApp:
         if not match["metadata"]:
             name = urllib.parse.unquote(match["name"])
             # A label is not looked at: all versions are listed.
-            return json_response.status_body(
-                self._manager.statuses(name, _version(match))
-            )
+            statuses = self._manager.statuses(name, _version(match))
+            return json_response.status_body(status_answer(statuses))
         name, version, label = _model_spec(match)
         number, model = self._manager.model(name, version, label)
-        return json_response.metadata_body(name, number, model.signature_defs)
+        answer = metadata_answer(name, number, model.signature_defs)
+        return json_response.metadata_body(answer)
 
 
 def _target(scope: Any) -> str:

@@ -7,8 +7,7 @@ import PIL.Image
 import pytest
 
 from pipelines.dev_server.errors import ServingError
-from pipelines.dev_server.json_response import error_body, predict_body, status_body
-from pipelines.dev_server.served_model import VersionStatus
+from pipelines.dev_server.json_response import error_body, predict_body
 
 
 def png(array):
@@ -61,20 +60,6 @@ def test_bytes_under_a_name_of_text_leave_as_they_came():
 def test_no_outputs_are_refused():
     with pytest.raises(ServingError, match="Cannot convert empty tensor map to JSON"):
         predict_body({}, row=True)
-
-
-def test_status_has_numbers_as_strings_and_an_end_of_line():
-    body = status_body([VersionStatus(2, "END", "UNKNOWN", "no file")])
-    assert body.endswith(b"\n}\n")
-    assert json.loads(body) == {
-        "model_version_status": [
-            {
-                "version": "2",
-                "state": "END",
-                "status": {"error_code": "UNKNOWN", "error_message": "no file"},
-            }
-        ]
-    }
 
 
 ANSWERED = [
