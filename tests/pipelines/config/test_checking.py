@@ -22,9 +22,6 @@ def test_check_takes_what_fit_says_of_data_and_tiles():
         ({"preview": ""}, "preview must name a file"),
         ({"json": ""}, "json must name a file"),
         ({"seed": -1}, "seed must be a whole number"),
-        ({"elastic": -1.0}, "elastic must be a number"),
-        ({"validation_images": "x"}, "go together"),
-        ({"mask_kind": "colours"}, "mask_kind must be one of"),
     ],
 )
 def test_wrong_settings_are_named(settings, named):

@@ -1,5 +1,3 @@
-import pathlib
-
 import pytest
 
 from pipelines.config import DataConfig, HoldOutConfig
@@ -13,7 +11,6 @@ DATA = {"images": "images", "masks": "masks"}
         ({"images": ""}, "images must name a file or folder"),
         ({"mask_kind": "ids"}, "mask_kind must be one of auto, binary, classes"),
         ({"ignore_value": 2**32}, "ignore_value must be a whole number"),
-        ({"ignore_value": 1.5}, "ignore_value must be a whole number"),
         ({"class_colours": ("red",)}, "class_colours must be colours"),
         ({"class_colours": "FF0000"}, "class_colours must be a tuple"),
         (
@@ -22,7 +19,6 @@ DATA = {"images": "images", "masks": "masks"}
         ),
         ({"class_names": "a,b"}, "class_names must be a tuple of names"),
         ({"class_names": ("a", "")}, "class_names must be names of one line"),
-        ({"class_names": ("a", "a")}, "class_names must differ"),
         (
             {"class_names": ("a", "b"), "class_colours": ("000000",) * 3},
             "gives 2 names .*, but class_colours gives 3 classes, ids 0 to 2",
@@ -52,10 +48,6 @@ def test_two_classes_have_two_names(settings):
     assert made.class_names == ("background", "cells")
 
 
-def test_paths_become_text():
-    assert DataConfig(images=pathlib.Path("a"), masks="b").images == "a"
-
-
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
@@ -68,7 +60,7 @@ def test_paths_become_text():
             },
             "not both",
         ),
-        ({"validation_stems": "02"}, "must be a tuple of stems"),
+        ({"validation_stems": "02"}, r"a tuple of stems, got '02'; write \('02',\)"),
     ],
 )
 def test_settings_of_the_hold_out_that_clash_are_refused(settings, named):

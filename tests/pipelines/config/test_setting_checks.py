@@ -7,14 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from pipelines.config import (
-    DescribeConfig,
-    EvaluateConfig,
-    FitConfig,
-    PredictConfig,
-    SegmentConfig,
-    setting,
-)
+from pipelines.config import FitConfig, setting
 from pipelines.config.fields import FILE
 from pipelines.config.setting_checks import Settings
 
@@ -88,8 +81,6 @@ def test_a_switch_is_no_text_whose_truth_would_be_another(value):
     with pytest.raises(ValueError, match="switch must be True or False, got") as error:
         Some(switch=value)
     assert str(error.value).endswith(f"got {value!r}.")
-    with pytest.raises(ValueError, match="flips must be True or False"):
-        fit_settings(flips=value)
 
 
 def test_switches_of_numpy_become_those_of_python():
@@ -101,20 +92,6 @@ def test_switches_of_numpy_become_those_of_python():
 def test_switches_of_fit_are_looked_at_where_they_are_inherited_too(name):
     with pytest.raises(ValueError, match=f"{name} must be True or False"):
         fit_settings(**{name: "no"})
-
-
-@pytest.mark.parametrize(
-    ("config_class", "settings"),
-    [
-        (DescribeConfig, {"batch_norm": "no"}),
-        (EvaluateConfig, {"model": "r", "images": "i", "masks": "m", "flips": "no"}),
-        (PredictConfig, {"model": "r", "images": "i", "out": "o", "flips": "no"}),
-        (SegmentConfig, {"url": "u", "images": "i", "out": "o", "resume": "no"}),
-    ],
-)
-def test_switches_of_the_other_verbs_are_looked_at(config_class, settings):
-    with pytest.raises(ValueError, match="must be True or False, got 'no'"):
-        config_class(**settings)
 
 
 def test_of_a_dictionary_not_only_the_keys_are_taken():

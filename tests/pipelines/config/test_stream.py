@@ -1,5 +1,3 @@
-import dataclasses
-
 import pytest
 
 from pipelines.config import AugmentConfig, StreamConfig, WeightConfig
@@ -42,8 +40,3 @@ def test_a_share_of_tiles_is_from_0_to_1():
     assert StreamConfig().rare_share is None
     with pytest.raises(ValueError, match="rare_share must be a number, 0 to 1"):
         StreamConfig(rare_share=1.2)
-
-
-def test_every_setting_says_what_it_is():
-    for field in dataclasses.fields(StreamConfig):
-        assert field.metadata["help"], field.name

@@ -1,14 +1,6 @@
 import pytest
 
-from pipelines.config import EvaluateConfig, SegmentConfig, ServeConfig
-
-
-def test_ports_and_seconds_have_bounds():
-    for port in ("rest_port", "grpc_port"):
-        with pytest.raises(ValueError, match=f"{port} must be a whole number"):
-            ServeConfig(saved_model="saved_models/a", **{port: 65536})
-    with pytest.raises(ValueError, match="timeout must be a number"):
-        SegmentConfig(url="http://a", images="images", out="out", timeout=0)
+from pipelines.config import EvaluateConfig, SegmentConfig
 
 
 def test_an_address_is_text():
