@@ -94,12 +94,6 @@ def test_what_is_told_of_rare_classes_agrees_with_the_check(
     assert found["class_weights"].reason == reason
 
 
-def test_the_learning_rate_is_that_of_the_optimizer(chosen):
-    found = chosen(disc(300, 12), optimizer="keras.optimizers:SGD:learning_rate=0.5")
-    assert found["learning_rate"].value == 0.5
-    assert "optimizer" in found["learning_rate"].reason
-
-
 def test_a_net_that_would_not_see_the_border_of_objects_gets_deeper(chosen):
     # From 95 % of the pixels of a disc of radius r the border is within 0.776 r.
     found = chosen(disc(520, 150))
@@ -135,11 +129,6 @@ def test_small_images_get_small_tiles_and_more_of_them(chosen):
 def test_what_depends_on_the_machine_needs_no_data(chosen, fit_config):
     found = choices.by_machine(fit_config("unused"))
     assert [one.name for one in found] == ["base_filters", "precision"]
-
-
-def test_tiles_have_a_least_size_and_a_bottom(chosen):
-    found = chosen(disc(20, 5))
-    assert (found["tile_size"].value, found["depth"].value) == (64, 4)
 
 
 def test_half_an_image_is_on_every_tile(chosen):
@@ -183,13 +172,6 @@ def test_what_is_given_is_no_choice(chosen):
         "smallest_object": 9,
     }
     assert chosen(disc(256, 20), **given) == {}
-
-
-def test_the_papers_net_is_trained_as_in_the_paper(chosen):
-    found = chosen(disc(600, 20), variant="paper")
-    values = [found[name].value for name in ("depth", "tile_size", "batch_size")]
-    assert values == [4, 572, 1]
-    assert found["learning_rate"].value == 2e-4
 
 
 def test_the_table_has_a_line_a_choice():

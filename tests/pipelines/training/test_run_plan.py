@@ -67,10 +67,6 @@ def test_settings_that_are_given_are_kept(plan):
     assert found.tile_shape == TileShape(64, 64)
 
 
-def test_without_normalisation_the_padded_net_learns_as_slowly_as_the_papers(plan):
-    assert plan(batch_norm=False).learning_rate == 2e-4
-
-
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
