@@ -87,17 +87,9 @@ def _region(image, mean, std):
     return {"probability": probability[:, REACH:-REACH, REACH:-REACH]}
 
 
-def _signatures(threshold=THRESHOLD):
+def _signatures(signature, threshold=THRESHOLD):
     about = json.dumps({**ABOUT, "threshold": threshold})
     pixels = (None, None, None, 1)
-
-    def signature(function, **inputs):
-        specs = {
-            name: tf.TensorSpec(shape, dtype, name=name)
-            for name, (shape, dtype) in inputs.items()
-        }
-        return tf.function(function).get_concrete_function(**specs)
-
     return {
         "image_bytes": signature(
             lambda image_bytes: {
@@ -131,22 +123,24 @@ def _signatures(threshold=THRESHOLD):
 
 
 @pytest.fixture(scope="session")
-def segmenter(tmp_path_factory):
+def segmenter(tmp_path_factory, signature):
     """saved_models/cells with version 1: a model of one channel with a small limit."""
     folder = tmp_path_factory.mktemp("saved_models") / "cells"
-    tf.saved_model.save(tf.Module(), str(folder / "1"), signatures=_signatures())
+    signatures = _signatures(signature)
+    tf.saved_model.save(tf.Module(), str(folder / "1"), signatures=signatures)
     return folder
 
 
 @pytest.fixture(scope="session")
-def stricter(tmp_path_factory):
+def stricter(tmp_path_factory, signature):
     """The folder of a version like that of `segmenter`, of another threshold.
 
     Returns:
         (folder, threshold).
     """
     folder = tmp_path_factory.mktemp("stricter") / "2"
-    tf.saved_model.save(tf.Module(), str(folder), signatures=_signatures(0.7))
+    signatures = _signatures(signature, 0.7)
+    tf.saved_model.save(tf.Module(), str(folder), signatures=signatures)
     return folder, 0.7
 
 

@@ -56,7 +56,7 @@ def test_answers_of_more_than_four_megabytes_arrive(connect, grpc_url):
 
 
 @pytest.mark.parametrize(
-    "path, signature, kind, status, words",
+    "path, asked, kind, status, words",
     [
         ("", "nope", Kind.REFUSED, "FAILED_PRECONDITION", "Serve a model that `keras"),
         ("/versions/7", "about", Kind.MISSING, "NOT_FOUND", "Correct the model's name"),
@@ -64,11 +64,11 @@ def test_answers_of_more_than_four_megabytes_arrive(connect, grpc_url):
     ],
 )
 def test_refusals_are_told_with_the_code(
-    connect, grpc_url, path, signature, kind, status, words
+    connect, grpc_url, path, asked, kind, status, words
 ):
     server = connect(grpc_url + path)
     with pytest.raises(ServerFailure, match=words) as raised:
-        server.predict(signature, {"query": np.array([b""], object)})
+        server.predict(asked, {"query": np.array([b""], object)})
     assert (raised.value.kind, raised.value.status) == (kind, status)
 
 

@@ -1,12 +1,19 @@
+import imagecodecs
 import numpy as np
 import pytest
 
-from pipelines.client import segment_array
+from pipelines.client import segment_array, segment_image
 
 
 @pytest.fixture(params=["rest", "grpc"])
 def url(request, rest_url, grpc_url):
     return rest_url if request.param == "rest" else grpc_url
+
+
+def test_a_file_comes_back_as_its_mask(url, random, mask_of):
+    image = random.integers(0, 256, (40, 44)).astype(np.uint8)
+    mask = segment_image(url, imagecodecs.png_encode(image))
+    np.testing.assert_array_equal(imagecodecs.png_decode(mask), mask_of(image))
 
 
 @pytest.mark.parametrize("size", [(40, 44), (150, 130)])

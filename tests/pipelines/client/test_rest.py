@@ -104,7 +104,11 @@ def test_an_answer_that_is_none_is_told(stub, answer):
     with stub(answer) as url:
         with pytest.raises(ServerFailure, match="not as TensorFlow Serving does"):
             server(url).predict("s", {"x": strings(b"")})
-    with stub(answer, state={"model_version_status": [1]}) as url:
+
+
+@pytest.mark.parametrize("state", [{"model_version_status": [1]}, {}, ["hello"]])
+def test_a_status_that_is_none_is_told(stub, state):
+    with stub(b"", state=state) as url:
         with pytest.raises(ServerFailure, match="not as TensorFlow Serving does"):
             server(url).states()
 
@@ -233,9 +237,3 @@ def test_the_port_of_grpc_is_told(answering):
         with pytest.raises(ServerFailure, match="gRPC on 8500") as raised:
             server(url).states()
     assert raised.value.kind is Kind.REFUSED
-
-
-def test_other_service_is_told(stub):
-    with stub(b"", state=["hello"]) as url:
-        with pytest.raises(ServerFailure, match="not as TensorFlow Serving does"):
-            server(url).states()

@@ -14,7 +14,6 @@ import tifffile
 
 from pipelines.client import (
     segment,
-    segment_image,
     segmenting,
     sending,
     service,
@@ -78,21 +77,15 @@ def test_single_image_may_name_its_file(rest_url, images, tmp_path):
     assert out.read_bytes().startswith(b"\x89PNG")
 
 
-def test_pages_of_a_tiff_come_back_as_a_tiff(url, image, tmp_path, mask_of):
+@pytest.mark.parametrize("suffix", ["tif", "npy"])
+def test_pages_of_a_stack_come_back_as_a_tiff(url, image, tmp_path, mask_of, suffix):
     pages = np.stack([image, image[::-1]])
-    tifffile.imwrite(tmp_path / "stack.tif", pages, photometric="minisblack")
+    if suffix == "tif":
+        tifffile.imwrite(tmp_path / "stack.tif", pages, photometric="minisblack")
+    else:
+        np.save(tmp_path / "stack.npy", pages)
     out = tmp_path / "masks"
-    assert run(url, tmp_path / "stack.tif", out) == [out / "stack.tif"]
-    with tifffile.TiffFile(out / "stack.tif") as file:
-        masks = [page.asarray() for page in file.pages]
-    np.testing.assert_array_equal(masks, [mask_of(page) for page in pages])
-
-
-def test_pages_of_other_stacks_come_back_as_a_tiff(url, image, tmp_path, mask_of):
-    pages = np.stack([image, image[::-1]])
-    np.save(tmp_path / "stack.npy", pages)
-    out = tmp_path / "masks"
-    assert run(url, tmp_path / "stack.npy", out) == [out / "stack.tif"]
+    assert run(url, tmp_path / f"stack.{suffix}", out) == [out / "stack.tif"]
     with tifffile.TiffFile(out / "stack.tif") as file:
         masks = [page.asarray() for page in file.pages]
     np.testing.assert_array_equal(masks, [mask_of(page) for page in pages])
@@ -485,71 +478,12 @@ def test_folder_that_cannot_be_written_is_told_before_an_image_is_sent(
     assert received == []
 
 
-def test_unknown_model_is_told_with_the_words_of_the_server(rest_url, images, tmp_path):
-    with pytest.raises(ValueError, match="404: Could not find any versions of model n"):
-        run(rest_url.replace("cells", "nope"), images, tmp_path / "masks")
-
-
 def test_server_that_is_not_there_is_told(images, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(ValueError, match="refused.*`keras-unet serve`"):
         run(f"http://127.0.0.1:{port}/v1/models/toy", images, tmp_path / "masks")
     assert not (tmp_path / "masks").exists()
-
-
-def test_busy_server_is_asked_again(images, tmp_path, stub, b64):
-    mask = b64(png(np.zeros((2, 3), np.uint8)))
-    answer = json.dumps({"predictions": [mask]}).encode()
-    received = []
-    with stub(answer, status=[503, 429, 200], received=received) as url:
-        run(url, images, tmp_path / "masks", retries=2)
-    assert len(received) == 3
-
-
-def test_model_that_is_not_available_is_told_with_its_state(images, tmp_path, stub):
-    failed = {"version": "2", "state": "END", "status": {"error_message": "no file"}}
-    with stub(b"", state={"model_version_status": [failed]}) as url:
-        with pytest.raises(ValueError, match="version 2 is END no file"):
-            run(url, images, tmp_path / "masks")
-
-
-def test_late_answer_is_told_with_the_seconds(images, tmp_path, stub):
-    with stub(b"{}", seconds=1.0) as url:
-        with pytest.raises(ValueError, match=r"a\.png: .* within 0\.2 seconds"):
-            run(url, images, tmp_path / "masks", timeout=0.2)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"",
-        b"{}",
-        b'{"predictions": []}',
-        b'{"predictions": [[0.5]]}',
-        b'{"predictions": [{"mask_bytes": {"b64": "no base64"}}]}',
-        b'{"predictions": [{"b64": "bm8gUE5H"}]}',
-    ],
-)
-def test_answer_without_a_mask_is_refused(answer, stub):
-    with stub(answer) as url:
-        with pytest.raises(ValueError, match="expected a PNG as mask_bytes"):
-            segment_image(url, b"")
-
-
-@pytest.mark.parametrize("named", [True, False])
-def test_mask_is_found_with_its_name_or_without(named, stub, b64):
-    data = png(np.zeros((1, 1), np.uint8))
-    answer = {
-        "predictions": [{"mask_bytes": b64(data), "more": 1} if named else b64(data)]
-    }
-    with stub(json.dumps(answer).encode()) as url:
-        assert segment_image(url, b"") == data
-
-
-def test_check_replays_the_golden_requests(url, tmp_path):
-    with pytest.raises(ValueError, match="holds no version"):
-        segment(SegmentConfig(url=url, check=str(tmp_path)))
 
 
 def test_two_images_for_one_file_are_refused(rest_url, images, tmp_path):

@@ -106,7 +106,11 @@ def test_a_model_that_says_nothing_of_itself_gets_no_regions(stub, large):
             list(service.mask_windows(ArrayImage(large[..., None], "a")))
 
 
-def test_an_answer_that_is_no_png_is_refused(fake_server):
-    pool = ServerPool([fake_server([{"": np.array([b"text"], object)}])], 0)
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"": np.array([])}, {"": np.array([0.5])}, {"": np.array([b"text"], object)}],
+)
+def test_an_answer_that_is_no_png_is_refused(fake_server, answer):
+    pool = ServerPool([fake_server([answer])], 0)
     with pytest.raises(ValueError, match="expected a PNG as mask_bytes"):
         mask_of_file(pool, b"")

@@ -167,15 +167,6 @@ def test_wrong_input_name_is_told_with_the_right_ones(predictions):
     )
 
 
-# TensorFlow Serving ends here (its process aborts in the convolution).
-def test_wrong_rank_is_refused(development):
-    with grpc.insecure_channel(development.grpc) as channel:
-        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        code, details = refusal(stub.Predict, request("convolve", image=X))
-    assert code == CODE.INVALID_ARGUMENT
-    assert "[1,2] is not compatible with expected shape [?,?,?,1]" in details
-
-
 def test_wrong_channels_are_told_by_the_graph(predictions):
     sent = request("convolve", image=np.ones((1, 2, 2, 3), np.float32))
     code, details = refusal(predictions.Predict, sent)

@@ -3,7 +3,6 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from pipelines.dev_server.errors import Code, ServingError
 from pipelines.dev_server.messages import run_request
 from pipelines.dev_server.saved_model import LoadedModel
 
@@ -25,20 +24,3 @@ def test_signature_is_run_on_the_inputs(model):
     response = run_request(model, request(x=np.ones((1, 2), np.float32)))
     assert response.model_spec.signature_name == "serving_default"
     np.testing.assert_array_equal(tf.make_ndarray(response.outputs["y"]), [[2, 2]])
-
-
-def test_initialiser_is_no_prediction(model):
-    with pytest.raises(ServingError, match="method_name to be one of") as raised:
-        run_request(model, request("__saved_model_init_op"))
-    assert raised.value.code == Code.INTERNAL
-
-
-def test_missing_input_is_named(model):
-    with pytest.raises(ServingError, match="Missing but required: {b}"):
-        run_request(model, request("two", a=np.zeros(1, np.float32)))
-
-
-def test_timeout_ends_the_graph(model):
-    with pytest.raises(ServingError) as raised:
-        run_request(model, request("count", steps=np.int32(2**31 - 1)), timeout=0.2)
-    assert raised.value.code == Code.DEADLINE_EXCEEDED

@@ -2,7 +2,6 @@ import shutil
 import threading
 import time
 
-import numpy as np
 import pytest
 
 from pipelines.dev_server import models, served_model
@@ -161,15 +160,3 @@ def test_start_fails_if_one_of_the_models_has_no_version(base, tmp_path):
     file = write(tmp_path / "f", base, [7], {})
     with pytest.raises(ValueError, match="No version of .*toy can be served"):
         ModelManager(file).start()
-
-
-def test_requests_go_on_while_versions_change(base, tmp_path):
-    file = write(tmp_path / "f", base, [1], {})
-    manager = ModelManager(file)
-    manager.poll()
-    _, model = manager.model("cells")
-    write(file, base, [2], {})
-    manager.poll()
-    x = np.ones((1, 2), np.float32)
-    assert model.run(model.signature(""), {"x": x})["y"].tolist() == [[2, 2]]
-    assert [status.version for status in manager.statuses("cells")] == [2, 1]

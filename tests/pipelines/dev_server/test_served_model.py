@@ -161,17 +161,6 @@ def test_removed_model_is_unloaded_and_still_listed(base):
     assert raised.value.code == Code.NOT_FOUND
 
 
-def test_unknown_names_and_versions_are_not_found(base):
-    manager = ModelManager(base)
-    manager.poll()
-    with pytest.raises(ServingError, match="any versions of model nope"):
-        manager.statuses("nope")
-    with pytest.raises(ServingError, match="version 9 of model toy"):
-        manager.statuses("toy", 9)
-    with pytest.raises(ServingError, match=r"Specific\(nope, 1\)"):
-        manager.model("nope", 1)
-
-
 @pytest.mark.parametrize("content", [None, b"no message"])
 def test_start_without_a_version_that_loads_is_refused(tmp_path, content):
     (tmp_path / "1").mkdir()
