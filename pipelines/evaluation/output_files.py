@@ -54,10 +54,6 @@ def _belongs_to_run(path: pathlib.Path, run: pathlib.Path) -> bool:
     return bool(parts & {identity(one) for one in (path, *path.resolve().parents)})
 
 
-class UnwrittenScores(ScoresError):
-    """The scores are there, but not their file."""
-
-
 @contextlib.contextmanager
 def kept(evaluation: Evaluation, path: str | None) -> Iterator[None]:
     """Lets an error in writing a file not take the scores with it."""
@@ -67,7 +63,7 @@ def kept(evaluation: Evaluation, path: str | None) -> Iterator[None]:
         reason = getattr(error, "strerror", None) or error
         if isinstance(error, OUT_OF_MEMORY):
             reason = NO_MEMORY
-        raise UnwrittenScores(
+        raise ScoresError(
             f"{path}: cannot be written ({reason}). The scores are shown all the same; "
             "mend that, or name another file.",
             evaluation,

@@ -25,10 +25,6 @@ class ScoresError(ValueError):
         self.report = report
 
 
-class UnscoredImages(ScoresError):
-    """Some images are not scored, or all."""
-
-
 class Unscored:
     """Collects what is said of images that cannot be scored.
 
@@ -57,10 +53,10 @@ class Unscored:
         places = range(len(self._dataset.pairs))
         return self._dataset.subset([i for i in places if i not in self.sentences])
 
-    def error(self, report: Evaluation | None) -> UnscoredImages:
+    def error(self, report: Evaluation | None) -> ScoresError:
         """Returns what is raised at the end, with the scores of the others."""
         said = summary(list(self.sentences.values()), len(self._dataset.pairs))
-        return UnscoredImages(said, report)
+        return ScoresError(said, report)
 
 
 def unscored_sentence(

@@ -14,7 +14,7 @@ from pipelines import evaluate, predict, scores
 from pipelines.config import EvaluateConfig, PredictConfig
 from pipelines.dataset import Dataset
 from pipelines.evaluation import evaluation
-from pipelines.evaluation.unscored import UnscoredImages
+from pipelines.evaluation.unscored import ScoresError
 from pipelines.images import ImageEntry, read_mask
 from pipelines.overlap_tile import Net
 
@@ -368,9 +368,7 @@ def test_an_image_without_memory_leaves_the_scores_of_the_others(
 ):
     fail_at(monkeypatch, owner, name, 2, error)
     path, page = tmp_path / "scores.json", tmp_path / "scores.html"
-    with pytest.raises(
-        UnscoredImages, match=r"1 of 5 .*cell_2\.png: .*quick"
-    ) as caught:
+    with pytest.raises(ScoresError, match=r"1 of 5 .*cell_2\.png: .*quick") as caught:
         evaluate(config(json=str(path), report=str(page)))
     found = caught.value.report
     assert found.images == 4
@@ -389,9 +387,9 @@ def test_without_memory_for_any_image_there_are_no_scores(config, discs, monkeyp
         raise MemoryError
 
     monkeypatch.setattr(scores.BoundaryCounts, "add", full)
-    with pytest.raises(UnscoredImages, match="all 5 files failed") as caught:
+    with pytest.raises(ScoresError, match="all 5 files failed") as caught:
         evaluate(config(scores="quick"))
     assert caught.value.report is None
     one = {name: str(discs / name / "cell_0.png") for name in ("images", "masks")}
-    with pytest.raises(UnscoredImages, match=r"cell_0\.png: .* into parts\.$"):
+    with pytest.raises(ScoresError, match=r"cell_0\.png: .* into parts\.$"):
         evaluate(config(scores="quick", **one))

@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 from pipelines.config import EvaluateConfig
-from pipelines.evaluation.output_files import UnwrittenScores, check_outputs, kept
+from pipelines.evaluation.output_files import check_outputs, kept
+from pipelines.evaluation.unscored import ScoresError
 from pipelines.scores.evaluation_result import Evaluation
 
 SCORES = Evaluation([], None, None, 0.5, 1)
@@ -83,7 +84,7 @@ def test_one_name_for_both_is_refused(checked, folder, report, is_there):
     ],
 )
 def test_an_error_in_writing_keeps_the_scores(error, reason):
-    with pytest.raises(UnwrittenScores) as caught, kept(SCORES, "a.html"):
+    with pytest.raises(ScoresError) as caught, kept(SCORES, "a.html"):
         raise error
     assert f"a.html: cannot be written ({reason})" in str(caught.value)
     assert caught.value.report is SCORES
