@@ -174,12 +174,7 @@ class GrpcServer:
         return self._call(method, request, seconds=CONTROL_SECONDS, is_prediction=False)
 
     def _call(
-        self,
-        method: Any,
-        request: Any,
-        *,
-        seconds: float | None = None,
-        is_prediction: bool = True,
+        self, method: Any, request: Any, *, seconds: float | None, is_prediction: bool
     ) -> Any:
         import grpc
 

@@ -136,22 +136,12 @@ def test_the_question_what_is_served_sends_no_image(answering):
             server(url, 0.2).predict("about", {"x": strings(b"")})
 
 
-def test_a_certificate_that_is_not_trusted_is_told(tmp_path, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def answer():
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(1000)
-                # No TLS.
-                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        url = f"https://127.0.0.1:{listener.getsockname()[1]}/v1/models/x"
+def test_a_certificate_that_is_not_trusted_is_told(answering, tmp_path, monkeypatch):
+    # No TLS.
+    with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
+        url = url.replace("http", "https", 1)
         with pytest.raises(ServerFailure, match="set REQUESTS_CA_BUNDLE") as raised:
             server(url).states()
-        thread.join()
     assert raised.value.kind is Kind.REFUSED
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nope.crt"))
     with pytest.raises(ServerFailure, match=r"nope\.crt.*set REQUESTS_CA_BUNDLE"):
