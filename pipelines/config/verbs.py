@@ -89,6 +89,14 @@ class ServeConfig(Settings):
     rest_port: int = setting(8501, "port of the REST API", least=0, most=65535)
     grpc_port: int = setting(8500, "port of the gRPC API", least=0, most=65535)
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value out of range or settings that clash."""
+        super().__post_init__()
+        if self.rest_port == self.grpc_port != 0:
+            raise ValueError(
+                f"rest_port and grpc_port must differ, got {self.rest_port} for both."
+            )
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SegmentConfig(Settings):

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import tensorflow_start
+from pipelines.config import ServeConfig
+from pipelines.serving.serving_commands import bracketed
 
 _LOGGER = logging.getLogger("pipelines.dev_server")
 
 # Both servers end within these; `keras-unet serve` waits ten before it kills.
 GRACEFUL_SECONDS = 5
-_LARGEST_PORT = 65_535
 
 
 def main() -> int:
@@ -43,7 +44,13 @@ def main() -> int:
     # before gRPC's calls are.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        _check_ports(arguments.rest_port, arguments.grpc_port)
+        # For its refusals, before anything is loaded.
+        ServeConfig(
+            saved_model=arguments.model,
+            host=arguments.host,
+            rest_port=arguments.rest_port,
+            grpc_port=arguments.grpc_port,
+        )
         tensorflow_start.import_tensorflow_quietly("tensorflow")
         tensorflow_start.let_gpus_grow()
         _serve(arguments)
@@ -74,16 +81,6 @@ def server_config(app: Any) -> Any:
     )
 
 
-def _check_ports(rest_port: int, grpc_port: int) -> None:
-    for flag, port in (("--rest-port", rest_port), ("--grpc-port", grpc_port)):
-        if not 0 <= port <= _LARGEST_PORT:
-            raise ValueError(f"{flag} must be 0 (any) to {_LARGEST_PORT}, got {port}.")
-    if rest_port == grpc_port != 0:
-        raise ValueError(
-            f"--rest-port and --grpc-port must differ, got {rest_port} for both."
-        )
-
-
 def _serve(arguments: argparse.Namespace) -> None:
     from pipelines.dev_server import grpc_api
     from pipelines.dev_server.models import ModelManager
@@ -106,11 +103,12 @@ def _serve(arguments: argparse.Namespace) -> None:
             listener.listen()
         placeholder.close()
         with _available(host, grpc_port, "--grpc-port"):
-            grpc_server.add_insecure_port(_address(host, grpc_port))
+            grpc_server.add_insecure_port(f"{bracketed(host)}:{grpc_port}")
         grpc_server.start()
+        place = bracketed(host)
         for name in manager.names:
-            _LOGGER.info("REST API: http://%s/v1/models/%s", _address(host, port), name)
-            _LOGGER.info("gRPC API: grpc://%s/%s", _address(host, grpc_port), name)
+            _LOGGER.info("REST API: http://%s:%d/v1/models/%s", place, port, name)
+            _LOGGER.info("gRPC API: grpc://%s:%d/%s", place, grpc_port, name)
         try:
             _run(RestApp(manager), listener, grpc_server)
         finally:
@@ -157,10 +155,6 @@ def _available(host: str, port: int, flag: str) -> Iterator[None]:
             f"Address {host} port {port} is not available ({error}); name another with "
             f"{flag}."
         ) from error
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 if __name__ == "__main__":

@@ -83,10 +83,6 @@ def plan_launch(config: ServeConfig) -> Launch:
     host = "0.0.0.0" if engine == SERVER else config.host
     rest_port = _checked_port("rest_port", host, config.rest_port)
     grpc_port = _checked_port("grpc_port", host, config.grpc_port)
-    if grpc_port == rest_port:
-        raise ValueError(
-            f"rest_port and grpc_port must differ, got {rest_port} for both."
-        )
     if engine == DEVELOPMENT:
         command = development_command(program, source, host, rest_port, grpc_port)
     elif engine == SERVER:

@@ -1,6 +1,13 @@
 import pytest
 
-from pipelines.config import EvaluateConfig, SegmentConfig
+from pipelines.config import EvaluateConfig, SegmentConfig, ServeConfig
+
+
+def test_two_servers_have_two_ports():
+    with pytest.raises(ValueError, match="must differ, got 9000 for both"):
+        ServeConfig(saved_model="saved_models/a", rest_port=9000, grpc_port=9000)
+    # Free ones.
+    ServeConfig(saved_model="saved_models/a", rest_port=0, grpc_port=0)
 
 
 def test_an_address_is_text():

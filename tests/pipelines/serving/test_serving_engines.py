@@ -125,14 +125,6 @@ def test_taken_port_is_refused(folder, programs, setting):
             plan_launch(config(folder, **{setting: port}))
 
 
-def test_ports_must_differ(folder, programs):
-    programs("tensorflow_model_server")
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-    with pytest.raises(ValueError, match=f"must differ, got {port}"):
-        plan_launch(config(folder, rest_port=port, grpc_port=port))
-
-
 def test_folder_without_a_version_is_refused(folder, tmp_path):
     with pytest.raises(
         ValueError, match="nope is neither a folder nor a model configuration"
