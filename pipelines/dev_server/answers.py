@@ -8,7 +8,6 @@ from typing import Any
 
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
-from pipelines.dev_server.errors import Code
 from pipelines.dev_server.served_model import VersionStatus
 
 METADATA_FIELD = "signature_def"
@@ -21,11 +20,10 @@ def status_answer(
     response = get_model_status_pb2.GetModelStatusResponse()
     state_type = get_model_status_pb2.ModelVersionStatus.State
     for status in statuses:
-        code = 0 if status.error_code == "OK" else Code[status.error_code]
         entry = response.model_version_status.add(
             version=status.version, state=state_type.Value(status.state)
         )
-        entry.status.error_code = int(code)
+        entry.status.error_code = int(status.error_code)
         # Names of files need not be UTF-8.
         words = status.error_message.encode("utf-8", "replace")
         entry.status.error_message = words.decode("utf-8")

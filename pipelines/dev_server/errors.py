@@ -6,6 +6,7 @@ import enum
 class Code(enum.IntEnum):
     """The status codes of gRPC and TensorFlow, by their numbers."""
 
+    OK = 0
     CANCELLED = 1
     UNKNOWN = 2
     INVALID_ARGUMENT = 3

@@ -26,13 +26,13 @@ class VersionStatus:
     Attributes:
         version: its number.
         state: LOADING, AVAILABLE or END.
-        error_code: "OK", or the name of a `Code` for a version that did not load.
+        error_code: what kind of error kept it from loading.
         error_message: why it did not load.
     """
 
     version: int
     state: str
-    error_code: str = "OK"
+    error_code: Code = Code.OK
     error_message: str = ""
 
 
@@ -74,7 +74,7 @@ class ServedModel:
         wanted = config.wanted(set(published))
         for version in sorted(wanted - set(self._models)):
             status = self._statuses.get(version)
-            if status is None or status.error_code == "OK":
+            if status is None or status.error_code == Code.OK:
                 self._load(version, published[version])
         if not wanted or wanted & set(self._models):
             self._unload(set(self._models) - wanted)
@@ -178,7 +178,7 @@ def _warm_model(folder: Path) -> LoadedModel:
     return model
 
 
-def _code_and_message(error: Exception) -> tuple[str, str]:
+def _code_and_message(error: Exception) -> tuple[Code, str]:
     if isinstance(error, ServingError):
-        return error.code.name, error.message
-    return Code.UNKNOWN.name, str(error)
+        return error.code, error.message
+    return Code.UNKNOWN, str(error)

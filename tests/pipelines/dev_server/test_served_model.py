@@ -40,7 +40,7 @@ def answer(manager, version=None):
 
 
 def states(manager):
-    return {s.version: (s.state, s.error_code) for s in manager.statuses("toy")}
+    return {s.version: (s.state, s.error_code.name) for s in manager.statuses("toy")}
 
 
 def test_newest_version_is_served(base, tripling):

@@ -58,7 +58,7 @@ def test_failing_record_keeps_the_version_from_being_served(version):
     manager = ModelManager(folder.parent)
     manager.poll()
     (status,) = manager.statuses("toy")
-    assert (status.state, status.error_code) == ("END", "FAILED_PRECONDITION")
+    assert (status.state, status.error_code.name) == ("END", "FAILED_PRECONDITION")
     assert status.error_message == 'Serving signature key "nope" not found.'
 
 
