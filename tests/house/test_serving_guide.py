@@ -1,5 +1,6 @@
 """The commands of docs/serving.md run as they stand, but for those marked no-run."""
 
+import contextlib
 import json
 import pathlib
 import re
@@ -21,6 +22,7 @@ from pipelines.images.writing import write_image
 from pipelines.serving.serving import running_launch
 
 GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "serving.md"
+EXPORTED = "saved_models/asked/cells"
 TINY = "--depth 1 --base-filters 2 --tile-size 32 --batch-size 1 --steps 2"
 
 
@@ -49,6 +51,16 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def exported(folder):
+    """The same folder, with two versions beside those that the guide exports."""
+    words = ["--model", "runs/cells", "--to", EXPORTED]
+    with contextlib.chdir(folder):
+        for _ in range(2):
+            assert cli.main(["export", *words]) == 0
+    return folder
+
+
 def test_the_commands_run_and_then_the_python(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     for line in "".join(blocks("sh")).splitlines():
@@ -64,7 +76,7 @@ def write_config(folder):
     """Writes the guide's file, of which only the folder is another."""
     (text,) = (block for block in blocks("text") if "model_config_list" in block)
     path = folder / "models.config"
-    base_path = folder / "saved_models/asked/cells"
+    base_path = folder / EXPORTED
     path.write_text(text.replace("/models/cells", str(base_path)))
     return path
 
@@ -79,12 +91,11 @@ def wait_for_stable(url, version):
     assert answering == version
 
 
-def test_the_requests_run_against_a_server_of_two_versions(folder, monkeypatch, capsys):
-    monkeypatch.chdir(folder)
-    for _ in range(2):
-        words = ["export", "--model", "runs/cells", "--to", "saved_models/asked/cells"]
-        assert cli.main(words) == 0
-    config = write_config(folder)
+def test_the_requests_run_against_a_server_of_two_versions(
+    exported, monkeypatch, capsys
+):
+    monkeypatch.chdir(exported)
+    config = write_config(exported)
     settings = ServeConfig(
         saved_model=str(config), engine="development", rest_port=0, grpc_port=0
     )
@@ -97,7 +108,7 @@ def test_the_requests_run_against_a_server_of_two_versions(folder, monkeypatch, 
         for named, address in (("localhost:8501", rest), ("localhost:8500", grpc)):
             lines = lines.replace(named, address)
         lines = re.sub(r"\b[ab]:8500", grpc, lines)
-        lines = lines.replace("saved_models/cells", "saved_models/asked/cells")
+        lines = lines.replace("saved_models/cells", EXPORTED)
         for line in lines.splitlines():
             assert cli.main(shlex.split(line)[1:]) == 0, capsys.readouterr().err
         for version in ("2", "1"):
@@ -108,11 +119,11 @@ def test_the_requests_run_against_a_server_of_two_versions(folder, monkeypatch, 
             )
             wait_for_stable(f"http://{rest}/v1/models/cells", version)
     for name in ("stable", "canary"):
-        assert len(list((folder / name).glob("*.png"))) == 6
+        assert len(list((exported / name).glob("*.png"))) == 6
     assert tifffile.imread("segmented/huge.tif").shape == (90, 40)
 
 
-def test_the_servers_start_and_end_by_ctrl_c(folder):
+def test_the_servers_start_and_end_by_ctrl_c(exported):
     # Those of the machine may be taken by others.
     ports = ["--engine", "development", "--rest-port", "0", "--grpc-port", "0"]
     # In a process of the background the signal may be ignored.
@@ -121,12 +132,13 @@ def test_the_servers_start_and_end_by_ctrl_c(folder):
         "signal.signal(signal.SIGINT, signal.default_int_handler); "
         "sys.exit(main(sys.argv[1:]))"
     )
-    write_config(folder)
+    write_config(exported)
     for line in "".join(blocks("sh started")).splitlines():
+        line = line.replace("saved_models/cells", EXPORTED)
         words = shlex.split(line, comments=True)[1:]
         process = subprocess.Popen(
             [sys.executable, "-c", code, *words, *ports],
-            cwd=folder,
+            cwd=exported,
             stderr=subprocess.PIPE,
             text=True,
         )
