@@ -1,19 +1,17 @@
 import json
 
-import pytest
-
 from pipelines import run_folder
 from pipelines.exporting.about import about
 from pipelines.serving_graph.served_net import ServedNet
 
 
-def record(classes, scaling="per_image"):
+def record(classes):
     return run_folder.RunRecord(
         settings={},
         network={},
         classes=classes,
         mask_coding={},
-        scaling=scaling,
+        scaling="per_image",
         threshold=0.25,
         precision={},
         data={"training": {"fingerprint": "abc"}},
@@ -22,23 +20,21 @@ def record(classes, scaling="per_image"):
     )
 
 
-def net(variant="padded", output_channels=1, pixel_type=None):
-    return ServedNet(
-        tile_logits=lambda tiles: tiles,
-        depth=4,
-        variant=variant,
-        channels=3,
-        output_channels=output_channels,
-        threshold=0.25,
-        pixel_limit=1000,
-        pixel_type=pixel_type,
-    )
+NET = ServedNet(
+    tile_logits=lambda tiles: tiles,
+    depth=4,
+    variant="padded",
+    channels=3,
+    output_channels=1,
+    threshold=0.25,
+    pixel_limit=1000,
+)
 
 
 def test_an_export_says_what_a_client_has_to_know():
     text = about(
         record(["background", "Zellkörper"]),
-        net(),
+        NET,
         folded=True,
         golden=["pixels/one"],
         weights="123",
@@ -77,14 +73,5 @@ def test_an_export_says_what_a_client_has_to_know():
 
 def test_three_classes_are_values_of_the_mask():
     classes = ["sky", "sea", "land"]
-    found = json.loads(
-        about(record(classes), net(), folded=False, golden=[], weights="")
-    )
+    found = json.loads(about(record(classes), NET, folded=False, golden=[], weights=""))
     assert found["mask_values"] == {"0": "sky", "1": "sea", "2": "land"}
-
-
-@pytest.mark.parametrize(("variant", "after"), [("padded", 96), ("paper", 96)])
-def test_margins_are_those_of_regions(variant, after):
-    classes = ["background", "foreground"]
-    text = about(record(classes), net(variant), folded=False, golden=[], weights="")
-    assert json.loads(text)["margin_after"] == after

@@ -239,43 +239,11 @@ def test_about_takes_few_queries(serve):
         ((1, 51, 100, 1), "1 to 5000 pixels.*51.*100"),
     ],
 )
-@pytest.mark.parametrize("name", ["serving_default", "pixels", "pixels_uint16"])
-def test_arrays_that_are_no_images_are_refused_in_words(serve, name, shape, words):
+def test_arrays_that_are_no_images_are_refused_in_words(serve, shape, words):
     functions, _ = serve()
-    dtype = functions[name].input_signature[0].dtype
+    # That each signature begins so is tested with the graph that is saved.
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
-        functions[name](tf.zeros(shape, dtype))
-
-
-@pytest.mark.parametrize(
-    "shapes",
-    [
-        [(36, 36, 1), (1, 1), (1, 1)],
-        [(1, 36, 36, 1), (1,), (1, 1)],
-        [(1, 36, 36, 1), (1, 1), (1, 2)],
-    ],
-)
-def test_regions_of_another_rank_are_refused(serve, shapes):
-    functions, _ = serve()
-    with pytest.raises(tf.errors.InvalidArgumentError, match="not compatible"):
-        functions["region"](*(tf.ones(shape) for shape in shapes))
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_pixels_that_are_not_finite_are_refused(serve, value):
-    functions, _ = serve()
-    image = np.zeros((1, 4, 4, 1), np.float32)
-    image[0, 2, 2] = value
-    with pytest.raises(tf.errors.InvalidArgumentError, match="must be finite"):
-        functions["serving_default"](tf.constant(image))
-
-
-@pytest.mark.parametrize("name", ["image_bytes", "probability_bytes", "about"])
-@pytest.mark.parametrize("texts", [b"text", [[b"text"]]])
-def test_strings_of_another_rank_are_refused(serve, name, texts):
-    functions, _ = serve()
-    with pytest.raises(tf.errors.InvalidArgumentError, match="not compatible"):
-        functions[name](tf.constant(texts))
+        functions["serving_default"](tf.zeros(shape))
 
 
 def test_one_bad_file_is_named_by_what_is_wrong_with_it(serve):
