@@ -4,6 +4,8 @@ import enum
 import pathlib
 
 TIFF_SUFFIXES = (".tif", ".tiff")
+# Slides of Aperio: TIFFs, which are read and not written under this name.
+_SLIDE_SUFFIX = ".svs"
 # A Zarr is a folder.
 ZARR_SUFFIX = ".zarr"
 ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
@@ -33,7 +35,7 @@ _KINDS = {
     ".jpeg": Kind.JPEG,
     ".bmp": Kind.BMP,
     ".webp": Kind.WEBP,
-    **dict.fromkeys(TIFF_SUFFIXES, Kind.TIFF),
+    **dict.fromkeys((*TIFF_SUFFIXES, _SLIDE_SUFFIX), Kind.TIFF),
     ".npy": Kind.NPY,
     ZARR_SUFFIX: Kind.ZARR,
 }

@@ -58,7 +58,9 @@ def open_by_pillow(
             # Pillow takes the bytes of such a palette for bits.
             raise ValueError("it has a palette of two greys; save it as PNG")
         if mode not in _MODES[kind]:
-            raise ValueError(f"its colours are {mode}, not grey or RGB")
+            raise ValueError(
+                f"its colours are {mode}, not grey or RGB; convert it to RGB"
+            )
         if frames > 1:
             raise ValueError(f"it is an animation of {frames} frames")
         channels = 1 if as_mask and mode == "P" else _CHANNELS[mode]

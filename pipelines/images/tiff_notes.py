@@ -1,18 +1,23 @@
-"""What a TIFF says of its images beside their pixels, in the words of OME or ImageJ.
+"""What a TIFF says of its images beside their pixels: OME, ImageJ, slides of Aperio.
 
 The resolution of other TIFFs is not taken: most programs write one that nobody meant,
 such as 72 pixels an inch.
 """
 
+import re
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
 
+from pipelines.images.length_units import MICRON
 from pipelines.images.ome_xml import OmeImage, ome_images
 from pipelines.images.origin import Origin
 from pipelines.images.stack_axes import SECOND, StackAxis, made_axis, named_stack
 from pipelines.images.windowed import PixelSize, made_size
+
+# Microns per pixel, in the description of a slide.
+_MICRONS_OF_SLIDE = re.compile(r"\|\s*MPP\s*=\s*([^|\s]+)")
 
 
 class Notes(NamedTuple):
@@ -35,9 +40,12 @@ def notes_of(tiff: Any, all_series: list[Any]) -> list[Notes]:
     if tiff.is_ome:
         images = _of_ome(tiff.ome_metadata, len(all_series))
     elif tiff.is_imagej:
-        images = [_of_imagej(tiff), *[OmeImage()] * (len(all_series) - 1)]
+        images = [_of_imagej(tiff)]
+    elif tiff.is_svs:
+        images = [_of_slide(tiff.pages.first.description)]
     else:
-        images = [OmeImage()] * len(all_series)
+        images = []
+    images += [OmeImage()] * (len(all_series) - len(images))
     return [
         Notes(
             image.pixel_size,
@@ -80,6 +88,11 @@ def _of_imagej(tiff: Any) -> OmeImage:
         return OmeImage(steps=steps)
     height, width = (value[1] / value[0] for value in pixels_per_unit)
     return OmeImage(pixel_size=made_size(height, width, unit), steps=steps)
+
+
+def _of_slide(description: str) -> OmeImage:
+    found = _MICRONS_OF_SLIDE.search(description)
+    return OmeImage(pixel_size=made_size(found[1], found[1], MICRON) if found else None)
 
 
 def _counts(series: Any) -> dict[str, int]:

@@ -21,6 +21,8 @@ _OTHER_COLOURS = {5: "CMYK", 8: "Lab", 9: "Lab", 10: "Lab"}
 # No compression, and those that keep values as they are: of YCbCr only JPEG's decoder
 # makes RGB.
 _AS_THEY_ARE = (1, 5, 8, 32773, 32946, 34925, 50000)
+# Aperio's JPEG 2000 of YCbCr, which its decoder leaves as it is.
+_SLIDE_IN_YCBCR = 33003
 # Extra samples of these kinds say how transparent the others are.
 _ALPHA = (1, 2)
 
@@ -81,10 +83,13 @@ def described(place: TiffPlace, page: Any) -> TiffPlace:
     if page.dtype is None:
         raise ValueError(f"its numbers of {page.bitspersample} bits are not known")
     colour_space = _OTHER_COLOURS.get(page.photometric)
-    if page.photometric == _YCBCR and page.compression in _AS_THEY_ARE:
+    is_left = page.photometric == _YCBCR and page.compression in _AS_THEY_ARE
+    if is_left or page.compression == _SLIDE_IN_YCBCR:
         colour_space = "YCbCr"
     if colour_space:
-        raise ValueError(f"its colours are {colour_space}, not grey or RGB")
+        raise ValueError(
+            f"its colours are {colour_space}, not grey or RGB; convert it to RGB"
+        )
     colours = None
     # ImageJ's palettes say how it shows grey values.
     if page.colormap is not None and not page.parent.is_imagej:

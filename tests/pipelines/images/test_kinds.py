@@ -11,6 +11,7 @@ from pipelines.images.kinds import Kind, kind_of, stem_of
         ("a.PNG", Kind.PNG),
         ("a.jpeg", Kind.JPEG),
         ("a.ome.tif", Kind.TIFF),
+        ("a.SVS", Kind.TIFF),
         ("a.ome.zarr", Kind.ZARR),
         ("a.npy", Kind.NPY),
         ("a.czi", Kind.OTHER),
@@ -34,6 +35,7 @@ def test_a_folder_is_a_zarr_by_what_it_holds(tmp_path, file):
 @pytest.mark.parametrize(
     ("name", "stem"),
     [
+        ("in/TCGA.01.svs", "TCGA.01"),
         ("in/plate.ome.zarr/A/1/0", "plate_A_1_0"),
         ("in/cell.zarr/raw", "cell_raw"),
         ("in/cell.ome.zarr", "cell.ome"),

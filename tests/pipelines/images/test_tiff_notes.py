@@ -101,3 +101,18 @@ def test_pixels_are_read_where_the_text_of_ome_is_damaged(tmp_path, random):
     (entry,) = find_images(str(path))
     np.testing.assert_array_equal(read_image(entry)[..., 0], image)
     assert notes(path) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("|AppMag = 40|MPP = 0.2500|Left = 2", PixelSize(0.25, 0.25, "µm")),
+        ("|MPP = 0.4990", PixelSize(0.499, 0.499, "µm")),
+        ("|AppMag = 40", None),
+        ("|MPP = |Left = 2", None),
+    ],
+)
+def test_a_slide_says_its_microns_per_pixel(written, words, found):
+    about = f"Aperio Image Library v12.0.15\r\n6x5 (256x256) JPEG/RGB Q=70{words}"
+    slide = written(PIXELS[0, 0], description=about, metadata=None)
+    assert slide.pixel_size == found

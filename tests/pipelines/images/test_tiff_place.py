@@ -1,5 +1,9 @@
 import numpy as np
 import pytest
+import tifffile
+
+from pipelines.images import tiff
+from pipelines.images.handles import SourceFile
 
 
 @pytest.mark.parametrize(
@@ -55,3 +59,14 @@ def test_what_stands_for_nothing_is_known(places, dtype, text, value):
     tags = [] if text is None else [(42113, "s", 0, text, True)]
     (place,) = places(np.zeros((5, 6), dtype), extratags=tags)
     assert place.nodata == value
+
+
+def test_a_slide_whose_jpeg_2000_is_not_rgb_is_refused(tmp_path):
+    path = tmp_path / "a.svs"
+    image = np.zeros((32, 32, 3), "uint8")
+    tifffile.imwrite(path, image, compression="jpeg2000", photometric="rgb")
+    assert tiff.places(SourceFile(path))[0].shape == (32, 32, 3)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages.first.tags["Compression"].overwrite(33003)
+    with pytest.raises(ValueError, match="its colours are YCbCr, not grey or RGB"):
+        tiff.places(SourceFile(path))

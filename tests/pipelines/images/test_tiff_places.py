@@ -80,3 +80,24 @@ def test_planes_that_other_axes_number_have_no_position(places):
     about = {"axes": "AYX", "Name": "angles", "Plane": [{"PositionZ": 7}] * 3}
     found = places(np.zeros((3, 5, 6), "u1"), ome=True, metadata=about)
     assert [place.origin for place in found] == [Origin("angles")] * 3
+
+
+def test_of_a_slide_the_thumbnail_levels_label_and_macro_are_no_images(tmp_path):
+    path = tmp_path / "slide.svs"
+    slide = np.random.default_rng(0).integers(0, 255, (160, 192, 3), np.uint8)
+    about = "Aperio Image Library v12.0.15\r\n192x160 (64x64) J2K|MPP = 0.2500"
+    tiled = {"tile": (64, 64), "compression": "zlib", "photometric": "rgb"}
+    small = {"compression": "zlib", "photometric": "rgb", "metadata": None}
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(slide, description=about, metadata=None, **tiled)
+        writer.write(slide[::4, ::4], description=f"{about} -> 48x40", **small)
+        writer.write(slide[::2, ::2], description=about, metadata=None, **tiled)
+        writer.write(
+            slide[::5, ::5], description="Aperio label", **small, subfiletype=1
+        )
+        writer.write(
+            slide[::8, ::8], description="Aperio macro", **small, subfiletype=9
+        )
+    (entry,) = find_images(str(tmp_path))
+    assert (entry.stem, entry.page) == ("slide", None)
+    np.testing.assert_array_equal(read_image(entry), slide)
