@@ -44,6 +44,7 @@ class ImageFacts:
         mask_in_colour: the mask has pixels that are not grey.
         pixel_size: of the image, if the file says it with a unit.
         has_alpha: the last of the channels says how transparent the others are.
+        mask_colours: of the values of a mask with a palette, as 0xRRGGBB.
     """
 
     height: int
@@ -59,6 +60,7 @@ class ImageFacts:
     mask_in_colour: bool = False
     pixel_size: PixelSize | None = None
     has_alpha: bool = False
+    mask_colours: dict[int, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +126,7 @@ def inspect(
         mask_in_colour=mask.in_colour,
         pixel_size=seen.place.pixel_size,
         has_alpha=image.has_alpha and channels == image.channels,
+        mask_colours=mask.colours,
     )
     return Inspection(facts, tuple(found))
 
@@ -135,6 +138,7 @@ class _MaskSeen:
         self.size: tuple[int, int] | None = None
         self.place = pair_findings.Place()
         self.counts: dict[int, int] = {}
+        self.colours: dict[int, int] = {}
         self.runs, self.in_colour = 0, False
         self.findings: list[Finding] = []
         name = pair.mask.name
@@ -170,6 +174,10 @@ class _MaskSeen:
             self.in_colour = not all(map(mask_values.is_grey, self.counts))
             if not self.in_colour:
                 self.counts = {value & 0xFF: n for value, n in self.counts.items()}
+        if mask.palette is not None and not in_colour:
+            colours = mask_values.numbers_of(mask.palette[None], in_colour=True).ravel()
+            used = sorted(value for value in self.counts if value < len(colours))
+            self.colours = {value: int(colours[value]) for value in used}
         if len(self.counts) > MANY_VALUES:
             values = mask_values.MaskValues(mask.name, self.counts, self.runs)
             if values.looks_smoothed or not values.has_objects:

@@ -1,5 +1,6 @@
 """What shows only when the classes of a set are known, and its parts to train on."""
 
+import collections
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,7 +9,7 @@ from pipelines.dataset import findings
 from pipelines.dataset.dataset import Dataset
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.mask_refusals import LISTED_COLOURS, as_greys
-from pipelines.dataset.mask_values import RARE_SHARE
+from pipelines.dataset.mask_values import RARE_SHARE, colour_name
 from pipelines.dataset.survey import Survey
 
 ONE_CLASS = "one-class"
@@ -60,6 +61,7 @@ def of_parts(training: Dataset, held_out: Dataset) -> list[Finding]:
         *_unvalidated(training, held_out),
         *leaks(training, held_out),
         *_neighbours(training, held_out),
+        *_other_palettes(training, held_out),
     ]
 
 
@@ -168,6 +170,40 @@ def _neighbours(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
             "for others.",
             "If they are such, hold out whole files (validation_stems), or name "
             "validation images of their own.",
+        )
+
+
+def _other_palettes(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
+    """Finds a colour that is one id in the palette of a mask, and another in others.
+
+    Programs number colours as they meet them, so that ids are mixed up between masks.
+    """
+    if training.coding.kind == "instances":
+        return
+    known: dict[int, tuple[int, str]] = {}
+    told: list[tuple[str, int, int]] = []
+    facts = [*training.facts, *held_out.facts]
+    for pair, one in zip([*training.pairs, *held_out.pairs], facts, strict=True):
+        times = collections.Counter(one.mask_colours.values())
+        for value, colour in one.mask_colours.items():
+            if times[colour] > 1:
+                continue
+            first, _ = known.setdefault(colour, (value, pair.mask.name))
+            if first != value:
+                told.append((pair.mask.name, value, colour))
+                break
+    if told:
+        name, value, colour = told[0]
+        other, example = known[colour]
+        more = "" if len(told) == 1 else f" ({len(told) - 1} more masks differ)"
+        yield findings.warning(
+            "palettes",
+            name,
+            f"by its palette the colour {colour_name(colour)} is the value {value}, "
+            f"but in {example} it is {other}{more}: values are the classes, so these "
+            "are mixed up.",
+            "Save all masks with one palette; or save them as RGB and say what each "
+            "colour is (class_colours).",
         )
 
 

@@ -24,6 +24,7 @@ _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 
 _MOST_RATIO = 1032
 # With a preview; a damaged header promises any size.
 _MOST_EXIF_BYTES = 2**20
+_MOST_PALETTE_BYTES = 3 * 256
 
 
 class _Header(NamedTuple):
@@ -33,6 +34,7 @@ class _Header(NamedTuple):
     kind: int
     transparent: bool
     orientation: int
+    palette: bytes
 
     @property
     def channels(self) -> int:
@@ -80,6 +82,8 @@ def open_png(
         )
         found.has_alpha = found.channels in (2, 4)
         found.orientation = header.orientation
+        if indices:
+            found.palette = np.frombuffer(header.palette, np.uint8).reshape(-1, 3)
         return found
 
 
@@ -96,15 +100,17 @@ def _read_header(path: pathlib.Path) -> _Header:
         row_bytes = 1 + math.ceil(width * _SAMPLES[kind] * depth / 8)
         file_bytes = path.stat().st_size
         check_plausible(height * row_bytes, file_bytes, _MOST_RATIO)
-        transparent, shown = False, AS_STORED
+        transparent, shown, palette = False, AS_STORED, b""
         # Chunks before the pixels: length, name, data, checksum.
         while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
             size, begin = struct.unpack(">I", head[:4])[0], file.tell()
             transparent |= head[4:] == b"tRNS" and kind in (0, 2, _PALETTE)
             if head[4:] == b"eXIf" and size <= _MOST_EXIF_BYTES:
                 shown = of_exif(functools.partial(_exif, file.read(size)))
+            if head[4:] == b"PLTE" and size <= _MOST_PALETTE_BYTES and not size % 3:
+                palette = file.read(size)
             file.seek(begin + size + 4)
-        return _Header(height, width, depth, kind, transparent, shown)
+        return _Header(height, width, depth, kind, transparent, shown, palette)
 
 
 def _exif(data: bytes) -> PIL.Image.Exif:

@@ -90,6 +90,8 @@ class _TiffImage(WindowedImage):
         self.dtype = np.dtype(np.uint8) if place.dtype == bool else place.dtype
         if self._colours is not None:
             self.channels, self.dtype = 3, self._colours.dtype
+        elif as_mask:
+            self.palette = place.colours
         self.pixel_size = place.pixel_size
         # A series that tifffile puts together is decoded as one.
         self.segment_bytes = (

@@ -124,6 +124,8 @@ class WindowedImage(abc.ABC):
         origin: what its file says of where it comes from.
         nodata: what a GeoTIFF writes where nothing is known; None if it does not say.
         orientation: the EXIF orientation, 1 to 8, that pixels are not turned by.
+        palette: (indices, 3) uint8, the colours of a PNG or TIFF that is read as
+            indices; None for others.
         decoding_bytes: of memory that its first window may take for a while, where it
             is decoded as a whole.
     """
@@ -141,6 +143,7 @@ class WindowedImage(abc.ABC):
     origin: Origin = Origin()
     nodata: float | None = None
     orientation: int = AS_STORED
+    palette: np.ndarray | None = None
     decoding_bytes: int = 0
 
     @property
@@ -201,7 +204,7 @@ class DerivedImage(WindowedImage):
         self.georeference = source.georeference
         self.is_georeferenced = source.is_georeferenced
         self.has_alpha, self.nodata = source.has_alpha, source.nodata
-        self.orientation = source.orientation
+        self.orientation, self.palette = source.orientation, source.palette
 
     def close(self) -> None:
         """Closes the other."""

@@ -231,3 +231,25 @@ def test_an_image_that_viewers_turn_is_warned_of(pair):
     PIL.Image.fromarray(IMAGE).save(one.image.path, exif=exif)
     (finding,) = inspect(one).findings
     assert (finding.code, finding.severity) == ("orientation", "warning")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_the_palette_of_a_mask_says_the_colours_of_its_values(pair, suffix):
+    named = pair(name=f"a.{suffix}")
+    mask = np.array([[0, 2, 2], [0, 0, 1]], "uint8")
+    palette = np.zeros((256, 3), "uint8")
+    palette[1], palette[2], palette[3] = 7, (0, 160, 255), 9
+    if suffix == "tif":
+        wide = palette.T.astype("uint16") << 8
+        tifffile.imwrite(
+            named.mask.path, mask, photometric="palette", colormap=wide, rowsperstrip=1
+        )
+    else:
+        image = PIL.Image.frombytes("P", (3, 2), mask.tobytes())
+        image.putpalette(palette[:4].tobytes())
+        image.save(named.mask.path)
+    facts = inspect(named).facts
+    assert facts.mask_counts == {0: 3, 1: 1, 2: 2}
+    assert facts.mask_colours == {0: 0, 1: 0x070707, 2: 0x00A0FF}
+    # Read as colours, its values are greys.
+    assert inspect(named, in_colour=True).facts.mask_colours == {}
