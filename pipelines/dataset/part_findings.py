@@ -76,7 +76,7 @@ def leaks(training: Dataset | Survey, held_out: Dataset | Survey) -> list[Findin
             pair.image.name,
             f"is held out for validation and has the same pixels as the training image "
             f"{known[one.image_digest]}: scores will be too good.",
-            "Remove one of the two, or name both in validation_stems.",
+            "Leave one of the two out, or hold out both.",
         )
         for pair, one in zip(held_out.pairs, held_out.facts, strict=True)
         if one.image_digest in known

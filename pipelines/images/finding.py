@@ -86,7 +86,7 @@ def find_images(pattern: str, *, damaged: bool = False) -> list[ImageEntry]:
     if not paths:
         raise ValueError(
             f"{pattern}: no images found; expected a file, a folder or a glob of "
-            f"{', '.join(SUFFIXES)} files.{_hint_of_brackets(pattern)}"
+            f"{', '.join(SUFFIXES)} files.{_hint(pattern)}"
         )
     entries = [entry for file in paths for entry in _entries(file, damaged)]
     if not entries:
@@ -125,6 +125,24 @@ def _is_image(path: pathlib.Path) -> bool:
         return path.suffix.lower() == ZARR_SUFFIX or is_zarr_node(path)
     is_store = path.suffix.lower() == ZARR_SUFFIX or path.name in ZARR_METADATA
     return path.is_file() and not is_store
+
+
+def _hint(pattern: str) -> str:
+    folder = pathlib.Path(pattern)
+    return _hint_of_folder(folder) if folder.is_dir() else _hint_of_brackets(pattern)
+
+
+def _hint_of_folder(folder: pathlib.Path) -> str:
+    """Returns what is said of a folder without images: what it holds instead."""
+    inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    inner = [path.name for path in inside if path.is_dir()]
+    if inner:
+        return (
+            f" Its folders, such as {printable(min(inner))}, are not looked into: name "
+            f"their images by a glob in quotes, as '{printable(str(folder))}/*/*.png'."
+        )
+    kinds = sorted({path.suffix for path in inside if path.suffix})
+    return f" It holds {', '.join(map(printable, kinds[:5]))} files." if kinds else ""
 
 
 def _hint_of_brackets(pattern: str) -> str:

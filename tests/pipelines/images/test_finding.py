@@ -239,3 +239,16 @@ def test_brackets_of_a_name_are_told_from_those_of_a_glob(tmp_path, pattern, hin
 def test_brackets_of_a_glob_alone_are_no_hint(folder):
     with pytest.raises(ValueError, match=r"files\.$"):
         finding.find_images(str(folder / "[x].png"))
+
+
+def test_a_folder_without_images_says_what_it_holds_instead(tmp_path):
+    (tmp_path / "P2" / "images").mkdir(parents=True)
+    (tmp_path / "P1").mkdir()
+    with pytest.raises(ValueError, match="Its folders, such as P1, are not") as error:
+        finding.find_images(str(tmp_path))
+    assert str(error.value).endswith(f"as '{tmp_path}/*/*.png'.")
+    slides = tmp_path / "P1"
+    for name in ("a.jp2", "b.jp2", "c.txt", ".hidden.xml"):
+        (slides / name).touch()
+    with pytest.raises(ValueError, match=r"files\. It holds \.jp2, \.txt files\.$"):
+        finding.find_images(str(slides))
