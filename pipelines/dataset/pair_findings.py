@@ -14,22 +14,37 @@ from pipelines.images.windowed import Georeference, PixelSize
 
 # Programs round what they write of the size of a pixel: by so much of it.
 ROUNDING = 1e-3
+# Between two levels of a pyramid; sizes that are closer are slips.
+LEAST_LEVEL, LEVEL_ROUNDING = 1.5, 0.01
 # Of a pixel, that the corners of image and mask may lie apart.
 APART = 0.1
 
 
 def other_size(pair: Pair, image: tuple[int, int], mask: tuple[int, int]) -> Finding:
     """The mask has another size than its image."""
-    turned = image == mask[::-1]
+    way_out = "Give a mask of the image's size."
+    if image == mask[::-1]:
+        way_out = "Turn one of them by a quarter."
+    elif _is_scaled(image, mask):
+        way_out = (
+            "It may have been drawn on another level of a slide: scale it to the "
+            "image's size without smoothing (nearest neighbour)."
+        )
     return findings.error(
         "size",
         pair.mask.name,
         f"the mask is {mask[0]}x{mask[1]} (height x width), but its image "
         f"{pair.image.name} is {image[0]}x{image[1]}.",
-        "Turn one of them by a quarter."
-        if turned
-        else "Give a mask of the image's size.",
+        way_out,
     )
+
+
+def _is_scaled(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Tells whether two sizes are levels of one pyramid, whose sides are rounded."""
+    large, small = max(one, other), min(one, other)
+    factor = large[0] / small[0]
+    bent = abs(small[1] * factor / large[1] - 1)
+    return factor >= LEAST_LEVEL and bent <= LEVEL_ROUNDING
 
 
 class Place(NamedTuple):

@@ -76,3 +76,20 @@ def test_a_mask_of_another_place_is_told(tmp_path, image, mask, told):
     for finding, words in zip(found, told, strict=True):
         assert (finding.code, finding.severity) == ("place", "warning")
         assert words in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "way_out"),
+    [
+        ((10240, 12032), (2560, 3008), "without smoothing (nearest neighbour)."),
+        # Sides of levels are rounded, up or down.
+        ((2901, 3303), (725, 826), "without smoothing (nearest neighbour)."),
+        ((725, 825), (2901, 3303), "without smoothing (nearest neighbour)."),
+        ((700, 640), (699, 640), "Give a mask of the image's size."),
+        ((700, 640), (350, 600), "Give a mask of the image's size."),
+        ((700, 640), (640, 700), "Turn one of them by a quarter."),
+    ],
+)
+def test_a_mask_of_another_level_is_to_be_scaled(tmp_path, image, mask, way_out):
+    pair = Pair(ImageEntry(tmp_path / "a.png"), ImageEntry(tmp_path / "m.png"))
+    assert pair_findings.other_size(pair, image, mask).way_out.endswith(way_out)
