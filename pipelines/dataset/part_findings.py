@@ -61,7 +61,7 @@ def of_parts(training: Dataset, held_out: Dataset) -> list[Finding]:
         *_unvalidated(training, held_out),
         *leaks(training, held_out),
         *_neighbours(training, held_out),
-        *_other_palettes(training, held_out),
+        *other_palettes(training, held_out),
     ]
 
 
@@ -81,6 +81,41 @@ def leaks(training: Dataset | Survey, held_out: Dataset | Survey) -> list[Findin
         for pair, one in zip(held_out.pairs, held_out.facts, strict=True)
         if one.image_digest in known
     ]
+
+
+def other_palettes(*datasets: Dataset) -> Iterator[Finding]:
+    """Finds a colour that is one id in the palette of a mask, and another in others.
+
+    Programs number colours as they meet them, so that ids are mixed up between masks.
+    """
+    if datasets[0].coding.kind == "instances":
+        return
+    known: dict[int, tuple[int, str]] = {}
+    told: list[tuple[str, int, int]] = []
+    pairs = [pair for dataset in datasets for pair in dataset.pairs]
+    facts = [one for dataset in datasets for one in dataset.facts]
+    for pair, one in zip(pairs, facts, strict=True):
+        times = collections.Counter(one.mask_colours.values())
+        for value, colour in one.mask_colours.items():
+            if times[colour] > 1:
+                continue
+            first, _ = known.setdefault(colour, (value, pair.mask.name))
+            if first != value:
+                told.append((pair.mask.name, value, colour))
+                break
+    if told:
+        name, value, colour = told[0]
+        other, example = known[colour]
+        more = "" if len(told) == 1 else f" ({len(told) - 1} more masks differ)"
+        yield findings.warning(
+            "palettes",
+            name,
+            f"by its palette the colour {colour_name(colour)} is the value {value}, "
+            f"but in {example} it is {other}{more}: values are the classes, so these "
+            "are mixed up.",
+            "Save all masks with one palette; or save them as RGB and say what each "
+            "colour is (class_colours).",
+        )
 
 
 def _of_both(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
@@ -170,40 +205,6 @@ def _neighbours(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
             "for others.",
             "If they are such, hold out whole files (validation_stems), or name "
             "validation images of their own.",
-        )
-
-
-def _other_palettes(training: Dataset, held_out: Dataset) -> Iterator[Finding]:
-    """Finds a colour that is one id in the palette of a mask, and another in others.
-
-    Programs number colours as they meet them, so that ids are mixed up between masks.
-    """
-    if training.coding.kind == "instances":
-        return
-    known: dict[int, tuple[int, str]] = {}
-    told: list[tuple[str, int, int]] = []
-    facts = [*training.facts, *held_out.facts]
-    for pair, one in zip([*training.pairs, *held_out.pairs], facts, strict=True):
-        times = collections.Counter(one.mask_colours.values())
-        for value, colour in one.mask_colours.items():
-            if times[colour] > 1:
-                continue
-            first, _ = known.setdefault(colour, (value, pair.mask.name))
-            if first != value:
-                told.append((pair.mask.name, value, colour))
-                break
-    if told:
-        name, value, colour = told[0]
-        other, example = known[colour]
-        more = "" if len(told) == 1 else f" ({len(told) - 1} more masks differ)"
-        yield findings.warning(
-            "palettes",
-            name,
-            f"by its palette the colour {colour_name(colour)} is the value {value}, "
-            f"but in {example} it is {other}{more}: values are the classes, so these "
-            "are mixed up.",
-            "Save all masks with one palette; or save them as RGB and say what each "
-            "colour is (class_colours).",
         )
 
 

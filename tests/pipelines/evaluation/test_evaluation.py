@@ -265,6 +265,24 @@ def test_pixels_of_a_type_that_the_run_does_not_know_are_told(
     assert caplog.text.count("Pixels are float32, but the run has learned from") == 2
 
 
+def test_masks_whose_palettes_mix_up_classes_are_told(
+    random_net, save_run, config, discs, tmp_path, caplog
+):
+    run = save_run(tmp_path / "run", random_net(num_classes=4))
+    (tmp_path / "masks").mkdir()
+    for number, path in enumerate(sorted((discs / "images").iterdir())):
+        mask = np.zeros((40, 56), np.uint8)
+        mask[5:], mask[9:] = 1, 2
+        image = PIL.Image.frombytes("P", (56, 40), mask.tobytes())
+        colours = [(0, 160, 0), (220, 0, 0)][:: -1 if number == 0 else 1]
+        image.putpalette([0, 0, 0, *colours[0], *colours[1]])
+        image.save(tmp_path / "masks" / path.name)
+    masks = str(tmp_path / "masks")
+    found = evaluate(config(model=str(run), masks=masks, scores="quick"))
+    assert any("by its palette the colour" in warning for warning in found.warnings)
+    assert "by its palette the colour" in caplog.text
+
+
 def test_a_folder_that_is_no_run_is_refused(config, tmp_path):
     with pytest.raises(ValueError, match="no run folder: config.json is missing"):
         evaluate(config(model=str(tmp_path)))
