@@ -3,10 +3,17 @@
 import collections
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+
 from pipelines.dataset import findings
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.inspection import ImageFacts
 from pipelines.dataset.pairing import Pair
+from pipelines.images.windowed import PixelSize
+
+# Of the size of a pixel, by which scanners of one magnification differ: slides say
+# 0.2498 or 0.2520 microns. Tiles are zoomed by more than that.
+OF_SCANNERS = 0.05
 
 
 def of_images(pairs: Sequence[Pair], facts: Sequence[ImageFacts]) -> list[Finding]:
@@ -53,7 +60,12 @@ def _other_pixel_sizes(
             return None
         return f"{size.height:.3g} x {size.width:.3g} {size.unit}"
 
+    sizes = {
+        pair.image.name: one.pixel_size for pair, one in zip(pairs, facts, strict=True)
+    }
     for pair, one, usual, example in _unusual(pairs, facts, rounded):
+        if _as_magnified(one.pixel_size, sizes[example]):
+            continue
         yield findings.warning(
             "pixel-size",
             pair.image.name,
@@ -61,6 +73,14 @@ def _other_pixel_sizes(
             f"{usual or 'nothing'}.",
             "If the magnifications differ, resize images and masks to one.",
         )
+
+
+def _as_magnified(one: PixelSize | None, other: PixelSize | None) -> bool:
+    """Tells whether two sizes of pixels differ as scanners of one kind do."""
+    if one is None or other is None or one.unit != other.unit:
+        return False
+    sizes = [one.height, one.width], [other.height, other.width]
+    return bool(np.allclose(*sizes, rtol=OF_SCANNERS, atol=0))
 
 
 def _unusual(

@@ -69,6 +69,15 @@ def test_images_of_another_magnification_are_warnings():
     assert of_images(usual, about) == []
 
 
+def test_scanners_of_one_magnification_are_no_finding():
+    slides = [
+        {"pixel_size": PixelSize(side, side, "µm")} for side in (0.2498, 0.252, 0.2527)
+    ]
+    assert of_images(*slides) == []
+    (found,) = of_images(*slides, {"pixel_size": PixelSize(0.2498, 0.2498, "mm")})
+    assert found.code == "pixel-size"
+
+
 def test_images_that_occur_twice_are_warnings_with_both_names():
     (found,) = of_images({}, {}, {"image_digest": "0", "digest": "0"})
     assert str(found).startswith("images/c: has the same pixels as images/a.")
