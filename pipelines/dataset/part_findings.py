@@ -1,15 +1,14 @@
 """What shows only when the classes of a set are known, and its parts to train on."""
 
-import collections
 from collections.abc import Iterator
 
 import numpy as np
 
-from pipelines.dataset import findings
+from pipelines.dataset import findings, palette_findings
 from pipelines.dataset.dataset import Dataset
 from pipelines.dataset.findings import Finding
 from pipelines.dataset.mask_refusals import LISTED_COLOURS, as_greys
-from pipelines.dataset.mask_values import RARE_SHARE, colour_name
+from pipelines.dataset.mask_values import RARE_SHARE
 from pipelines.dataset.survey import Survey
 
 ONE_CLASS = "one-class"
@@ -61,7 +60,7 @@ def of_parts(training: Dataset, held_out: Dataset) -> list[Finding]:
         *_unvalidated(training, held_out),
         *leaks(training, held_out),
         *_neighbours(training, held_out),
-        *other_palettes(training, held_out),
+        *palette_findings.other_palettes(training, held_out),
     ]
 
 
@@ -81,41 +80,6 @@ def leaks(training: Dataset | Survey, held_out: Dataset | Survey) -> list[Findin
         for pair, one in zip(held_out.pairs, held_out.facts, strict=True)
         if one.image_digest in known
     ]
-
-
-def other_palettes(*datasets: Dataset) -> Iterator[Finding]:
-    """Finds a colour that is one id in the palette of a mask, and another in others.
-
-    Programs number colours as they meet them, so that ids are mixed up between masks.
-    """
-    if datasets[0].coding.kind == "instances":
-        return
-    known: dict[int, tuple[int, str]] = {}
-    told: list[tuple[str, int, int]] = []
-    pairs = [pair for dataset in datasets for pair in dataset.pairs]
-    facts = [one for dataset in datasets for one in dataset.facts]
-    for pair, one in zip(pairs, facts, strict=True):
-        times = collections.Counter(one.mask_colours.values())
-        for value, colour in one.mask_colours.items():
-            if times[colour] > 1:
-                continue
-            first, _ = known.setdefault(colour, (value, pair.mask.name))
-            if first != value:
-                told.append((pair.mask.name, value, colour))
-                break
-    if told:
-        name, value, colour = told[0]
-        other, example = known[colour]
-        more = "" if len(told) == 1 else f" ({len(told) - 1} more masks differ)"
-        yield findings.warning(
-            "palettes",
-            name,
-            f"by its palette the colour {colour_name(colour)} is the value {value}, "
-            f"but in {example} it is {other}{more}: values are the classes, so these "
-            "are mixed up.",
-            "Save all masks with one palette; or save them as RGB and say what each "
-            "colour is (class_colours).",
-        )
 
 
 def _of_both(training: Dataset, held_out: Dataset) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ import pathlib
 from pipelines import run_folder, scaling, scores
 from pipelines.config import EvaluateConfig
 from pipelines.config.class_names import check_number
-from pipelines.dataset import Dataset, load_dataset, part_findings
+from pipelines.dataset import Dataset, load_dataset, palette_findings
 from pipelines.evaluation.output_files import check_outputs, kept
 from pipelines.evaluation.seen_images import seen_images
 from pipelines.evaluation.set_scores import SetScores
@@ -59,7 +59,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         *scaling.doubts_of_types(
             run.record.scaling, run.record.pixel_types, dataset.pixel_types
         ),
-        *map(str, part_findings.other_palettes(dataset)),
+        *map(str, palette_findings.other_palettes(dataset)),
     ]
     for warning in warnings:
         logger.warning("Warning: %s", warning)

@@ -4,33 +4,9 @@ import numpy as np
 import pytest
 
 from pipelines.dataset import Dataset, part_findings
-from pipelines.dataset.inspection import ImageFacts
 from pipelines.dataset.mask_values import MaskCoding
 from pipelines.dataset.pairing import Pair
 from pipelines.images import ImageEntry
-
-BINARY = MaskCoding("binary", 1, 2)
-
-
-@pytest.fixture
-def part(tmp_path):
-    """Makes a set of one pair, whose mask has so many pixels of each value."""
-
-    def part(name, counts, channels=1, coding=BINARY, colours=()):
-        entry = ImageEntry(tmp_path / f"{name}.png")
-        values = {field.name: None for field in dataclasses.fields(ImageFacts)}
-        facts = ImageFacts(
-            **values
-            | {
-                "channels": channels,
-                "mask_counts": counts,
-                "image_digest": name,
-                "mask_colours": dict(colours),
-            }
-        )
-        return Dataset((Pair(entry, entry),), (facts,), coding)
-
-    return part
 
 
 def codes(*parts):
@@ -91,40 +67,6 @@ def test_pages_of_one_file_on_both_sides_are_told(part, tmp_path):
     assert (found.code, found.severity) == ("neighbours", "warning")
     assert found.file.endswith("stack.tif page 3")
     assert part_findings.of_parts(training, part("b", {0: 5, 1: 5})) == []
-
-
-GREEN, RED = 0x00A000, 0xDC0000
-
-
-def test_palettes_that_number_one_colour_differently_are_told(part):
-    three = MaskCoding("classes", None, 3)
-    counts = {0: 5, 1: 5, 2: 5}
-    training = part("a", counts, coding=three, colours={0: 0, 1: GREEN, 2: RED})
-    held_out = part("b", counts, coding=three, colours={0: 0, 1: RED, 2: GREEN})
-    (found,) = part_findings.of_parts(training, held_out)
-    assert (found.code, found.severity) == ("palettes", "warning")
-    assert found.file.endswith("b.png")
-    assert "DC0000 is the value 1, but in" in found.message
-    assert "a.png it is 2:" in found.message
-
-
-@pytest.mark.parametrize(
-    ("kind", "colours"),
-    [
-        # A mask without a palette, and one that lacks a class.
-        ("classes", {}),
-        ("classes", {0: 0, 2: RED}),
-        # Colours that tell nothing apart.
-        ("classes", {0: 0, 1: RED, 2: RED}),
-        # Ids of objects have any colours.
-        ("instances", {0: 0, 1: RED, 2: GREEN}),
-    ],
-)
-def test_palettes_that_mix_up_no_classes_are_no_finding(part, kind, colours):
-    coding = MaskCoding(kind, None, 3)
-    counts = {0: 5, 1: 5, 2: 5}
-    known = part("a", counts, coding=coding, colours={0: 0, 1: GREEN, 2: RED})
-    assert codes(known, part("b", counts, coding=coding, colours=colours)) == []
 
 
 # Classes of the whole.
