@@ -28,6 +28,7 @@ from pipelines.training.fit_result import (
 )
 from pipelines.training.guarding import ValidationGuard
 from pipelines.training.progress import Progress
+from pipelines.training.random_states import of_the_caller
 from pipelines.training.recording import Recorder, forget
 from pipelines.training.replica_statistics import ReplicaStatistics
 from pipelines.training.run_plan import RunPlan, plan_run
@@ -45,14 +46,16 @@ from pipelines.validation import Validation
 logger = logging.getLogger(__name__)
 
 
+@of_the_caller()
 def fit(config: FitConfig) -> FitResult | FitPlan:
     """Trains a U-Net on image and mask files and leaves a run folder.
 
     All data and settings are checked before the folder is made. With `resume` an
     interrupted run goes on from its newest checkpoint as if nothing had happened: the
     same tiles, schedule, dropout masks and optimizer state. A finished run is left as
-    it is. With `deterministic` TensorFlow stays deterministic, and slower, until the
-    process ends. Memory of GPUs that are not in use yet is taken as it is needed.
+    it is. TensorFlow stays seeded, and with `deterministic` it stays deterministic, and
+    slower, until the process ends. Memory of GPUs that are not in use yet is taken as
+    it is needed.
 
     Args:
         config: every setting; see `FitConfig`.

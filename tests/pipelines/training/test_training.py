@@ -210,6 +210,15 @@ def test_masks_of_0_and_255_and_of_0_and_1_train_to_the_same_weights(
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_search_that_draws_its_settings_draws_others_after_a_training(tiny):
+    np.random.seed(3)
+    expected = np.random.random(2).tolist()
+    np.random.seed(3)
+    drawn = [np.random.random()]
+    fit(tiny(seed=3))
+    assert [*drawn, np.random.random()] == expected
+
+
 def test_a_diverged_training_is_an_error(tiny, tmp_path):
     config = tiny(
         optimizer="keras.optimizers:SGD:learning_rate=1e30",
