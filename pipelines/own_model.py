@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 import keras_unet
+from keras_unet.layers import SeededDropout
 from pipelines import run_folder
 from pipelines.config.class_names import check_names
 from pipelines.config.network import MAX_CLASSES
@@ -17,6 +18,12 @@ from pipelines.config.stream import Scaling
 from pipelines.dataset.mask_values import MaskCoding, class_names
 from pipelines.inference import policy
 from pipelines.run_folder import RunRecord
+
+# Last words of the settings of a layer that a trained one does not need.
+_OF_TRAINING = (
+    *("name", "dtype", "trainable", "initializer", "regularizer", "constraint"),
+    *("momentum", "synchronized", "renorm", "clipping"),
+)
 
 
 def save_run(
@@ -52,12 +59,14 @@ def save_run(
         The folder.
 
     Raises:
-        ValueError: the model is not from `build_unet` or was changed since, an
-            argument is out of its range, it has more than 255 classes, or the folder
-            exists; nothing is written.
+        ValueError: the model is not from `build_unet`, was changed since or ends in an
+            activation of its own, an argument is out of its range, it has more than
+            255 classes, or the folder exists; nothing is written.
     """
-    network = {**keras_unet.arguments_of(model), "activation": None}
+    network = keras_unet.arguments_of(model)
+    _check_end(network["activation"], network["num_classes"], model)
     path = pathlib.Path(run_dir)
+    network["activation"] = None
     network["input_shape"] = (None, None, network["input_shape"][-1])
     num_classes = max(2, network["num_classes"])
     if num_classes > MAX_CLASSES:
@@ -102,8 +111,56 @@ def _with_logits(model: keras.Model, network: dict[str, Any]) -> keras.Model:
             "If the net is a part of it, give that part: model.get_layer(NAME)."
         )
     for layer in plain.layers:
-        layer.set_weights(model.get_layer(layer.name).get_weights())
+        same_place = model.get_layer(layer.name)
+        _check_computes_alike(layer, same_place, model)
+        layer.set_weights(same_place.get_weights())
     return plain
+
+
+def _check_end(activation: Any, num_classes: int, model: keras.Model) -> None:
+    """Refuses a net whose outputs the verbs would take for something else."""
+    usual = "sigmoid" if num_classes == 1 else "softmax"
+    if activation not in (None, "linear", usual):
+        raise ValueError(
+            f"The model {model.name} ends in the activation {activation!r}, but the "
+            f"verbs take {usual} of the logits of a net of {num_classes} channels. "
+            f"Train one that ends in {usual} (activation='auto') or in logits (None)."
+        )
+
+
+def _check_computes_alike(ours: Any, theirs: Any, model: keras.Model) -> None:
+    """Refuses a layer that computes something else under the same name."""
+    # Neither does anything in a trained net.
+    if isinstance(ours, SeededDropout | keras.layers.InputLayer):
+        return
+    # Keras's own batch normalisation is as good as ours.
+    normalises = isinstance(ours, keras.layers.BatchNormalization)
+    kind = keras.layers.BatchNormalization if normalises else type(ours)
+    if not isinstance(theirs, kind):
+        found = f"a {type(theirs).__name__} in the place of a {type(ours).__name__}"
+    else:
+        usual = _settings_of(ours)
+        changed = {
+            name: value
+            for name, value in _settings_of(theirs).items()
+            if value != usual.get(name)
+        }
+        if not changed:
+            return
+        found = f"one of {changed}"
+    raise ValueError(
+        f"The model {model.name} is not as keras_unet.build_unet made it: its layer "
+        f"{ours.name} is {found}. The verbs know the nets of build_unet only."
+    )
+
+
+def _settings_of(layer: Any) -> dict[str, Any]:
+    """Returns the settings of a layer that count when it is trained."""
+    return {
+        name: value
+        for name, value in layer.get_config().items()
+        if name.split("_")[-1] not in _OF_TRAINING
+    }
 
 
 def _coding(num_classes: int) -> MaskCoding:

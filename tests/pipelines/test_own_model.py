@@ -142,6 +142,75 @@ def test_a_changed_net_is_refused_with_what_was_changed(tmp_path):
         pipelines.save_run(other, tmp_path / "run")
 
 
+@pytest.mark.parametrize(
+    ("activation", "num_classes", "named"),
+    [("tanh", 1, "take sigmoid of the logits"), ("sigmoid", 2, "take softmax")],
+)
+def test_an_activation_that_no_verb_applies_is_refused(
+    activation, num_classes, named, tmp_path
+):
+    model = build(activation=activation, num_classes=num_classes)
+    with pytest.raises(ValueError, match=f"ends in the activation '.*{named}"):
+        pipelines.save_run(model, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    pipelines.save_run(build(activation="linear"), tmp_path / "run")
+
+
+def clone_with(change) -> keras.Model:
+    """A net of which `change` makes some layers anew, under their names."""
+    return keras.models.clone_model(
+        build(dropout=0.2),
+        clone_function=lambda layer: (
+            change(layer) or type(layer).from_config(layer.get_config())
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (
+            lambda layer: (
+                isinstance(layer, keras.layers.ReLU)
+                and keras.layers.LeakyReLU(name=layer.name)
+            ),
+            "encoder_0_relu_0 is a LeakyReLU in the place of a ReLU",
+        ),
+        (
+            lambda layer: (
+                isinstance(layer, keras.layers.BatchNormalization)
+                and keras.layers.BatchNormalization(epsilon=1.0, name=layer.name)
+            ),
+            "encoder_0_norm_0 is one of {'epsilon': 1.0}",
+        ),
+    ],
+)
+def test_a_layer_that_computes_something_else_is_refused(change, named, tmp_path):
+    with pytest.raises(ValueError, match=named):
+        pipelines.save_run(clone_with(change), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def other_for_training(layer):
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return keras.layers.BatchNormalization(momentum=0.5, name=layer.name)
+    if layer.name.endswith("dropout"):
+        return keras.layers.Dropout(0.3, name=layer.name)
+    if layer.name == "bottleneck_conv_0":
+        settings = {"kernel_regularizer": "l2", "trainable": False}
+        return type(layer).from_config({**layer.get_config(), **settings})
+    return None
+
+
+def test_a_layer_that_differs_in_training_only_is_taken(tmp_path):
+    model = clone_with(other_for_training)
+    model.save(tmp_path / "own.keras")
+    model = keras.models.load_model(tmp_path / "own.keras")
+    run = run_folder.load(str(pipelines.save_run(model, tmp_path / "run")))
+    for ours, theirs in zip(run.model.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_an_existing_folder_is_left_alone(tmp_path):
     with pytest.raises(ValueError, match="exists already"):
         pipelines.save_run(build(), tmp_path)
