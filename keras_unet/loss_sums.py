@@ -80,8 +80,16 @@ class SumOfLosses(MaskLoss):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "SumOfLosses":
         """Returns the loss that `get_config` described."""
-        losses = map(keras.saving.deserialize_keras_object, config["losses"])
-        return cls(**{**config, "losses": list(losses)})
+        losses = [_part(described) for described in config["losses"]]
+        return cls(**{**config, "losses": losses})
+
+
+def _part(described: dict[str, Any]) -> Any:
+    """Returns the loss that `serialize_keras_object` described."""
+    # Models in Keras 2's .h5 look a class up by its class_name alone, in which that of
+    # a registered one has its package; and Keras's own only among the losses.
+    name = described.get("registered_name") or described["class_name"]
+    return keras.losses.deserialize({**described, "class_name": name})
 
 
 def _sample_values(

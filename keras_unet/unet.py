@@ -73,6 +73,9 @@ def build_unet(
     dropout = defaults["dropout"] if dropout is None else dropout
     num_classes = _positive("num_classes", num_classes)
     base_filters = _positive("base_filters", base_filters)
+    # "instance", as other builders take, would count as true.
+    if batch_norm not in (True, False):
+        raise ValueError(f"batch_norm must be True or False, got {batch_norm!r}.")
     if not isinstance(dropout, SupportsFloat) or not 0 <= float(dropout) < 1:
         raise ValueError(f"dropout must be a share from 0 to below 1, got {dropout!r}.")
     common: dict[str, Any] = {

@@ -145,3 +145,19 @@ def test_a_part_without_values_per_pixel_refuses_a_weight_map():
         SumOfLosses([OneValueASample(name="one_value")])(
             y_true, logits, np.ones((2, 4, 6))
         )
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5:UserWarning")
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_a_model_with_a_sum_as_its_loss_loads_from_either_kind_of_file(
+    ending, tmp_path
+):
+    image = keras.Input((None, None, 1))
+    model = keras.Model(image, keras.layers.Activation("sigmoid")(image))
+    parts = [losses.Focal(gamma=1.0), keras.losses.BinaryCrossentropy()]
+    model.compile("sgd", SumOfLosses([*parts, SumOfLosses([losses.SoftDice()])]))
+    model.save(tmp_path / f"model.{ending}")
+    loaded = keras.models.load_model(tmp_path / f"model.{ending}")
+    y_true, y_pred = random_batch()
+    found = loaded.evaluate(y_pred, y_true, verbose=0)
+    assert found == pytest.approx(model.evaluate(y_pred, y_true, verbose=0))

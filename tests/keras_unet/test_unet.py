@@ -262,6 +262,7 @@ def test_the_head_stays_float32_under_mixed_precision(variant, activation):
         ({"input_shape": (64, 64)}, r"channels.* got \(64, 64\)"),
         ({"input_shape": 256}, "input_shape must be .* got 256"),
         ({"input_shape": (64.0, 64, 1)}, "height in input_shape .* got 64.0"),
+        ({"batch_norm": "instance"}, "batch_norm .* got 'instance'"),
         ({"dropout": "0.5"}, "dropout .* got '0.5'"),
         ({"activation": "softmax"}, "is 1 at every pixel: take 'sigmoid', or"),
         ({"input_shape": (64, 64, 0)}, "channels in input_shape .* got 0"),
