@@ -52,6 +52,22 @@ def as_pixel_weight(sample_weight: Any, y_pred: tf.Tensor) -> tf.Tensor:
     return tf.broadcast_to(weight, tf.shape(y_pred)[:3])
 
 
+def check_logits(y_pred: Any) -> None:
+    """Refuses probabilities where logits are expected, as far as they show.
+
+    Another sigmoid would make 0.5 to 0.73 of them, without an error.
+
+    Raises:
+        ValueError: `y_pred` is what a sigmoid or softmax of Keras has put out.
+    """
+    # Keras leaves the logits with the result of both.
+    if getattr(y_pred, "_keras_logits", None) is not None:
+        raise ValueError(
+            "from_logits=True, but y_pred is the output of a sigmoid or softmax. Leave "
+            "from_logits out, or end the net in logits: build_unet(activation=None)."
+        )
+
+
 def _way_out(y_true: tf.TensorShape, y_pred: tf.TensorShape) -> str:
     """Returns what to do about shapes that do not fit."""
     if y_pred.rank != 4 or y_true.rank not in (3, 4):

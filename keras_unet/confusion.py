@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_unet.batches import as_float32_batch, as_pixel_weight
+from keras_unet.batches import as_float32_batch, as_pixel_weight, check_logits
 
 # As a place: unsorted_segment_sum leaves out what is negative.
 _NOWHERE = np.int64(-1)
@@ -84,10 +84,13 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
                 others count once, however large their weight.
 
         Raises:
-            ValueError: the shapes do not fit (a `tf.errors.InvalidArgumentError` for
-                class ids that are not below the number of classes, and for
+            ValueError: the shapes do not fit, or y_pred is the output of a sigmoid or
+                softmax of Keras, with from_logits (a `tf.errors.InvalidArgumentError`
+                for class ids that are not below the number of classes, and for
                 predictions for one or two classes outside 0 to 1 without from_logits).
         """
+        if self.from_logits:
+            check_logits(y_pred)
         y_true, y_pred = as_float32_batch(y_true, y_pred)
         if y_pred.shape[-1] != self.num_classes:
             raise ValueError(

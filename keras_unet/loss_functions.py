@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_unet.batches import as_float32_batch, as_pixel_weight
+from keras_unet.batches import as_float32_batch, as_pixel_weight, check_logits
 
 # Keras's own: probabilities nearer to 0 or 1 count as this near.
 EPSILON = 1e-7
@@ -156,6 +156,8 @@ def _class_sums(
     ignore_class: int | None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the sums of p t, p and t over the pixels, each (batch, num_classes)."""
+    if from_logits:
+        check_logits(y_pred)
     # Sums over 512x512 pixels would overflow float16.
     y_true, y_pred = as_float32_batch(y_true, y_pred)
     if y_pred.shape[-1] == 1:
@@ -177,6 +179,8 @@ def _class_sums(
 
 def _logits(y_true: Any, y_pred: Any, from_logits: bool) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns masks, and logits of sigmoid (one channel) or softmax (more)."""
+    if from_logits:
+        check_logits(y_pred)
     # Keras leaves the logits with the result of both, for its own losses: where the
     # probability is rounded to 0 or 1 it has no gradient.
     behind = getattr(y_pred, "_keras_logits", None)

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -43,6 +44,14 @@ def test_sizes_known_only_when_the_graph_runs_are_checked_there():
     assert run(tf.ones((2, 3, 4, 1)), tf.ones((2, 3, 4, 1)))[0].shape == (2, 3, 4, 1)
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
         run(tf.ones((2, 3, 4)), tf.ones((2, 3, 4, 1)))
+
+
+def test_what_keras_made_of_logits_is_told_from_logits():
+    logits = tf.constant([-1.0, 2.0])
+    batches.check_logits(logits)
+    for end in (keras.activations.sigmoid, keras.activations.softmax):
+        with pytest.raises(ValueError, match="from_logits=True, but y_pred is"):
+            batches.check_logits(end(logits[None]))
 
 
 def test_a_weight_a_sample_becomes_a_map_of_it():

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -45,3 +46,14 @@ def test_from_three_classes_on_logits_decide_as_probabilities_do():
     metric = PixelError(3)
     metric.update_state(np.zeros((1, 1, 1, 1)), np.array([[[[5.0, -3, 1]]]]))
     assert float(metric.result()) == 0
+
+
+@pytest.mark.parametrize(("channels", "end"), [(1, "sigmoid"), (3, "softmax")])
+def test_probabilities_are_no_logits(channels, end):
+    image = keras.Input((1, 2, channels))
+    model = keras.Model(image, keras.layers.Activation(end)(image))
+    metric = PixelError(channels, from_logits=True)
+    model.compile("sgd", "mse", metrics=[metric])
+    y_pred, y_true = np.zeros((1, 1, 2, channels)), np.zeros((1, 1, 2, 1))
+    with pytest.raises(ValueError, match="y_pred is the output of a sigmoid or softm"):
+        model.evaluate(y_pred, y_true, verbose=0)

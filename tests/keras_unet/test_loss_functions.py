@@ -285,6 +285,21 @@ def test_sure_mistakes_have_a_gradient_behind_a_softmax_of_keras():
 
 
 @pytest.mark.parametrize(
+    "loss",
+    [losses.SoftDice, losses.Tversky, losses.Focal, losses.BinaryCrossentropyAndDice],
+)
+def test_probabilities_of_keras_are_not_taken_for_logits(loss):
+    image = keras.Input((4, 6, 1))
+    model = keras.Model(image, keras.layers.Activation("sigmoid")(image))
+    y_true, logits = random_batch()
+    with pytest.raises(ValueError, match="Leave from_logits out, or end the net"):
+        loss(from_logits=True)(y_true, model(logits))
+    model.compile("sgd", loss(from_logits=True))
+    with pytest.raises(ValueError, match=r"build_unet\(activation=None\)"):
+        model.fit(logits, y_true, verbose=0)
+
+
+@pytest.mark.parametrize(
     "function",
     [loss_functions.focal, loss_functions.weighted_binary_crossentropy],
 )
