@@ -33,9 +33,10 @@ but for what a row names, and the scores of `keras-unet evaluate --flips` on hel
 images. On isbi2012 and u373, which are small, the held-out images also choose the
 saved model and the threshold; on dsb2018_fluo other images do. Trainings of some
 minutes are what a user gets on 2 processor cores; trainings of equal steps compare
-settings, whatever else the machine does. Two seeds of one row differ by a thousandth,
-in V_rand by a hundredth: smaller differences say nothing. Defaults are those of the
-commit of the row.
+settings, whatever else the machine does. Two seeds of one row differ by a thousandth
+on isbi2012, in V_rand by a hundredth; on dsb2018_fluo, whose scored images are of other
+microscopes, by four hundredths in IoU and two in AP. Smaller differences say nothing.
+Defaults are those of the commit of the row.
 
 Rows of others are of `python benchmarks/accuracy_peers.py`: the same images, minutes
 and scores, the mean over 8 flips and turns, 16 filters in the first stage, the last
