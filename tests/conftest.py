@@ -7,11 +7,15 @@ import pathlib
 import threading
 import time
 
+import hypothesis
 import numpy as np
 import pytest
 
 # Warnings of TensorFlow's C++ side would drown the report.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# A busy machine is no failure: Hypothesis allows an example 0.2 seconds by itself.
+hypothesis.settings.register_profile("at_any_speed", deadline=None)
+hypothesis.settings.load_profile("at_any_speed")
 
 ROOT = pathlib.Path(__file__).parent.parent
 

@@ -39,7 +39,7 @@ def two_squares(gap):
     return labels
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(SMALL_LABELS, st.floats(0.3, 8))
 def test_weights_equal_the_formula_computed_at_every_pixel(labels, sigma):
     if len(np.unique(labels[labels > 0])) < 2:
@@ -59,7 +59,7 @@ def test_weights_equal_the_formula_for_cells_far_apart():
     np.testing.assert_allclose(weights, expected, rtol=1e-6, atol=1e-6 * 10)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     data=st.data(),
     sigma=st.sampled_from([0.4, 1.0, 1.7]),

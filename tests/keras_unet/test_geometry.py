@@ -44,7 +44,7 @@ def test_legal_sizes_and_outputs_are_those_of_a_walk_through_the_net(size, depth
         assert geometry.output_size(size, depth, net) == expected
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 12), st.integers(0, 12), depths, variants)
 def test_output_sizes_equal_those_of_built_models(
     height_steps, width_steps, depth, net
@@ -58,7 +58,7 @@ def test_output_sizes_equal_those_of_built_models(
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 700), depths, variants)
 def test_illegal_sizes_are_refused_by_geometry_and_by_built_models(size, depth, net):
     assume(not geometry.is_legal_input_size(size, depth, net))
@@ -159,7 +159,7 @@ def test_kept_cores_cover_the_side_and_pixels_agree_with_one_pass(
 
 
 @given(st.integers(1, 3000), st.integers(64, 600), depths, variants)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_a_plan_on_tensors_equals_the_plan_on_integers(size, largest, depth, net):
     on_integers = geometry.plan_side(size, largest, depth, net)
     on_tensors = geometry.plan_side(tf.constant(size), largest, depth, net)

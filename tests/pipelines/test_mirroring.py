@@ -8,7 +8,7 @@ from pipelines.images import ArrayImage
 from pipelines.mirroring import mirrored_window
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     height=st.integers(1, 20),
     width=st.integers(1, 20),

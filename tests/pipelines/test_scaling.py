@@ -116,7 +116,7 @@ def images_of_whole_numbers():
     )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(images_of_whole_numbers())
 def test_streamed_statistics_have_the_bits_of_those_in_the_graph(image):
     mean, std = streamed(image)

@@ -100,7 +100,7 @@ def test_a_shear_keeps_areas_and_is_along_rows_or_along_columns():
         assert -20 < angles.min() < -17 and 17 < angles.max() < 20
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     rotation=st.floats(0, 180),
     zoom=st.floats(0, 0.5),

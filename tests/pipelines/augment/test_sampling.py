@@ -53,7 +53,7 @@ def test_a_window_of_one_pixel_can_be_sampled():
         np.testing.assert_array_equal(sample(window, places), np.full((1, 3, 1), 7))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**31 - 1), st.floats(0.1, 30))
 def test_image_and_mask_never_drift_apart(number, sigma):
     # The image says its own row and column.

@@ -32,7 +32,7 @@ def stitched(pool, image, about):
     after=st.integers(0, 100),
     spare=st.integers(0, 100),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_regions_cover_the_image_once_and_fit_the_limit(
     about_of, height, width, depth, before, after, spare
 ):

@@ -42,7 +42,7 @@ def assert_same_parts(found, expected):
     assert all((one == 0) == (two == 0) for one, two in pairs)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     mask=arrays.arrays(
         np.uint8,

@@ -137,14 +137,14 @@ MUTATIONS = {
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=400, suppress_health_check=QUIET)
 @given(**MUTATIONS)
 def test_any_damage_gives_pixels_or_a_sentence(tmp_path, name, flips, cut, random):
     check_mutations(tmp_path, name, flips, cut, random)
 
 
 @pytest.mark.slow
-@settings(max_examples=20_000, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=20_000, suppress_health_check=QUIET)
 @given(**MUTATIONS)
 def test_much_damage_gives_pixels_or_a_sentence(tmp_path, name, flips, cut, random):
     check_mutations(tmp_path, name, flips, cut, random)

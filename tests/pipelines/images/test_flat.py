@@ -22,7 +22,7 @@ def flat_image(path, array, order, dtype=None):
     return FlatImage(SourceFile(path), flat, "name", "NPY")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     shape=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4)),
     order=st.permutations(range(3)),

@@ -22,7 +22,7 @@ def page_of(path):
     return read_page(SourceFile(path), offset)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     shape=st.tuples(st.integers(1, 70), st.integers(1, 70)),
     samples=st.sampled_from([1, 3]),

@@ -41,7 +41,7 @@ def test_shards_are_read_by_their_chunks(path, random):
     np.testing.assert_array_equal(opened(path).whole()[..., 0], pixels)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_window_is_that_of_the_whole_image(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("zarr") / "a.zarr"

@@ -37,7 +37,7 @@ def whole(model, image, depth, variant):
     return np.asarray(model(mirrored[np.newaxis]))[0][tuple(crops)]
 
 
-@hypothesis.settings(max_examples=30, deadline=None)
+@hypothesis.settings(max_examples=30)
 @hypothesis.given(
     height=SIZES,
     width=SIZES,

@@ -79,7 +79,7 @@ ANY_IMAGE = hypothesis.given(
 )
 
 
-@hypothesis.settings(max_examples=12, deadline=None)
+@hypothesis.settings(max_examples=12)
 @ANY_IMAGE
 @hypothesis.example(
     height=1, width=1, depth=5, variant="padded", cores=1, channels=1, classes=1
@@ -98,7 +98,7 @@ def test_stitched_windows_equal_one_pass_over_the_mirrored_image(random_net, **c
 
 
 @pytest.mark.slow
-@hypothesis.settings(max_examples=400, deadline=None)
+@hypothesis.settings(max_examples=400)
 @ANY_IMAGE
 def test_stitched_windows_equal_one_pass_for_many_images(random_net, **case):
     check_equal_to_one_pass(random_net, **case)
@@ -122,7 +122,7 @@ def mean_of_turned_images(net, image):
     return total / len(TURNS)
 
 
-@hypothesis.settings(max_examples=6, deadline=None)
+@hypothesis.settings(max_examples=6)
 @hypothesis.given(
     height=strategies.integers(1, 50),
     width=strategies.integers(1, 50),

@@ -26,7 +26,7 @@ def numbered(mask, height, width, **settings):
     return np.concatenate([pixels for _, _, pixels in found])[..., 0]
 
 
-@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.settings(max_examples=60)
 @hypothesis.given(
     mask=arrays.arrays(
         np.uint8,

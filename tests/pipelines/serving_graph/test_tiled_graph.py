@@ -25,7 +25,7 @@ WINDOW = tf.function(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.tuples(st.integers(1, 9), st.integers(1, 9)),
     st.tuples(st.integers(-40, 40), st.integers(-40, 40)),
