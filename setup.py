@@ -2,6 +2,9 @@
 
 from setuptools import find_packages, setup
 
+# TensorFlow 2.15 takes 2.15 only, later ones 3. Before 3.6 Keras 3 differs in what
+# drawings, batch normalisation without scale and ignored pixels need; 3.6 is tested.
+KERAS = "keras>=2.15," + ",".join(f"!=3.{minor}.*" for minor in range(6))
 # The development server: an ASGI framework and a server for it.
 SERVE = ["starlette>=0.40", "uvicorn>=0.30"]
 # The images carried by this release; later ones download them.
@@ -28,7 +31,7 @@ setup(
     python_requires=">=3.11,<3.14",
     install_requires=[
         "tensorflow>=2.15",
-        "keras>=2.15",
+        KERAS,
         "numpy",
         "scipy",
         "pillow",
@@ -47,8 +50,8 @@ setup(
         # `segment` speaks HTTP. TensorFlow 2.15 and 2.21 bring it already.
         "requests",
         # The messages of TensorFlow Serving's API, for the warm-up requests of exports
-        # and for gRPC, which it and TensorFlow bring; 30 kB, at the version of the
-        # TensorFlow that is installed.
+        # and for gRPC, which it and TensorFlow bring; 30 kB. The newest one needs the
+        # newest TensorFlow, so pip replaces an older one that is not named (README.md).
         "tensorflow-serving-api>=2.15",
         # Registers our objects when Keras is imported. TensorFlow brings it already.
         "wrapt",
