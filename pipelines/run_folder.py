@@ -206,14 +206,19 @@ def load_model(path: pathlib.Path) -> keras.Model:
         ValueError: it is not there, or was saved by another Keras.
     """
     _check_has(path, MODEL)
-    check_keras_version(path / MODEL)
+    saved = check_keras_version(path / MODEL)
     try:
         return keras.models.load_model(path / MODEL, compile=False)
-    # Keras raises errors of many kinds on damaged files.
+    # Keras raises errors of many kinds on damaged files, and on those of newer ones.
     except Exception as error:
+        way_out = "Restore the file, or fit again."
+        if saved != keras.__version__:
+            way_out = (
+                f"It was saved by Keras {saved}, this is Keras {keras.__version__}: "
+                f"install keras=={saved}, or fit again."
+            )
         raise ValueError(
-            f"{path / MODEL}: cannot be loaded ({error}). Restore the file, or fit "
-            "again."
+            f"{path / MODEL}: cannot be loaded ({error}). {way_out}"
         ) from error
 
 
@@ -235,8 +240,8 @@ def _check_has(path: pathlib.Path, name: str) -> None:
         )
 
 
-def check_keras_version(path: pathlib.Path) -> None:
-    """Raises ValueError if a .keras file is from a Keras of another major version."""
+def check_keras_version(path: pathlib.Path) -> str:
+    """Returns the Keras that saved a .keras file; refuses another major version."""
     try:
         with zipfile.ZipFile(path) as archive:
             saved = str(json.loads(archive.read("metadata.json"))["keras_version"])
@@ -250,3 +255,4 @@ def check_keras_version(path: pathlib.Path) -> None:
             "their files do not fit each other. Use the environment that made it "
             "(config.json names the versions), or fit again in this one."
         )
+    return saved

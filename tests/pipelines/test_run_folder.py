@@ -152,14 +152,24 @@ def test_an_archive_of_something_else_is_named(copied, metadata):
         run_folder.load(str(copied))
 
 
-def test_a_damaged_model_is_named(copied):
-    with zipfile.ZipFile(copied / "model.keras", "w") as archive:
-        archive.writestr(
-            "metadata.json", json.dumps({"keras_version": keras.__version__})
-        )
+def with_broken_model(run_dir, keras_version):
+    with zipfile.ZipFile(run_dir / "model.keras", "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": keras_version}))
         archive.writestr("config.json", "{}")
-    with pytest.raises(ValueError, match="model.keras: cannot be loaded"):
+
+
+def test_a_damaged_model_is_named(copied):
+    with_broken_model(copied, keras.__version__)
+    with pytest.raises(ValueError, match="model.keras: cannot be loaded.*Restore"):
         run_folder.load(str(copied))
+
+
+def test_a_model_that_a_newer_keras_saved_is_told_from_a_damaged_one(copied):
+    newer = f"{keras.__version__.split('.')[0]}.99.1"
+    with_broken_model(copied, newer)
+    with pytest.raises(ValueError, match=f"install keras=={newer}, or fit") as caught:
+        run_folder.load(str(copied))
+    assert f"this is Keras {keras.__version__}" in str(caught.value)
 
 
 def test_a_file_of_the_other_keras_gives_one_clear_sentence(copied):
