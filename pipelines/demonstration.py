@@ -171,7 +171,7 @@ def _sample() -> np.ndarray:
     except ImportError as error:
         raise ValueError(
             f"The demo needs its extra ({error}): pip install "
-            "'.[demo]' in a checkout of keras-unet."
+            "'.[demo]' in a clone of keras-unet."
         ) from error
     package = pathlib.Path(ndev_sampledata.__file__).parent
     return tifffile.imread(package / "samples" / SAMPLE)

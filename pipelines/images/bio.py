@@ -160,7 +160,7 @@ def _opened_once(path: pathlib.Path, *_state: int) -> Any:
         raise UnreadableImage(
             f"{path}: files of this kind are not read; expected one of "
             f"{', '.join(SUFFIXES)}. For microscope files run pip install "
-            "'.[bio]' in a checkout of keras-unet and bioio's plug-in for them; else "
+            "'.[bio]' in a clone of keras-unet and bioio's plug-in for them; else "
             "name images only, or convert it."
         ) from error
     try:

@@ -24,7 +24,7 @@ def read_georeference(path: pathlib.Path) -> Georeference | None:
     except ImportError:
         _logger.debug(
             "%s: its georeference is dropped; pip install "
-            "'.[geo]' in a checkout of keras-unet to keep it.",
+            "'.[geo]' in a clone of keras-unet to keep it.",
             path,
         )
         return None

@@ -33,7 +33,7 @@ def warn_of_unplaced(files: Sequence[OutputFile]) -> None:
     if files[0].suffix not in TIFF_SUFFIXES:
         way_out = "Set format tiff to keep it."
     elif not geo.is_available():
-        way_out = 'pip install ".[geo]" in a checkout of keras-unet to keep it.'
+        way_out = 'pip install ".[geo]" in a clone of keras-unet to keep it.'
     else:
         way_out = "It is kept of single images with a reference system."
     logger.warning(

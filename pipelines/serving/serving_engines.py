@@ -184,7 +184,7 @@ def _development_program() -> str:
     if missing:
         raise ValueError(
             f"Serving needs {' and '.join(missing)} here; install it with "
-            'pip install ".[serve]" in a checkout of keras-unet.'
+            'pip install ".[serve]" in a clone of keras-unet.'
         )
     return sys.executable
 
