@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from pipelines.images import cache_folder
-from pipelines.images.damage import ChangedFile, UnreadableImage
+from pipelines.images.damage import UnreadableImage
 from pipelines.images.flat import FlatArray, read_window
-from pipelines.images.handles import SourceFile
+from pipelines.images.handles import ChangedFile, SourceFile
 from pipelines.images.windowed import WindowedImage
 
 Fill = Callable[[np.ndarray], None]

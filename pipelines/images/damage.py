@@ -6,6 +6,8 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+from pipelines.images.handles import ChangedFile, FileState, state_of
+
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 # First bytes, and what files that begin so are; WebP and BigTIFF besides in _true_kind.
@@ -44,10 +46,6 @@ class UnreadableImage(ValueError):
     """The sentence for the user; passes through outer readers unchanged."""
 
 
-class ChangedFile(Exception):
-    """A file is another than it was when it was opened."""
-
-
 def broken_link(name: str, path: pathlib.Path) -> UnreadableImage:
     """Returns what is said of a link to nothing."""
     return UnreadableImage(
@@ -68,6 +66,7 @@ def reading(name: str, path: pathlib.Path, kind: str) -> Iterator[None]:
     Raises:
         UnreadableImage: anything was raised inside.
     """
+    before = state_of(path)
     try:
         yield
     except UnreadableImage:
@@ -79,22 +78,19 @@ def reading(name: str, path: pathlib.Path, kind: str) -> Iterator[None]:
             f"{name}: the file does not exist. Name another, or restore it."
         ) from error
     except ChangedFile as error:
-        raise UnreadableImage(
-            f"{name}: the file has changed while it was read. Start again once "
-            "nothing writes to it."
-        ) from error
+        raise changed(name) from error
     except MemoryError as error:
         raise too_large_for_memory(name) from error
     except OSError as error:
         if error.errno in _OF_THE_FILE:
-            raise UnreadableImage(_sentence(name, path, kind, error)) from error
+            raise _damaged(name, path, kind, error, before) from error
         raise UnreadableImage(
             f"{name}: the system refused to read it ({error.strerror}). Look "
             "at its permissions, at the disk or network and at the limit of open files."
         ) from error
     # Decoders raise errors of many kinds on damaged files.
     except Exception as error:
-        raise UnreadableImage(_sentence(name, path, kind, error)) from error
+        raise _damaged(name, path, kind, error, before) from error
 
 
 def may_pass(error: BaseException) -> bool:
@@ -109,12 +105,33 @@ def may_pass(error: BaseException) -> bool:
     return isinstance(cause, MemoryError)
 
 
+def changed(name: str) -> UnreadableImage:
+    """Returns what is said of a file that was written to or replaced meanwhile."""
+    return UnreadableImage(
+        f"{name}: the file has changed while it was read. Start again once nothing "
+        "writes to it."
+    )
+
+
 def too_large_for_memory(name: str) -> UnreadableImage:
     """Returns what is said of an image that is read as a whole, and too large."""
     return UnreadableImage(
         f"{name}: its pixels do not fit into memory. Save it as a tiled TIFF or Zarr, "
         "which are read in parts, or check that it is not damaged."
     )
+
+
+def _damaged(
+    name: str,
+    path: pathlib.Path,
+    kind: str,
+    error: Exception,
+    before: FileState | None,
+) -> UnreadableImage:
+    # What is half written looks damaged.
+    if state_of(path) != before:
+        return changed(name)
+    return UnreadableImage(_sentence(name, path, kind, error))
 
 
 def _sentence(name: str, path: pathlib.Path, kind: str, error: Exception) -> str:

@@ -62,7 +62,7 @@ class MemoryImage(WindowedImage):
 
 
 def decoded_image(
-    path: pathlib.Path,
+    source: SourceFile,
     kind: str,
     name: str,
     shape: tuple[int, int, int],
@@ -75,7 +75,7 @@ def decoded_image(
     """Returns an image that is decoded into the cache, or memory, at its first window.
 
     Args:
-        path: the file.
+        source: the file, as it was before its header was read.
         kind: of the file, such as "PNG".
         name: what messages call the image.
         shape: (height, width, channels).
@@ -85,7 +85,7 @@ def decoded_image(
         more_key: what else the pixels depend on.
         decoding_bytes: of memory that `fill` takes beside a mapped array.
     """
-    source = SourceFile(path)
+    path = source.path
 
     def checked_fill(array: np.ndarray) -> None:
         with reading(name, path, kind):
@@ -115,7 +115,7 @@ def windows_or_whole(
 
     Args:
         windows: decodes what each window touches.
-        path: as of `decoded_image`.
+        path: the file.
         kind: as of `decoded_image`.
         cache: None for memory.
         more_key: what else the pixels depend on.
@@ -136,7 +136,7 @@ def windows_or_whole(
             )
 
     whole = decoded_image(
-        path,
+        SourceFile(path),
         kind,
         windows.name,
         (windows.height, windows.width, windows.channels),

@@ -8,10 +8,12 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pipelines.images.damage import ChangedFile
-
 # Of all images together: systems allow a process 256 or 1024 files.
 MOST_OPEN = 64
+
+
+class ChangedFile(Exception):
+    """A file is another than it was when it was opened."""
 
 
 class FileState(NamedTuple):
@@ -20,6 +22,14 @@ class FileState(NamedTuple):
     size: int
     modified_ns: int
     number: int
+
+
+def state_of(path: pathlib.Path) -> FileState | None:
+    """Returns the state of a file, None where there is none."""
+    try:
+        return _state(os.stat(path))
+    except OSError:
+        return None
 
 
 class SourceFile:

@@ -12,6 +12,7 @@ import PIL.Image
 from pipelines.images.cache import ArrayCache
 from pipelines.images.damage import check_plausible, reading
 from pipelines.images.decoded import decoded_image, fill_by_rows
+from pipelines.images.handles import SourceFile
 from pipelines.images.kinds import kind_of
 from pipelines.images.orientation import of_exif
 from pipelines.images.windowed import WindowedImage
@@ -47,6 +48,7 @@ def open_by_pillow(
     """
     kind = kind_of(path).value
     with reading(name, path, kind):
+        source = SourceFile(path)
         with opened_by_pillow(path, kind) as image:
             mode, (width, height) = image.mode, image.size
             shown = of_exif(image.getexif)
@@ -81,7 +83,7 @@ def open_by_pillow(
         pixel_bytes *= 4 if kind == "WEBP" else 1
         pixel_bytes += coefficient_bytes * channels
         found = decoded_image(
-            *(path, kind, name, shape, dtype, fill, cache, as_mask),
+            *(source, kind, name, shape, dtype, fill, cache, as_mask),
             decoding_bytes=height * width * pixel_bytes,
         )
         found.has_alpha, found.orientation = channels == 4, shown

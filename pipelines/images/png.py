@@ -13,6 +13,7 @@ import PIL.Image
 from pipelines.images.cache import ArrayCache
 from pipelines.images.damage import PNG_SIGNATURE, check_plausible, reading
 from pipelines.images.decoded import decoded_image, fill_by_rows
+from pipelines.images.handles import SourceFile
 from pipelines.images.orientation import AS_STORED, of_exif
 from pipelines.images.pillow_files import opened_by_pillow, rows_of
 from pipelines.images.windowed import WindowedImage
@@ -59,6 +60,7 @@ def open_png(
         UnreadableImage: the file is missing, damaged or no PNG.
     """
     with reading(name, path, "PNG"):
+        source = SourceFile(path)
         header = _read_header(path)
         indices = as_mask and header.kind == _PALETTE
         shape = header.height, header.width, 1 if indices else header.channels
@@ -77,7 +79,7 @@ def open_png(
 
         decoding_bytes = path.stat().st_size + math.prod(shape) * dtype.itemsize
         found = decoded_image(
-            *(path, "PNG", name, shape, dtype, fill, cache, as_mask),
+            *(source, "PNG", name, shape, dtype, fill, cache, as_mask),
             decoding_bytes=decoding_bytes,
         )
         found.has_alpha = found.channels in (2, 4)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from pipelines.images.appearing import appearing
 from pipelines.images.cache_folder import FULL
+from pipelines.images.damage import changed
 from pipelines.images.done_files import DoneFiles
 from pipelines.images.kinds import TIFF_SUFFIXES
 from pipelines.images.layout import ImageLayout
@@ -163,9 +164,6 @@ class FilePredictor:
                 ome=file.path.stem.lower().endswith(".ome"),
             )
             if self.done.key(file.input, file.note) != prepared.key:
-                raise ValueError(
-                    f"{file.input}: the file has changed while it was read. Start "
-                    "again once nothing writes to it."
-                )
+                raise changed(str(file.input))
             self.done.mark(prepared.planned, prepared.key, file.path, partial)
         return prepared

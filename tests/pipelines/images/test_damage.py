@@ -4,6 +4,7 @@ import os
 import pytest
 
 from pipelines.images import damage
+from pipelines.images.handles import ChangedFile
 
 
 def said(path, error):
@@ -24,8 +25,17 @@ def test_whatever_a_decoder_raises_is_one_sentence_with_its_reason(tmp_path):
 
 def test_errors_of_other_kinds_have_their_own_way_out(tmp_path):
     assert "does not exist" in said(tmp_path / "none", FileNotFoundError())
-    assert "has changed" in said(tmp_path / "none", damage.ChangedFile())
+    assert "has changed" in said(tmp_path / "none", ChangedFile())
     assert "do not fit into memory" in said(tmp_path / "none", MemoryError())
+
+
+def test_what_is_half_written_is_not_called_damaged(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"as it was")
+    with pytest.raises(damage.UnreadableImage, match="^a page: the file has changed"):
+        with damage.reading("a page", path, "PNG"):
+            path.write_bytes(b"half of")
+            raise ValueError("it breaks off")
 
 
 def test_what_the_system_refuses_is_not_called_damaged(tmp_path):

@@ -8,6 +8,7 @@ from pipelines.images.decoded import (
     fill_by_rows,
     windows_or_whole,
 )
+from pipelines.images.handles import SourceFile
 
 
 @pytest.fixture
@@ -22,9 +23,8 @@ def opened(path, cache, calls, *key):
         calls.append(path.read_bytes())
         array[...] = len(calls[-1])
 
-    return decoded_image(
-        path, "PNG", "a", (4, 5, 1), np.dtype("uint8"), fill, cache, *key
-    )
+    about = SourceFile(path), "PNG", "a", (4, 5, 1), np.dtype("uint8")
+    return decoded_image(*about, fill, cache, *key)
 
 
 @pytest.mark.parametrize("cached", [False, True])
@@ -63,10 +63,20 @@ def test_damage_found_when_decoding_names_the_image(tmp_path, path, cached):
         raise RuntimeError("bad block")
 
     cache = ArrayCache(tmp_path / "cache", 10**6) if cached else None
-    image = decoded_image(
-        path, "PNG", "a page", (4, 5, 1), np.dtype("uint8"), fill, cache
-    )
+    about = SourceFile(path), "PNG", "a page", (4, 5, 1), np.dtype("uint8")
+    image = decoded_image(*about, fill, cache)
     with pytest.raises(ValueError, match="^a page: cannot be read as PNG .bad block"):
+        image.whole()
+
+
+def test_a_file_that_changes_while_it_is_decoded_is_not_called_damaged(path):
+    def fill(array):
+        path.write_bytes(b"half of another")
+        raise RuntimeError("bad block")
+
+    about = SourceFile(path), "PNG", "a", (4, 5, 1), np.dtype("uint8")
+    image = decoded_image(*about, fill, None)
+    with pytest.raises(ValueError, match="^a: the file has changed while it was read"):
         image.whole()
 
 

@@ -3,7 +3,6 @@ import os
 import pytest
 
 from pipelines.images import handles
-from pipelines.images.damage import ChangedFile
 
 
 def num_open():
@@ -29,9 +28,9 @@ def test_a_file_that_has_changed_is_not_read_on(tmp_path, replace):
     if replace:
         path.unlink()
     path.write_bytes(b"changed, and longer")
-    with pytest.raises(ChangedFile), source.opened():
+    with pytest.raises(handles.ChangedFile), source.opened():
         pass
-    with pytest.raises(ChangedFile):
+    with pytest.raises(handles.ChangedFile):
         source.check_unchanged()
 
 

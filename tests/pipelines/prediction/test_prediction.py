@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from xml.etree import ElementTree
 
 import imagecodecs
@@ -466,7 +467,10 @@ def test_an_image_that_changes_meanwhile_is_not_written(
     encode = OutputValues.encode
 
     def slow(values, probability):
-        PIL.Image.fromarray(grey(random, 40, 3)).save(tmp_path / "b.png")
+        # Two files are predicted at once; replaced, b.png is whole at any moment.
+        new = tmp_path / f"new{threading.get_ident()}"
+        PIL.Image.fromarray(grey(random, 40, 3)).save(new, "PNG")
+        os.replace(new, tmp_path / "b.png")
         return encode(values, probability)
 
     monkeypatch.setattr(OutputValues, "encode", slow)
