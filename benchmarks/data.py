@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from pipelines.images.writing import write_image
+from pipelines.results.writing import write_image
 
 
 def images_and_masks(folder: pathlib.Path) -> str:

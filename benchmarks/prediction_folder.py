@@ -22,7 +22,6 @@ from prediction_speed import bare, predictor_of, tile_shape
 
 from pipelines import run_folder
 from pipelines.images import find_images
-from pipelines.images.done_files import DoneFiles
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
 from pipelines.prediction import folder_prediction
@@ -31,6 +30,7 @@ from pipelines.prediction.folder_prediction import FolderPrediction
 from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.prediction_files import plan_files
 from pipelines.prediction.replacing import ReplacementCheck
+from pipelines.results.done_files import DoneFiles
 
 SIDE = 256
 

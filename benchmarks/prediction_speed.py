@@ -18,12 +18,12 @@ from prediction_memory import write_image
 
 import keras_unet
 from pipelines.images import ImageEntry, open_image
-from pipelines.images.windowed_writing import write_windowed
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
 from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.memory_plan import Demand, MemoryModel, largest_plan
 from pipelines.prediction.output_values import OutputValues
+from pipelines.results.windowed_writing import write_windowed
 
 # Of images that make the net compute for some seconds a round.
 SIDES = {16: 2400, 32: 1600, 64: 1100}

@@ -28,7 +28,7 @@ from pipelines.config import (
 )
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.images import ImageEntry, find_images, read_image, read_mask
-from pipelines.images.writing import write_image
+from pipelines.results.writing import write_image
 from pipelines.validation import Picture
 
 logger = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ import keras
 import keras_unet
 from pipelines.config.choice import Choice
 from pipelines.dataset.mask_values import MaskCoding
-from pipelines.images.appearing import appearing, flush_to_disk
+from pipelines.files.appearing import appearing, flush_to_disk
 
 MODEL = "model.keras"
 RECORD = "config.json"

@@ -16,7 +16,7 @@ from pipelines.dataset.findings import Finding
 from pipelines.dataset.part_findings import ONE_CLASS
 from pipelines.dataset.survey import Survey, survey
 from pipelines.images import find_images
-from pipelines.images.writing import check_replaceable, write_bytes_atomically
+from pipelines.results.writing import check_replaceable, write_bytes_atomically
 
 
 def check(config: CheckConfig) -> DataReport:

@@ -9,7 +9,7 @@ from pipelines.client.about import ask_about
 from pipelines.client.failures import ServerFailure
 from pipelines.client.pool import ServerPool
 from pipelines.client.service import Service
-from pipelines.images.done_files import DoneFiles
+from pipelines.results.done_files import DoneFiles
 
 SECONDS = 5.0
 # That an answer may take between two files. Masks wait for it, and the next file asks

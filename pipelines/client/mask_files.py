@@ -10,15 +10,15 @@ import numpy as np
 
 from pipelines.client.sending import SentImage, naming
 from pipelines.client.service import Service
+from pipelines.files.appearing import appearing
 from pipelines.images import ImageEntry, WindowedImage, open_image
-from pipelines.images.appearing import appearing
-from pipelines.images.done_files import DoneFiles
 from pipelines.images.kinds import TIFF_SUFFIXES
-from pipelines.images.layout import ImageLayout, ImageToWrite, Window
-from pipelines.images.own_results import OwnResults
-from pipelines.images.png_writing import png_holds
-from pipelines.images.windowed_writing import write_windowed
-from pipelines.images.writing import tiff_instead
+from pipelines.results.done_files import DoneFiles
+from pipelines.results.layout import ImageLayout, ImageToWrite, Window
+from pipelines.results.own_results import OwnResults
+from pipelines.results.png_writing import png_holds
+from pipelines.results.windowed_writing import write_windowed
+from pipelines.results.writing import tiff_instead
 
 
 def write_masks(

@@ -11,7 +11,7 @@ from pipelines.client.pool import ServerPool
 from pipelines.client.service import at_work, mask_of_file
 from pipelines.config import SegmentConfig
 from pipelines.images import ArrayImage
-from pipelines.images.writing import encode_png
+from pipelines.results.writing import encode_png
 
 
 def segment_image(

@@ -19,8 +19,8 @@ from pipelines.client.in_order import in_order
 from pipelines.client.pool import ServerPool
 from pipelines.client.server import only
 from pipelines.images import WindowedImage
-from pipelines.images.layout import Window
 from pipelines.images.windowed import Region
+from pipelines.results.layout import Window
 
 SIGNATURE = "region"
 OUTPUT = "probability"

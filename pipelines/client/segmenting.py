@@ -25,10 +25,10 @@ from pipelines.client.sending import SentImage, send_image
 from pipelines.client.service import Service, at_work
 from pipelines.config import SegmentConfig
 from pipelines.images import ImageEntry, find_images
-from pipelines.images.done_files import DoneFiles
-from pipelines.images.file_failures import FilesError, sentence, summary
-from pipelines.images.own_results import OwnResults
-from pipelines.images.writing import check_writable, output_paths
+from pipelines.results.done_files import DoneFiles
+from pipelines.results.file_failures import FilesError, sentence, summary
+from pipelines.results.own_results import OwnResults
+from pipelines.results.writing import check_writable, output_paths
 
 logger = logging.getLogger(__name__)
 

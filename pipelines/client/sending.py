@@ -8,10 +8,10 @@ from pipelines.client.failures import ServerFailure
 from pipelines.client.service import Service, mask_of_file
 from pipelines.images import ImageEntry, WindowedImage, open_image
 from pipelines.images.damage import JPEG_SIGNATURE, PNG_SIGNATURE, reading
-from pipelines.images.done_files import DoneFiles
-from pipelines.images.layout import ImageLayout
-from pipelines.images.png_writing import png_holds
-from pipelines.images.writing import encode_png
+from pipelines.results.done_files import DoneFiles
+from pipelines.results.layout import ImageLayout
+from pipelines.results.png_writing import png_holds
+from pipelines.results.writing import encode_png
 
 
 @dataclasses.dataclass(frozen=True)

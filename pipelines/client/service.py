@@ -19,9 +19,9 @@ from pipelines.client.workers import Workers
 from pipelines.images import WindowedImage
 from pipelines.images.damage import PNG_SIGNATURE
 from pipelines.images.derived import MatchedChannels
-from pipelines.images.layout import ImageLayout, Window
-from pipelines.images.png_writing import png_holds
 from pipelines.images.reading import CHANNELS_OF_FILES, check_channels
+from pipelines.results.layout import ImageLayout, Window
+from pipelines.results.png_writing import png_holds
 
 SIGNATURE = "image_bytes"
 OUTPUT = "mask_bytes"

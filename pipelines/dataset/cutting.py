@@ -5,7 +5,7 @@ import pathlib
 
 from pipelines.images import WindowedImage, find_images, open_image, open_mask
 from pipelines.images.finding import ImageEntry
-from pipelines.images.writing import write_image
+from pipelines.results.writing import write_image
 
 # Of the longer side, as of the images of a larger set.
 HELD_OUT_SHARE = 1 / 5

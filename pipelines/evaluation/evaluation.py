@@ -14,11 +14,11 @@ from pipelines.evaluation.set_scores import SetScores
 from pipelines.evaluation.threshold_choice import Threshold, choose_threshold
 from pipelines.evaluation.unscored import Unscored
 from pipelines.images.reading import check_channels
-from pipelines.images.writing import write_bytes_atomically
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.flip_average import FlipAverage
 from pipelines.report import write_report
+from pipelines.results.writing import write_bytes_atomically
 from pipelines.run_folder import Run, RunRecord
 from pipelines.scores.evaluation_result import Evaluation, class_rows, defined
 from pipelines.scores.image_scores import extremes

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from pipelines import run_folder
 from pipelines.config import EvaluateConfig
 from pipelines.evaluation.unscored import NO_MEMORY, ScoresError
-from pipelines.images.writing import check_replaceable, identity
+from pipelines.results.writing import check_replaceable, identity
 from pipelines.scores.evaluation_result import Evaluation
 from pipelines.validation import OF_ONE_IMAGE, OUT_OF_MEMORY
 

@@ -4,8 +4,8 @@ import logging
 
 from pipelines.dataset import Dataset
 from pipelines.images.damage import UnreadableImage
-from pipelines.images.file_failures import summary
 from pipelines.images.finding import printable
+from pipelines.results.file_failures import summary
 from pipelines.scores.evaluation_result import Evaluation
 
 NO_MEMORY = "the machine has no memory left"

@@ -24,9 +24,9 @@ from pipelines.export_layout import (
     published_versions,
 )
 from pipelines.exporting.write_failures import written_to
-from pipelines.images.appearing import flush_all
-from pipelines.images.file_locks import try_lock, wait_for_lock
-from pipelines.images.writing import check_writable
+from pipelines.files.appearing import flush_all
+from pipelines.files.file_locks import try_lock, wait_for_lock
+from pipelines.results.writing import check_writable
 
 HIGHEST = ".highest-version"
 _PARTIAL, _REMOVED = ".part-", ".removed-"

@@ -3,7 +3,7 @@
 import pathlib
 from contextlib import AbstractContextManager
 
-from pipelines import write_errors
+from pipelines.files import write_errors
 
 
 def written_to(target: pathlib.Path) -> AbstractContextManager[None]:

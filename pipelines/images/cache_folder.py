@@ -15,9 +15,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from pipelines.images.appearing import flush_to_disk
+from pipelines.files.appearing import flush_to_disk
+from pipelines.files.file_locks import try_lock, wait_for_lock
 from pipelines.images.damage import UnreadableImage
-from pipelines.images.file_locks import try_lock, wait_for_lock
 
 _logger = logging.getLogger(__name__)
 # Larger arrays are written through a map, so that they need not fit into memory.

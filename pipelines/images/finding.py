@@ -6,7 +6,7 @@ import os
 import pathlib
 import unicodedata
 
-from pipelines.images import bio, npy, tiff, zarr_store
+from pipelines.images import bio, npy, zarr_store
 from pipelines.images.kinds import (
     BIO_SUFFIXES,
     SUFFIXES,
@@ -17,6 +17,7 @@ from pipelines.images.kinds import (
     kind_of,
     stem_of,
 )
+from pipelines.images.tiff import contents as tiff
 
 _COUNTS = {
     Kind.TIFF: tiff.count_images,

@@ -9,7 +9,7 @@ from pipelines.images.finding import ImageEntry
 from pipelines.images.kinds import Kind, kind_of
 from pipelines.images.pillow_files import open_by_pillow
 from pipelines.images.png import open_png
-from pipelines.images.tiff_image import open_tiff
+from pipelines.images.tiff.image import open_tiff
 from pipelines.images.windowed import WindowedImage
 
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from keras_unet import geometry
 from pipelines.images import WindowedImage
-from pipelines.images.layout import Window
 from pipelines.mirroring import mirrored_window
 from pipelines.overlap_tile.flip_average import TURNS
 from pipelines.overlap_tile.overlap_tile import Net
 from pipelines.overlap_tile.read_ahead import ahead
 from pipelines.overlap_tile.tile_plan import TilePlan
+from pipelines.results.layout import Window
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from pipelines.dataset.no_data import NoData
 from pipelines.images import geo
-from pipelines.images.file_failures import sentence
 from pipelines.images.kinds import TIFF_SUFFIXES
 from pipelines.images.orientation import AS_STORED
 from pipelines.prediction.prediction_files import OutputFile
+from pipelines.results.file_failures import sentence
 
 logger = logging.getLogger(__name__)
 

@@ -7,18 +7,18 @@ import pathlib
 import shutil
 from collections.abc import Callable, Iterator
 
-from pipelines.images.appearing import appearing
+from pipelines.files.appearing import appearing
 from pipelines.images.cache_folder import FULL
 from pipelines.images.damage import changed
-from pipelines.images.done_files import DoneFiles
 from pipelines.images.kinds import TIFF_SUFFIXES
-from pipelines.images.layout import ImageLayout
 from pipelines.images.orientation import AS_STORED
 from pipelines.images.windowed import as_known_length
-from pipelines.images.windowed_writing import write_windowed
 from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.kept_windows import KeptWindows
 from pipelines.prediction.prediction_files import OutputFile
+from pipelines.results.done_files import DoneFiles
+from pipelines.results.layout import ImageLayout
+from pipelines.results.windowed_writing import write_windowed
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,6 @@ from pipelines.images import (
     open_image,
 )
 from pipelines.images.derived import MatchedChannels
-from pipelines.images.layout import ImageLayout, ImageToWrite, Window
 from pipelines.images.reading import check_channels
 from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.read_ahead import ahead
@@ -34,6 +33,7 @@ from pipelines.prediction.kept_windows import KeptWindows
 from pipelines.prediction.memory_advice import Planner, memory_advice
 from pipelines.prediction.memory_plan import Demand, MemoryModel, largest_plan
 from pipelines.prediction.output_values import OutputValues
+from pipelines.results.layout import ImageLayout, ImageToWrite, Window
 
 logger = logging.getLogger(__name__)
 

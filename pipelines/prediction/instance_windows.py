@@ -9,7 +9,7 @@ import numpy as np
 from skimage import measure
 
 from pipelines.images.components import Parts
-from pipelines.images.layout import ImageLayout, ImageToWrite, Window, row_bands
+from pipelines.results.layout import ImageLayout, ImageToWrite, Window, row_bands
 from pipelines.scores.overlaps import numbers_of_large
 
 # Rows that are labelled at once, fewer of images wider than 65,536 pixels.

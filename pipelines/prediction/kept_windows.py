@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from pipelines.images.appearing import short_name
+from pipelines.files.appearing import short_name
+from pipelines.files.file_locks import try_lock
 from pipelines.images.damage import may_pass
-from pipelines.images.file_locks import try_lock
-from pipelines.images.layout import ImageLayout, Window
 from pipelines.overlap_tile import TilePlan
 from pipelines.prediction.memory_plan import TooLittleMemory
+from pipelines.results.layout import ImageLayout, Window
 
 logger = logging.getLogger(__name__)
 

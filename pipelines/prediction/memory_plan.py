@@ -14,9 +14,9 @@ import numpy as np
 
 from keras_unet import geometry
 from pipelines.config.byte_sizes import in_megabytes
-from pipelines.images.layout import TILE_SIDE, ImageLayout
 from pipelines.overlap_tile import Net, plan_tiles
 from pipelines.overlap_tile.tile_passes import TilePass
+from pipelines.results.layout import TILE_SIDE, ImageLayout
 
 # Measured with benchmarks/prediction_memory.py: the last decoder stage has the skip,
 # the upsampled and the joined map and a result at once, five maps of the first stage;

@@ -8,12 +8,9 @@ import numpy as np
 from pipelines import run_folder
 from pipelines.config import PredictConfig
 from pipelines.config.byte_sizes import parse_bytes
+from pipelines.files.appearing import settle
 from pipelines.images import find_images
-from pipelines.images.appearing import settle
 from pipelines.images.cache import file_state
-from pipelines.images.done_files import DoneFiles
-from pipelines.images.file_failures import FilesError, summary
-from pipelines.images.writing import check_writable
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
 from pipelines.prediction.allocator import return_freed_memory
@@ -24,6 +21,9 @@ from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
 from pipelines.prediction.prediction_files import OutputFile, plan_files
 from pipelines.prediction.replacing import ReplacementCheck
+from pipelines.results.done_files import DoneFiles
+from pipelines.results.file_failures import FilesError, summary
+from pipelines.results.writing import check_writable
 
 # Settings that change what is written.
 _SETTINGS = (

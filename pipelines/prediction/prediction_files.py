@@ -8,11 +8,11 @@ from collections.abc import Collection
 
 from pipelines.images import ImageEntry, geo
 from pipelines.images.kinds import Kind, kind_of
-from pipelines.images.layout import ImageLayout
-from pipelines.images.png_writing import MOST_PIXELS, png_holds
-from pipelines.images.tiff import is_georeferenced
-from pipelines.images.windowed_writing import WRITTEN_SUFFIXES
-from pipelines.images.writing import (
+from pipelines.images.tiff.contents import is_georeferenced
+from pipelines.results.layout import ImageLayout
+from pipelines.results.png_writing import MOST_PIXELS, png_holds
+from pipelines.results.windowed_writing import WRITTEN_SUFFIXES
+from pipelines.results.writing import (
     default_suffix,
     output_paths,
     tiff_instead,

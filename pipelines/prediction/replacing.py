@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from pipelines.images import ImageEntry, find_images
 from pipelines.images.finding import printable
-from pipelines.images.own_results import OwnResults
-from pipelines.images.writing import identity
+from pipelines.results.own_results import OwnResults
+from pipelines.results.writing import identity
 from pipelines.run_folder import RunRecord
 
 # Settings of a run that name images, and masks.

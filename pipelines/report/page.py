@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from pipelines import scores
 from pipelines.config.fields import value_in_words
-from pipelines.images.writing import write_bytes_atomically
 from pipelines.report import curves, figures, tables
+from pipelines.results.writing import write_bytes_atomically
 from pipelines.run_folder import RunRecord
 from pipelines.scores.evaluation_result import Evaluation, class_rows
 from pipelines.validation import Picture, Validation

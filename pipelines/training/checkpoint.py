@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from pipelines.images.appearing import appearing
-from pipelines.write_errors import written
+from pipelines.files.appearing import appearing
+from pipelines.files.write_errors import written
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterator
 
 from pipelines import run_folder
-from pipelines.images.file_locks import try_lock
+from pipelines.files.file_locks import try_lock
 
 
 @contextlib.contextmanager

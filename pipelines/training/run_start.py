@@ -11,7 +11,7 @@ from typing import Any
 from pipelines import run_folder
 from pipelines.config import FitConfig
 from pipelines.config.choice import Choice
-from pipelines.images.writing import write_bytes_atomically
+from pipelines.results.writing import write_bytes_atomically
 from pipelines.training import checkpoint, choices
 from pipelines.training.run_plan import RunPlan
 

@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines import run_folder, scores
-from pipelines.images.writing import write_bytes_atomically
 from pipelines.report.pictures import comparison
+from pipelines.results.writing import write_bytes_atomically
 from pipelines.training.budget import Budget
 from pipelines.training.write_failures import written
 from pipelines.validation import Validation

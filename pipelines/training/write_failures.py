@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 
-from pipelines import write_errors
+from pipelines.files import write_errors
 
 
 def written(what: str) -> AbstractContextManager[None]:

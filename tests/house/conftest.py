@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.images.writing import write_image
+from pipelines.results.writing import write_image
 
 
 @pytest.fixture(scope="module")

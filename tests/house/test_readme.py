@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines import cli
-from pipelines.images.writing import write_image
+from pipelines.results.writing import write_image
 
 README = pathlib.Path(__file__).parents[2] / "README.md"
 

@@ -18,7 +18,7 @@ import tifffile
 
 from pipelines import cli
 from pipelines.config import ServeConfig
-from pipelines.images.writing import write_image
+from pipelines.results.writing import write_image
 from pipelines.serving.serving import running_launch
 
 GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "serving.md"

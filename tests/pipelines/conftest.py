@@ -12,7 +12,7 @@ import keras_unet
 import pipelines
 from pipelines.config import DataConfig, FitConfig
 from pipelines.dataset import load_dataset
-from pipelines.images.writing import write_image
+from pipelines.results.writing import write_image
 from pipelines.training import budget
 
 NUM_IMAGES, HEIGHT, WIDTH = 5, 40, 56

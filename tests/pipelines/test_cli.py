@@ -16,7 +16,7 @@ import tifffile
 
 import pipelines
 from pipelines import cli, config
-from pipelines.images.file_failures import FilesError
+from pipelines.results.file_failures import FilesError
 
 GREY = np.arange(64, dtype="uint8").reshape(8, 8)
 MASK = (GREY > 30) * np.uint8(255)

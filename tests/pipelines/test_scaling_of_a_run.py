@@ -10,8 +10,9 @@ import tensorflow as tf
 from pipelines import evaluate, export, predict, run_folder, scores
 from pipelines.config import DataConfig, EvaluateConfig, ExportConfig, PredictConfig
 from pipelines.dataset import load_dataset
-from pipelines.images import ImageEntry, read_mask, writing
+from pipelines.images import ImageEntry, read_mask
 from pipelines.overlap_tile import Net
+from pipelines.results import writing
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pipelines.client.done_record import SECONDS, DoneRecord
 from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.pool import ServerPool
 from pipelines.client.service import Service
-from pipelines.images.done_files import DoneFiles
+from pipelines.results.done_files import DoneFiles
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pipelines.client.mask_files import write_masks
 from pipelines.client.sending import SentImage
 from pipelines.client.service import Service
 from pipelines.images import ImageEntry
-from pipelines.images.done_files import DoneFiles, recorded_results
-from pipelines.images.own_results import OwnResults
-from pipelines.images.writing import encode_png
+from pipelines.results.done_files import DoneFiles, recorded_results
+from pipelines.results.own_results import OwnResults
+from pipelines.results.writing import encode_png
 
 
 @pytest.fixture

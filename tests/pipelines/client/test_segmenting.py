@@ -23,8 +23,8 @@ from pipelines.client.failures import ServerFailure
 from pipelines.client.service import Service
 from pipelines.config import SegmentConfig
 from pipelines.images import ArrayImage
-from pipelines.images.done_files import RECORD
-from pipelines.images.file_failures import FilesError
+from pipelines.results.done_files import RECORD
+from pipelines.results.file_failures import FilesError
 
 
 def png(array):
@@ -178,7 +178,7 @@ def test_image_that_png_cannot_hold_goes_as_regions(grpc_url, image, tmp_path, m
 def test_mask_that_no_png_holds_becomes_a_tiff(
     rest_url, images, image, tmp_path, monkeypatch, mask_of
 ):
-    monkeypatch.setattr("pipelines.images.png_writing.MOST_PIXELS", 100)
+    monkeypatch.setattr("pipelines.results.png_writing.MOST_PIXELS", 100)
     out = tmp_path / "masks"
     assert run(rest_url, images, out) == [out / "a.tif"]
     np.testing.assert_array_equal(tifffile.imread(out / "a.tif"), mask_of(image))

@@ -9,7 +9,7 @@ from pipelines.client.pool import ServerPool
 from pipelines.client.sending import naming, send_image
 from pipelines.client.service import Service
 from pipelines.images import ImageEntry
-from pipelines.images.done_files import DoneFiles
+from pipelines.results.done_files import DoneFiles
 
 ENTRY = ImageEntry(pathlib.Path("in/a.png"))
 DONE = DoneFiles([])

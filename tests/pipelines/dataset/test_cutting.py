@@ -6,7 +6,7 @@ import tifffile
 
 from pipelines.config import DataConfig
 from pipelines.dataset import cut_in_two, load_dataset, split
-from pipelines.images import writing
+from pipelines.results import writing
 
 
 @pytest.fixture

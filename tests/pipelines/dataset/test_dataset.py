@@ -8,7 +8,7 @@ import pytest
 from pipelines.config import DataConfig
 from pipelines.dataset import dataset, part_findings, splitting
 from pipelines.dataset.mask_values import IGNORED
-from pipelines.images import writing
+from pipelines.results import writing
 
 MASK = np.array([[0, 255, 255], [0, 0, 255]], "uint8")
 

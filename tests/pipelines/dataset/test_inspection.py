@@ -8,7 +8,8 @@ import tifffile
 from pipelines.dataset import inspection
 from pipelines.dataset.inspection import inspect
 from pipelines.dataset.pairing import Pair
-from pipelines.images import ImageEntry, writing
+from pipelines.images import ImageEntry
+from pipelines.results import writing
 
 MASK = np.array([[0, 255, 255], [0, 0, 255]], "uint8")
 IMAGE = np.arange(6, dtype="uint8").reshape(2, 3)

@@ -4,7 +4,7 @@ import tifffile
 
 from pipelines.config import DataConfig
 from pipelines.dataset import Dataset, load_dataset, splitting
-from pipelines.images import writing
+from pipelines.results import writing
 
 SEEN, EMPTY = np.eye(2, dtype="uint8"), np.zeros((2, 2), "uint8")
 

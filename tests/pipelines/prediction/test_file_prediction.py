@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from pipelines.images import PixelSize
-from pipelines.images.layout import ImageLayout
 from pipelines.prediction.file_prediction import PreparedFile
 from pipelines.prediction.prediction_files import OutputFile
+from pipelines.results.layout import ImageLayout
 
 LAYOUT = ImageLayout(4, 5, 1, np.dtype(np.uint8))
 SIZED = dataclasses.replace(LAYOUT, pixel_size=PixelSize(0.5, 0.5, "µm"))

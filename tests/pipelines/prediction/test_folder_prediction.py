@@ -13,7 +13,6 @@ import tqdm
 
 from pipelines import cli, predict
 from pipelines.config import PredictConfig
-from pipelines.images.file_failures import FilesError
 from pipelines.overlap_tile import plan_tiles
 from pipelines.overlap_tile.tile_passes import TilePass
 from pipelines.prediction import (
@@ -24,6 +23,7 @@ from pipelines.prediction import (
 from pipelines.prediction.file_prediction import FilePredictor
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
+from pipelines.results.file_failures import FilesError
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import tifffile
 
 from pipelines import scaling
 from pipelines.images import ImageEntry
-from pipelines.images.writing import write_image
 from pipelines.overlap_tile import Net
 from pipelines.prediction import image_prediction
 from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
+from pipelines.results.writing import write_image
 
 
 @pytest.fixture

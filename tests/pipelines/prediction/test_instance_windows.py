@@ -7,8 +7,8 @@ from hypothesis.extra import numpy as arrays
 from skimage import measure
 
 from pipelines import scores
-from pipelines.images.layout import ImageLayout, ImageToWrite
 from pipelines.prediction import instance_windows
+from pipelines.results.layout import ImageLayout, ImageToWrite
 
 
 def to_write(mask, height, width):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pipelines.images.damage import UnreadableImage
-from pipelines.images.layout import ImageLayout
 from pipelines.overlap_tile import plan_tiles
 from pipelines.prediction import kept_windows
 from pipelines.prediction.kept_windows import KeptWindows
 from pipelines.prediction.memory_plan import TooLittleMemory
+from pipelines.results.layout import ImageLayout
 
 LAYOUT = ImageLayout(37, 50, 2, np.dtype(np.uint16))
 # 5 rows of 7 tiles with cores of 8 pixels; the last of each side are smaller.

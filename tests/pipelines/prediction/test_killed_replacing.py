@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from pipelines.images import ImageEntry, appearing, open_image
-from pipelines.images.done_files import RECORD, DoneFiles
+from pipelines.files import appearing
+from pipelines.images import ImageEntry, open_image
 from pipelines.overlap_tile import Net
 from pipelines.prediction import file_prediction
 from pipelines.prediction.file_prediction import FilePredictor, PreparedFile
@@ -19,6 +19,7 @@ from pipelines.prediction.image_prediction import ImagePredictor
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
 from pipelines.prediction.prediction_files import OutputFile
+from pipelines.results.done_files import RECORD, DoneFiles
 
 
 class Killed(BaseException):

@@ -3,10 +3,10 @@ import re
 import numpy as np
 import pytest
 
-from pipelines.images.layout import ImageLayout
 from pipelines.overlap_tile import Net
 from pipelines.prediction.memory_advice import memory_advice
 from pipelines.prediction.memory_plan import Demand, MemoryModel, largest_plan
+from pipelines.results.layout import ImageLayout
 
 MEGABYTE = 10**6
 

@@ -3,7 +3,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipelines.images.layout import ImageLayout
 from pipelines.overlap_tile import Net
 from pipelines.prediction.memory_plan import (
     Demand,
@@ -11,6 +10,7 @@ from pipelines.prediction.memory_plan import (
     largest_plan,
     resident_bytes,
 )
+from pipelines.results.layout import ImageLayout
 
 MEGABYTE = 10**6
 

@@ -17,23 +17,17 @@ from scipy import ndimage
 
 from pipelines import decision, predict, run_folder, scaling
 from pipelines.config import PredictConfig
-from pipelines.images import (
-    ImageEntry,
-    PixelSize,
-    appearing,
-    find_images,
-    open_image,
-    png_writing,
-    read_image,
-)
-from pipelines.images.done_files import RECORD
+from pipelines.files import appearing
+from pipelines.images import ImageEntry, PixelSize, find_images, open_image, read_image
 from pipelines.images.stack_axes import StackAxis
-from pipelines.images.writing import write_image
 from pipelines.overlap_tile import Net, plan_tiles
 from pipelines.overlap_tile.tile_passes import TilePass
 from pipelines.prediction import image_prediction
 from pipelines.prediction.memory_plan import MemoryModel
 from pipelines.prediction.output_values import OutputValues
+from pipelines.results import png_writing
+from pipelines.results.done_files import RECORD
+from pipelines.results.writing import write_image
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from pipelines.images import ImageEntry
-from pipelines.images.layout import ImageLayout
 from pipelines.prediction.prediction_files import (
     OutputFile,
     plan_files,
 )
+from pipelines.results.layout import ImageLayout
 
 
 def entries(*names):

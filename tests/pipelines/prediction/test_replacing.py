@@ -3,11 +3,11 @@ import pytest
 import tifffile
 import zarr
 
-from pipelines.images.done_files import DoneFiles
-from pipelines.images.layout import ImageLayout, ImageToWrite
-from pipelines.images.zarr_writing import write_zarr
 from pipelines.prediction import replacing
 from pipelines.prediction.replacing import ReplacementCheck
+from pipelines.results.done_files import DoneFiles
+from pipelines.results.layout import ImageLayout, ImageToWrite
+from pipelines.results.zarr_writing import write_zarr
 from pipelines.run_folder import RunRecord
 
 

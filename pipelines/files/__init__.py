@@ -1,0 +1,1 @@
+"""Files of the disk, whatever is in them: whole or not there, locked, refused."""

@@ -1,0 +1,1 @@
+"""TIFF files: which images they hold, and their pixels by windows."""

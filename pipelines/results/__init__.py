@@ -1,0 +1,1 @@
+"""Image files that are written: appear whole, are recorded, and are known again."""
