@@ -24,11 +24,7 @@ from pipelines.overlap_tile import Net
 from pipelines.overlap_tile.read_ahead import ahead
 from pipelines.overlap_tile.tile_passes import TilePass, probability_windows
 from pipelines.prediction.image_statistics import statistics_of
-from pipelines.prediction.instance_windows import (
-    band_bytes,
-    instance_windows,
-    object_bytes,
-)
+from pipelines.prediction.instance_windows import band_bytes, instance_windows
 from pipelines.prediction.kept_windows import KeptWindows
 from pipelines.prediction.memory_advice import Planner, memory_advice
 from pipelines.prediction.memory_plan import Demand, MemoryModel, largest_plan
@@ -99,8 +95,8 @@ class ImagePredictor:
         Args:
             entries: the images.
             advance: is called with a number of pixels when they are done.
-            folder: of files that have no name, for objects that are not yet numbered:
-                4 bytes a pixel; None for that of the system.
+            folder: of files that have no name, for objects that are not yet numbered;
+                None for that of the system.
             kept: keeps the windows of large images; None keeps none.
             whole: the writer holds a result whole, twice: as pixels and as a file.
             files_at_once: results of about that size that are written at once.
@@ -142,13 +138,9 @@ class ImagePredictor:
     ) -> Iterator[Window]:
         begun = None if kept is None else kept.begun(page, self._encoded_layout(layout))
         held = min(image.num_bytes, MOST_DECODED_BYTES)
-        growing = 0
         if self.values.numbered:
             held += band_bytes(layout)
-            growing = object_bytes(layout)
-        demand = Demand(
-            layout, held, growing, whole, files_at_once, image.decoding_bytes
-        )
+        demand = Demand(layout, held, whole, files_at_once, image.decoding_bytes)
         planner = functools.partial(
             largest_plan, self.net, self.memory, demand, flips=self.flips, begun=begun
         )

@@ -3,12 +3,13 @@
 import pathlib
 import tempfile
 from collections.abc import Generator
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
 from skimage import measure
 
-from pipelines.images.components import Parts
 from pipelines.results.layout import ImageLayout, ImageToWrite, Window, row_bands
 from pipelines.scores.overlaps import numbers_of_large
 
@@ -16,22 +17,15 @@ from pipelines.scores.overlaps import numbers_of_large
 BAND_ROWS = 64
 _BAND_PIXELS = 2**22
 DTYPE = np.dtype(np.uint32)
-# Of a row of pixels of a band while it is labelled, and of a part of an object: its
-# area, its number, and what is made from them.
-_BAND_PIXEL_BYTES, _PART_BYTES = 32, 32
-# Pixels for which one part is foreseen.
-_PIXELS_OF_A_PART = 1000
+MOST_OBJECTS = int(np.iinfo(DTYPE).max)
+# Of a band while it is labelled; every second pixel may be an object.
+_BAND_PIXEL_BYTES = 44
 
 
 def band_bytes(layout: ImageLayout) -> int:
-    """Returns the memory that labelling a band of rows takes."""
+    """Returns the memory that labelling a band of rows takes, whatever is in it."""
     rows = min(_band_rows(layout), layout.height)
     return rows * layout.width * _BAND_PIXEL_BYTES
-
-
-def object_bytes(layout: ImageLayout) -> int:
-    """Estimates the memory that numbers take, for objects of a common size."""
-    return layout.height * layout.width // _PIXELS_OF_A_PART * _PART_BYTES
 
 
 def _band_rows(layout: ImageLayout) -> int:
@@ -45,47 +39,147 @@ def instance_windows(
 
     Pixels of one class that share a side are connected, and numbers are those of
     `skimage.measure.label` (connectivity 1) on the whole mask without its small
-    objects: by their first pixels, row by row. What is not yet
-    final waits in a file, so memory is that of a few rows and of one number for each
-    part of an object.
+    objects: by their first pixels, row by row.
+
+    The mask waits in a file. It is read twice, band by band: upwards for what hangs
+    together below each band, then downwards, where the first band of an object gives
+    its number. So memory is that of a band, however many objects there are.
 
     Args:
-        mask: of one channel; 0 is background, all else are classes.
-        folder: of the file, which has no name; by default that of the system.
+        mask: uint8 of one channel; 0 is background, all else are classes.
+        folder: of the files, which have no names; by default that of the system.
         smallest: pixels; objects of fewer are left out.
 
     Yields:
         (top, 0, numbers): uint32 (rows, width, 1), from top to bottom.
 
     Raises:
-        ValueError: there are more parts of objects than can be numbered.
+        ValueError: there are more objects than can be numbered.
         OSError: the disk is full.
     """
-    with tempfile.TemporaryFile(dir=folder) as file:
-        final = _write_parts(mask, file, smallest)
-        file.seek(0)
-        width, most = mask.layout.width, _band_rows(mask.layout)
-        for top in range(0, mask.layout.height, most):
-            rows = min(most, mask.layout.height - top)
-            parts = np.frombuffer(file.read(rows * width * DTYPE.itemsize), DTYPE)
-            yield top, 0, final[parts].reshape(rows, width, 1)
+    with (
+        tempfile.TemporaryFile(dir=folder) as masks,
+        tempfile.TemporaryFile(dir=folder) as seams,
+    ):
+        for band in row_bands(mask, _band_rows(mask.layout)):
+            masks.write(band.tobytes())
+        _write_seams(masks, seams, mask.layout)
+        yield from _numbered(masks, seams, mask.layout, smallest)
 
 
-def _write_parts(mask: ImageToWrite, file: IO[bytes], smallest: int) -> np.ndarray:
-    """Writes the parts of each band; returns the object of each part, uint32."""
-    parts = Parts()
-    areas = [np.zeros(1, DTYPE)]
-    above = classes_above = np.zeros(mask.layout.width, DTYPE)
-    for band in row_bands(mask, _band_rows(mask.layout)):
-        classes = band[..., 0]
-        found = measure.label(classes, connectivity=1)
-        numbers = np.where(found, found + parts.count, 0).astype(DTYPE)
-        parts.add(int(found.max()))
-        areas.append(np.bincount(found.ravel())[1:].astype(DTYPE))
-        parts.join(np.where(classes_above == classes[0], above, 0), numbers[0])
-        above, classes_above = numbers[-1], classes[-1]
-        file.write(numbers.tobytes())
-    objects, _ = parts.components()
-    # Sums of float64 are exact up to 2**53 pixels.
-    sizes = np.bincount(objects, weights=np.concatenate(areas))
-    return numbers_of_large(sizes, smallest)[objects].astype(DTYPE)
+class _Band(NamedTuple):
+    """A band of rows, and what it knows of the rows below.
+
+    Attributes:
+        parts: int64 (rows, width): what hangs together within the band, from 1 on.
+        objects: int32: of each part, what hangs together in all of the image from this
+            band down; numbered from 1 on by their first parts.
+        sizes: float64: pixels of each of these objects, exact up to 2**53.
+    """
+
+    parts: np.ndarray
+    objects: np.ndarray
+    sizes: np.ndarray
+
+    @property
+    def first_row(self) -> np.ndarray:
+        """The objects of its first row of pixels."""
+        return np.asarray(self.objects[self.parts[0]])
+
+
+def _write_seams(masks: IO[bytes], seams: IO[bytes], layout: ImageLayout) -> None:
+    """Writes for the last row of each band what it goes on in below: a seam.
+
+    A seam is int64 (2, width): for each pixel the number of an object, 0 where it ends,
+    and how many pixels that object has below.
+    """
+    most = _band_rows(layout)
+    seam = np.zeros((2, layout.width), np.int64)
+    for top in reversed(range(0, layout.height, most)):
+        _seek_seam(seams, top // most, layout)
+        seams.write(seam.tobytes())
+        if top:
+            classes = _classes(masks, top, layout)
+            above = _classes(masks, top - 1, layout, 1)
+            seam = _seam_above(_band(classes, seam), above[0] == classes[0])
+
+
+def _seam_above(band: _Band, goes_on: np.ndarray) -> np.ndarray:
+    objects = np.where(goes_on, band.first_row, 0)
+    # With 0 among them, so that it stays 0.
+    _, numbers = np.unique(np.append(objects, 0), return_inverse=True)
+    return np.stack([numbers[:-1], band.sizes[objects].astype(np.int64)])
+
+
+def _band(classes: np.ndarray, seam: np.ndarray) -> _Band:
+    parts = measure.label(classes, connectivity=1)
+    goes_on = seam[0] > 0
+    last, below = parts[-1, goes_on], parts.max() + seam[0, goes_on]
+    areas = np.bincount(parts.ravel(), minlength=1 + below.max(initial=parts.max()))
+    areas[below] = seam[1, goes_on]
+    joined = np.ones(len(last), bool), (last, below)
+    graph = sparse.coo_array(joined, shape=(len(areas), len(areas)))
+    _, objects = csgraph.connected_components(graph, directed=False)
+    return _Band(parts, objects, np.bincount(objects, weights=areas))
+
+
+def _numbered(
+    masks: IO[bytes], seams: IO[bytes], layout: ImageLayout, smallest: int
+) -> Generator[Window, None, None]:
+    count = 0
+    above = classes_above = np.zeros(layout.width, np.uint8)
+    most = _band_rows(layout)
+    for top in range(0, layout.height, most):
+        classes = _classes(masks, top, layout)
+        _seek_seam(seams, top // most, layout)
+        seam = np.frombuffer(seams.read(16 * layout.width), np.int64)
+        is_begun = (classes[0] > 0) & (classes[0] == classes_above)
+        band = _band(classes, seam.reshape(2, layout.width))
+        final, count = _numbers(band, is_begun, above, count, smallest)
+        above, classes_above = final[-1].copy(), classes[-1]
+        del band
+        yield top, 0, final[..., np.newaxis]
+
+
+def _numbers(
+    band: _Band, is_begun: np.ndarray, above: np.ndarray, count: int, smallest: int
+) -> tuple[np.ndarray, int]:
+    """Numbers the objects of a band.
+
+    Args:
+        band: of pixels.
+        is_begun: (width,): where an object of its first row began further up.
+        above: (width,): the numbers of the row above; 0 is an object that is too small.
+        count: objects further up that have a number.
+        smallest: pixels.
+
+    Returns:
+        The number of each pixel, and how many objects have one now.
+    """
+    begun = band.first_row[is_begun]
+    sizes = band.sizes.copy()
+    sizes[begun] = 0
+    numbers = numbers_of_large(sizes, smallest)
+    found = int(numbers.max())
+    if count + found > MOST_OBJECTS:
+        raise ValueError(
+            f"The mask has more than {MOST_OBJECTS} objects. Set a greater "
+            "smallest_object, or cut the image."
+        )
+    numbers = np.where(numbers, numbers + count, 0).astype(DTYPE)
+    numbers[begun] = above[is_begun]
+    return numbers[band.objects][band.parts], count + found
+
+
+def _seek_seam(seams: IO[bytes], number: int, layout: ImageLayout) -> None:
+    seams.seek(number * 16 * layout.width)
+
+
+def _classes(
+    masks: IO[bytes], top: int, layout: ImageLayout, rows: int | None = None
+) -> np.ndarray:
+    """Reads a band of a mask, or fewer rows."""
+    rows = min(rows or _band_rows(layout), layout.height - top)
+    masks.seek(top * layout.width)
+    content = masks.read(rows * layout.width)
+    return np.frombuffer(content, np.uint8).reshape(rows, layout.width)

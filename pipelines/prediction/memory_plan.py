@@ -50,9 +50,6 @@ class Demand:
     Attributes:
         layout: what is written; as high and wide as the image.
         held: bytes that the image, and labelling its objects, take.
-        growing: bytes that the image may come to take. They are an estimate, for which
-            no image is refused: at most half of what the smallest tiles leave is kept
-            free.
         whole: the result is held whole, as pixels and as a file, like a PNG.
         files_at_once: such files that are worked on at once; the net computes one tile
             at a time.
@@ -62,7 +59,6 @@ class Demand:
 
     layout: ImageLayout
     held: int = 0
-    growing: int = 0
     whole: bool = False
     files_at_once: int = 1
     decoding: int = 0
@@ -175,10 +171,6 @@ def largest_plan(
             f"{in_megabytes(decoding)}, for its file is not read in parts. Give it "
             "that, or save it as tiled TIFF or Zarr."
         )
-    if demand.growing:
-        free = max(0, budget - peak(1)) // 2
-        held = demand.held + min(demand.growing, free)
-        demand = dataclasses.replace(demand, held=held)
     if begun is not None and begun % step == 0 and begun > 0:
         if peak(begun // step) <= budget * RESUME_SLACK:
             return tiles(begun // step)

@@ -1,7 +1,9 @@
+import tracemalloc
 from unittest import mock
 
 import hypothesis
 import numpy as np
+import pytest
 from hypothesis import strategies
 from hypothesis.extra import numpy as arrays
 from skimage import measure
@@ -60,14 +62,37 @@ def without_small(mask, smallest):
     return measure.label(np.where(kept, mask, 0), connectivity=1)
 
 
-def test_numbering_is_foreseen_by_the_size_of_the_image():
-    layout = ImageLayout(10_000, 20_000, 1, instance_windows.DTYPE)
-    assert instance_windows.band_bytes(layout) == 32 * 64 * 20_000
-    # One object in 1,000 pixels.
-    assert instance_windows.object_bytes(layout) == 32 * 200_000
-    # Of the widest images a band is lower.
-    wide = ImageLayout(50, 10**6, 1, instance_windows.DTYPE)
-    assert instance_windows.band_bytes(wide) == 32 * 4 * 10**6
+def chequered(height, width):
+    """Every second pixel is an object: there cannot be more."""
+    return ((np.arange(height)[:, np.newaxis] + np.arange(width)) % 2).astype(np.uint8)
+
+
+def striped(height, width):
+    """All objects go through all bands."""
+    return np.tile(np.arange(width, dtype=np.uint8) % 2, (height, 1))
+
+
+@pytest.mark.parametrize("pattern", [chequered, striped])
+@pytest.mark.parametrize("shape", [(640, 2000), (40, 200_000)])
+def test_the_memory_is_that_of_a_band_whatever_is_in_it(pattern, shape):
+    mask = pattern(*shape)
+    written = to_write(mask, 128, shape[1])
+    foreseen = instance_windows.band_bytes(written.layout)
+    tracemalloc.start()
+    for _ in instance_windows.instance_windows(written):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0.4 * foreseen < peak < foreseen
+
+
+def test_more_objects_than_uint32_holds_are_refused(monkeypatch):
+    monkeypatch.setattr(instance_windows, "MOST_OBJECTS", 4999)
+    mask = chequered(100, 100)
+    with pytest.raises(ValueError, match="more than 4999 objects.*smallest_object"):
+        numbered(mask, 32, 32)
+    # Those that are left out need no number.
+    assert numbered(mask, 32, 32, smallest=2).max() == 0
 
 
 def test_bands_of_wide_images_are_lower(random, monkeypatch):

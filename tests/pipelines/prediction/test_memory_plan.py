@@ -88,21 +88,6 @@ def test_what_the_image_holds_is_left_to_it(net, model):
     assert pixels < planned(net, model, 1000)[2]
 
 
-def test_what_may_grow_is_left_free_unless_the_tiles_need_it(net, model):
-    plan, _, _ = planned(net, model, 1000)
-    for megabytes in (1, 100):
-        kept_free = planned(net, model, 1000, growing=megabytes * MEGABYTE)[0]
-        held = planned(net, model, 1000, held=megabytes * MEGABYTE)[0]
-        assert kept_free == held
-    # Half of what there is, and never so much that an image is refused.
-    half = planned(net, model, 1000, growing=10**6 * MEGABYTE)[0]
-    assert 1 < half.largest_core < plan.largest_core
-    with pytest.raises(ValueError, match="at least") as error:
-        planned(net, model, 100)
-    least = int(str(error.value).split("at least ")[1].split("MB")[0])
-    planned(net, model, least, growing=10**6 * MEGABYTE)
-
-
 def test_flips_count_the_wider_windows(net, model):
     plan, peak, _ = planned(net, model, 800, 20001, 20001, flips=True)
     assert peak <= 800 * MEGABYTE
