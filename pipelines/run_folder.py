@@ -78,12 +78,6 @@ class RunRecord:
         return int(self.settings.get("smallest_object") or 1)
 
     @property
-    def threshold_of_objects(self) -> float | None:
-        """On P(foreground), of numbered objects; None from three classes on."""
-        own = self.object_threshold
-        return self.threshold if own is None else own
-
-    @property
     def pixel_types(self) -> list[str]:
         """Of the training images, the most frequent first; empty if not recorded."""
         return list(self.data.get("training", {}).get("pixel_types", {}))

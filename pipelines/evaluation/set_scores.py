@@ -31,8 +31,9 @@ class SetScores:
     """Adds up the scores of a set.
 
     Those of objects are for two classes. Objects are the connected components of the
-    inside; those of masks of instances are their ids. Since these may touch, such
-    masks have no borders that could be warped, and no warping error.
+    inside; where they have a threshold of their own, they grow to the outlines of the
+    mask (see `scores.objects`). Those of masks of instances are their ids. Since these
+    may touch, such masks have no borders that could be warped, and no warping error.
 
     Args:
         dataset: that is scored.
@@ -91,7 +92,9 @@ class SetScores:
             truth, scored = true_objects(
                 self._dataset, one, self._smallest, self._inside
             )
-            found = scores.objects(inside, scored, smallest=self._smallest)
+            found = scores.objects(
+                inside, scored, smallest=self._smallest, within=y_pred == self._inside
+            )
             counts.instances.add(truth, found, scored)
         # NaN, which a net that has diverged puts out, is above no threshold.
         foreground = np.nan_to_num(one.probability[..., -1], nan=0.0)

@@ -139,7 +139,7 @@ class ImagePredictor:
         begun = None if kept is None else kept.begun(page, self._encoded_layout(layout))
         held = min(image.num_bytes, MOST_DECODED_BYTES)
         if self.values.numbered:
-            held += band_bytes(layout)
+            held += band_bytes(layout, rim=self.values.rim is not None)
         demand = Demand(layout, held, whole, files_at_once, image.decoding_bytes)
         planner = functools.partial(
             largest_plan, self.net, self.memory, demand, flips=self.flips, begun=begun
@@ -192,7 +192,9 @@ class ImagePredictor:
         if not self.values.numbered:
             return windows
         mask = ImageToWrite(self._encoded_layout(layout), windows)
-        return instance_windows(mask, folder, smallest=self.smallest_object)
+        return instance_windows(
+            mask, folder, smallest=self.smallest_object, rim=self.values.rim
+        )
 
 
 def _counted(

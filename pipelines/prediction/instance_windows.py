@@ -2,7 +2,7 @@
 
 import pathlib
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from skimage import measure
 
+from pipelines.prediction.grown_windows import HELD_ROWS, grown_windows
 from pipelines.results.layout import ImageLayout, ImageToWrite, Window, row_bands
 from pipelines.scores.overlaps import numbers_of_large
 
@@ -20,20 +21,40 @@ DTYPE = np.dtype(np.uint32)
 MOST_OBJECTS = int(np.iinfo(DTYPE).max)
 # Of a band while it is labelled; every second pixel may be an object.
 _BAND_PIXEL_BYTES = 44
+# Of rows that are held while objects grow; all may be rim.
+_GROWN_PIXEL_BYTES = 48
 
 
-def band_bytes(layout: ImageLayout) -> int:
-    """Returns the memory that labelling a band of rows takes, whatever is in it."""
-    rows = min(_band_rows(layout), layout.height)
-    return rows * layout.width * _BAND_PIXEL_BYTES
+def band_bytes(layout: ImageLayout, *, rim: bool = False) -> int:
+    """Returns the memory that labelling a band of rows takes, whatever is in it.
+
+    Args:
+        layout: of the image.
+        rim: whether objects grow.
+    """
+    rows = _band_rows(layout)
+    labelled = min(rows, layout.height) * _BAND_PIXEL_BYTES
+    grown = min(rows + HELD_ROWS, layout.height) * _GROWN_PIXEL_BYTES
+    return layout.width * max(labelled, grown if rim else 0)
 
 
 def _band_rows(layout: ImageLayout) -> int:
     return max(1, min(BAND_ROWS, _BAND_PIXELS // layout.width))
 
 
+def _bands(layout: ImageLayout) -> Iterator[tuple[int, int, int]]:
+    """Yields number, first row and rows of each band."""
+    most = _band_rows(layout)
+    for number, top in enumerate(range(0, layout.height, most)):
+        yield number, top, min(most, layout.height - top)
+
+
 def instance_windows(
-    mask: ImageToWrite, folder: pathlib.Path | None = None, *, smallest: int = 1
+    mask: ImageToWrite,
+    folder: pathlib.Path | None = None,
+    *,
+    smallest: int = 1,
+    rim: int | None = None,
 ) -> Generator[Window, None, None]:
     """Numbers the connected objects of a mask, whose windows are read once.
 
@@ -49,6 +70,8 @@ def instance_windows(
         mask: uint8 of one channel; 0 is background, all else are classes.
         folder: of the files, which have no names; by default that of the system.
         smallest: pixels; objects of fewer are left out.
+        rim: a value of the mask that is of no object at first, None for none:
+            objects grow into it, and into what is left out; see `scores.objects`.
 
     Yields:
         (top, 0, numbers): uint32 (rows, width, 1), from top to bottom.
@@ -63,8 +86,34 @@ def instance_windows(
     ):
         for band in row_bands(mask, _band_rows(mask.layout)):
             masks.write(band.tobytes())
-        _write_seams(masks, seams, mask.layout)
-        yield from _numbered(masks, seams, mask.layout, smallest)
+        waiting = _WaitingMask(masks, mask.layout, rim)
+        _write_seams(waiting, seams)
+        windows = _numbered(waiting, seams, smallest)
+        if rim is not None:
+            windows = grown_windows(windows, waiting.inside, mask.layout.height)
+        yield from windows
+
+
+class _WaitingMask(NamedTuple):
+    """A mask in a file, row after row."""
+
+    file: IO[bytes]
+    layout: ImageLayout
+    rim: int | None
+
+    def classes(self, top: int, rows: int) -> np.ndarray:
+        """Reads rows of what objects are made of, uint8 (rows, width)."""
+        read = self._read(top, rows)
+        return read if self.rim is None else np.where(read == self.rim, 0, read)
+
+    def inside(self, top: int, rows: int) -> np.ndarray:
+        """Reads which pixels are of the mask, bool (rows, width)."""
+        return self._read(top, rows) > 0
+
+    def _read(self, top: int, rows: int) -> np.ndarray:
+        self.file.seek(top * self.layout.width)
+        content = self.file.read(rows * self.layout.width)
+        return np.frombuffer(content, np.uint8).reshape(rows, self.layout.width)
 
 
 class _Band(NamedTuple):
@@ -87,20 +136,20 @@ class _Band(NamedTuple):
         return np.asarray(self.objects[self.parts[0]])
 
 
-def _write_seams(masks: IO[bytes], seams: IO[bytes], layout: ImageLayout) -> None:
+def _write_seams(mask: _WaitingMask, seams: IO[bytes]) -> None:
     """Writes for the last row of each band what it goes on in below: a seam.
 
     A seam is int64 (2, width): for each pixel the number of an object, 0 where it ends,
     and how many pixels that object has below.
     """
-    most = _band_rows(layout)
+    layout = mask.layout
     seam = np.zeros((2, layout.width), np.int64)
-    for top in reversed(range(0, layout.height, most)):
-        _seek_seam(seams, top // most, layout)
+    for number, top, rows in reversed(list(_bands(layout))):
+        _seek_seam(seams, number, layout)
         seams.write(seam.tobytes())
         if top:
-            classes = _classes(masks, top, layout)
-            above = _classes(masks, top - 1, layout, 1)
+            classes = mask.classes(top, rows)
+            above = mask.classes(top - 1, 1)
             seam = _seam_above(_band(classes, seam), above[0] == classes[0])
 
 
@@ -124,14 +173,13 @@ def _band(classes: np.ndarray, seam: np.ndarray) -> _Band:
 
 
 def _numbered(
-    masks: IO[bytes], seams: IO[bytes], layout: ImageLayout, smallest: int
+    mask: _WaitingMask, seams: IO[bytes], smallest: int
 ) -> Generator[Window, None, None]:
-    count = 0
+    count, layout = 0, mask.layout
     above = classes_above = np.zeros(layout.width, np.uint8)
-    most = _band_rows(layout)
-    for top in range(0, layout.height, most):
-        classes = _classes(masks, top, layout)
-        _seek_seam(seams, top // most, layout)
+    for number, top, rows in _bands(layout):
+        classes = mask.classes(top, rows)
+        _seek_seam(seams, number, layout)
         seam = np.frombuffer(seams.read(16 * layout.width), np.int64)
         is_begun = (classes[0] > 0) & (classes[0] == classes_above)
         band = _band(classes, seam.reshape(2, layout.width))
@@ -173,13 +221,3 @@ def _numbers(
 
 def _seek_seam(seams: IO[bytes], number: int, layout: ImageLayout) -> None:
     seams.seek(number * 16 * layout.width)
-
-
-def _classes(
-    masks: IO[bytes], top: int, layout: ImageLayout, rows: int | None = None
-) -> np.ndarray:
-    """Reads a band of a mask, or fewer rows."""
-    rows = min(rows or _band_rows(layout), layout.height - top)
-    masks.seek(top * layout.width)
-    content = masks.read(rows * layout.width)
-    return np.frombuffer(content, np.uint8).reshape(rows, layout.width)

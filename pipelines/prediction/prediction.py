@@ -93,12 +93,12 @@ def predict(config: PredictConfig) -> list[pathlib.Path]:
 
 def _values(config: PredictConfig, run: run_folder.Run) -> OutputValues:
     record = run.record
-    of_objects = config.output == "instances"
     return OutputValues(
         config.output,
         config.probability_dtype,
         run.model.output_shape[-1],
-        record.threshold_of_objects if of_objects else record.threshold,
+        record.threshold,
+        record.object_threshold,
     )
 
 

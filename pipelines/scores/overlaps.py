@@ -4,10 +4,15 @@ import numpy as np
 from scipy import ndimage, sparse
 
 from pipelines.scores import checks
+from pipelines.scores.growth import grow
 
 
 def objects(
-    mask: np.ndarray, valid: np.ndarray | None = None, *, smallest: int = 1
+    mask: np.ndarray,
+    valid: np.ndarray | None = None,
+    *,
+    smallest: int = 1,
+    within: np.ndarray | None = None,
 ) -> np.ndarray:
     """Numbers the connected components of a mask.
 
@@ -18,17 +23,22 @@ def objects(
         valid: bool, True where a pixel is scored; ignored pixels belong to no object,
             and an object that they cut through becomes two.
         smallest: pixels; components of fewer are background.
+        within: bool, a larger mask whose outlines objects have, where the mask parts
+            them better: they grow into it by up to `GROWTH` pixels; see `grow`.
 
     Returns:
         int32 (height, width): 0 for the background, objects from 1 on.
 
     Raises:
-        ValueError: the mask is not bool (height, width), or the shapes differ.
+        ValueError: a mask is not bool (height, width), or the shapes differ.
     """
-    checks.check_masks(mask=mask)
-    labels, _ = ndimage.label(mask & checks.scored_pixels(valid, mask.shape))
+    masks = {"mask": mask} if within is None else {"mask": mask, "within": within}
+    checks.check_masks(**masks)
+    scored = checks.scored_pixels(valid, mask.shape)
+    labels, _ = ndimage.label(mask & scored)
     numbers = numbers_of_large(np.bincount(labels.ravel()), smallest)
-    return numbers[labels].astype(np.int32, copy=False)
+    found = numbers[labels].astype(np.int32, copy=False)
+    return found if within is None else grow(found, within & scored)
 
 
 def without_cuts(

@@ -74,7 +74,8 @@ class ObjectThresholds:
     """Matches of objects at several thresholds, added up image by image.
 
     A mask as a whole may be best at a threshold at which objects that touch are still
-    one; so numbered objects have a threshold of their own. Of an image that is added in
+    one; so numbered objects have a threshold of their own. They grow to the outlines
+    of the mask, see `scores.objects`. Of an image that is added in
     parts the objects are those of each part.
 
     Args:
@@ -101,9 +102,15 @@ class ObjectThresholds:
         truth, scored = true_objects(
             self._dataset, one, self._smallest, cache=self._cache
         )
+        foreground = one.probability[..., -1]
+        mask = foreground > np.float32(self._of_masks)
         for threshold, counts in self._counts.items():
-            inside = one.probability[..., -1] > np.float32(threshold)
-            found = scores.objects(inside, scored, smallest=self._smallest)
+            found = scores.objects(
+                foreground > np.float32(threshold),
+                scored,
+                smallest=self._smallest,
+                within=mask,
+            )
             counts.add(truth, found, scored)
 
     def best(self) -> float:

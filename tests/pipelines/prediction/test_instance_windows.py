@@ -10,6 +10,7 @@ from skimage import measure
 
 from pipelines import scores
 from pipelines.prediction import instance_windows
+from pipelines.prediction.output_values import RIM
 from pipelines.results.layout import ImageLayout, ImageToWrite
 
 
@@ -55,6 +56,24 @@ def test_numbers_are_those_of_the_whole_mask(mask, height, width, band_rows, sma
     np.testing.assert_array_equal(found, expected)
 
 
+@hypothesis.settings(max_examples=60)
+@hypothesis.given(
+    mask=arrays.arrays(
+        np.uint8,
+        arrays.array_shapes(min_dims=2, max_dims=2, max_side=40),
+        elements=strategies.sampled_from([0, RIM, RIM, RIM, 255]),
+    ),
+    band_rows=strategies.integers(1, 12),
+    smallest=strategies.integers(1, 3),
+)
+def test_objects_grow_into_their_rims_as_in_the_whole_mask(mask, band_rows, smallest):
+    with mock.patch.object(instance_windows, "BAND_ROWS", band_rows):
+        found = numbered(mask, 16, 40, smallest=smallest, rim=RIM)
+    assert found.dtype == np.uint32
+    expected = scores.objects(mask == 255, smallest=smallest, within=mask > 0)
+    np.testing.assert_array_equal(found, expected)
+
+
 def without_small(mask, smallest):
     """Numbers objects after small ones are removed."""
     objects = measure.label(mask, connectivity=1)
@@ -67,23 +86,31 @@ def chequered(height, width):
     return ((np.arange(height)[:, np.newaxis] + np.arange(width)) % 2).astype(np.uint8)
 
 
+def rimmed(height, width):
+    """Every third pixel is an object, and all others are rim."""
+    found = (np.arange(height)[:, np.newaxis] + np.arange(width)) % 3 == 0
+    return np.where(found, 255, RIM).astype(np.uint8)
+
+
 def striped(height, width):
     """All objects go through all bands."""
     return np.tile(np.arange(width, dtype=np.uint8) % 2, (height, 1))
 
 
-@pytest.mark.parametrize("pattern", [chequered, striped])
+@pytest.mark.parametrize(
+    ("pattern", "rim"), [(chequered, None), (striped, None), (rimmed, RIM)]
+)
 @pytest.mark.parametrize("shape", [(640, 2000), (40, 200_000)])
-def test_the_memory_is_that_of_a_band_whatever_is_in_it(pattern, shape):
+def test_the_memory_is_that_of_a_band_whatever_is_in_it(pattern, rim, shape):
     mask = pattern(*shape)
     written = to_write(mask, 128, shape[1])
-    foreseen = instance_windows.band_bytes(written.layout)
+    foreseen = instance_windows.band_bytes(written.layout, rim=rim is not None)
     tracemalloc.start()
-    for _ in instance_windows.instance_windows(written):
+    for _ in instance_windows.instance_windows(written, rim=rim):
         pass
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert 0.4 * foreseen < peak < foreseen
+    assert 0.4 * foreseen < peak < foreseen, peak / foreseen
 
 
 def test_more_objects_than_uint32_holds_are_refused(monkeypatch):

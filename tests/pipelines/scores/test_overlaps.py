@@ -28,6 +28,31 @@ def test_small_objects_are_background():
     assert scores.objects(mask, smallest=4).max() == 0
 
 
+def test_objects_have_the_outlines_of_a_larger_mask():
+    cores = np.array([[0, 1, 0, 0, 1, 0, 0, 0]], bool)
+    within = np.array([[1, 1, 1, 0, 1, 1, 0, 1]], bool)
+    found = scores.objects(cores, within=within)
+    np.testing.assert_array_equal(found, [[1, 1, 1, 0, 2, 2, 0, 0]])
+    # An ignored pixel is of no object, and none grows through it.
+    valid = np.array([[0, 1, 1, 1, 1, 1, 1, 1]], bool)
+    found = scores.objects(cores, valid, within=within)
+    np.testing.assert_array_equal(found, [[0, 1, 1, 0, 2, 2, 0, 0]])
+
+
+def test_a_core_that_is_too_small_is_grown_over():
+    cores = np.array([[1, 1, 0, 1, 0]], bool)
+    found = scores.objects(cores, smallest=2, within=np.ones((1, 5), bool))
+    np.testing.assert_array_equal(found, [[1, 1, 1, 1, 1]])
+
+
+def test_the_larger_mask_is_checked():
+    cores = np.ones((2, 3), bool)
+    with pytest.raises(ValueError, match="within"):
+        scores.objects(cores, within=np.ones((2, 3)))
+    with pytest.raises(ValueError, match="within"):
+        scores.objects(cores, within=np.ones((3, 2), bool))
+
+
 def test_pixels_are_counted_by_their_objects():
     true = np.array([[0, 4, 4], [4, 9, 9]])
     predicted = np.array([[2, 2, 0], [2, 2, 7]], np.uint16)

@@ -333,13 +333,10 @@ def test_objects_of_instance_masks_have_a_threshold_of_their_own(
     result = fit(tiny(mask_kind="instances"))
     found = run_folder.load(str(tmp_path / "run"))
     assert found.record.object_threshold == result.object_threshold == 0.77
-    assert found.record.threshold_of_objects == 0.77
     assert "(of objects 0.77)" in str(result)
     # By what the best model puts out.
     (one,) = seen
     image = np.asarray(scaling.scale_image(one.image))
     np.testing.assert_array_equal(Net(found.model).logits(image), one.logits)
     # Of binary masks it is that of masks.
-    record = run_folder.load_record(run)
-    assert record.object_threshold is None
-    assert record.threshold_of_objects == record.threshold
+    assert run_folder.load_record(run).object_threshold is None
