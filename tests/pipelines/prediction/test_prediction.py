@@ -15,7 +15,7 @@ import tifffile
 import zarr
 from scipy import ndimage
 
-from pipelines import decision, predict, run_folder, scaling
+from pipelines import decision, predict, run_folder, scaling, scores
 from pipelines.config import PredictConfig
 from pipelines.files import appearing
 from pipelines.images import ImageEntry, PixelSize, find_images, open_image, read_image
@@ -796,7 +796,9 @@ def test_instances_are_the_numbered_objects_of_the_mask(nets, random, tmp_path):
     assert np.bincount(large.ravel())[1:].min() >= smallest
 
 
-def test_instances_are_found_at_the_threshold_of_objects(nets, random, tmp_path):
+def test_instances_are_found_at_their_threshold_and_grow_to_the_mask(
+    nets, random, tmp_path
+):
     original, net = nets()
     run = shutil.copytree(original, tmp_path / "run")
     config = run / run_folder.RECORD
@@ -808,7 +810,9 @@ def test_instances_are_found_at_the_threshold_of_objects(nets, random, tmp_path)
     config.write_text(json.dumps(record | {"object_threshold": between}))
     PIL.Image.fromarray(image).save(tmp_path / "a.png")
     [path] = predicted(run, tmp_path / "a.png", tmp_path / "out", output="instances")
-    objects = ndimage.label(probability > between)[0]
+    mask = expected_mask(net, image) > 0
+    objects = scores.objects(probability > between, within=mask)
+    assert 0 < ndimage.label(mask)[1] < objects.max()
     np.testing.assert_array_equal(read_image(ImageEntry(path))[..., 0], objects)
     [path] = predicted(run, tmp_path / "a.png", tmp_path / "out")
     np.testing.assert_array_equal(
