@@ -1,5 +1,5 @@
+import queue
 import threading
-import time
 
 import pytest
 
@@ -15,17 +15,18 @@ def test_items_come_in_order():
 
 
 def test_one_item_waits_and_one_is_made():
-    made = []
+    made = queue.SimpleQueue()
 
     def items():
         for number in range(20):
-            made.append(number)
+            made.put(number)
             yield number
 
     taken = ahead(items())
     assert next(taken) == 0
-    time.sleep(0.1)
-    assert made == [0, 1, 2]
+    assert [made.get(timeout=60) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(queue.Empty):
+        made.get(timeout=0.1)
     taken.close()
 
 
@@ -58,12 +59,16 @@ def test_closing_ends_the_thread_and_closes_the_source():
 
 
 def test_making_and_taking_overlap():
+    meeting = threading.Barrier(2, timeout=60)
+
     def items():
         for number in range(5):
-            time.sleep(0.05)
+            if number > 0:
+                meeting.wait()
             yield number
 
-    start = time.monotonic()
-    for _ in ahead(items()):
-        time.sleep(0.05)
-    assert time.monotonic() - start < 0.45
+    taken = ahead(items())
+    for number in taken:
+        # Whoever has this item meets whoever makes the next one.
+        if number < 4:
+            meeting.wait()
