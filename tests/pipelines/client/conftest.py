@@ -8,7 +8,6 @@ import json
 import shutil
 import socket
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -218,11 +217,15 @@ NO_ABOUT = b'{"error": "Serving signature name: \\"about\\" not found"}'
 
 
 @contextlib.contextmanager
-def stub(answer, status=200, state=AVAILABLE, seconds=0.0, received=None):
+def stub(answer, status=200, state=AVAILABLE, never=False, received=None):
     """Yields the address of a server that gives one answer to every prediction.
 
     A list of statuses is gone through; the last one stays.
+
+    Args:
+        never: no prediction is answered as long as the server runs.
     """
+    ended = threading.Event()
     statuses = list(status) if isinstance(status, list) else [status]
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -235,7 +238,8 @@ def stub(answer, status=200, state=AVAILABLE, seconds=0.0, received=None):
                 return self.send(400, NO_ABOUT)
             if received is not None:
                 received.append(body)
-            time.sleep(seconds)
+            if never:
+                ended.wait()
             code = statuses.pop(0) if len(statuses) > 1 else statuses[0]
             with contextlib.suppress(BrokenPipeError):
                 self.send(code, answer)
@@ -254,6 +258,7 @@ def stub(answer, status=200, state=AVAILABLE, seconds=0.0, received=None):
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}/v1/models/toy"
         finally:
+            ended.set()
             server.shutdown()
             thread.join()
 

@@ -375,10 +375,11 @@ def test_ctrl_c_waits_for_no_request(images, tmp_path, stub):
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "import pipelines; from pipelines.config import SegmentConfig; "
-        "pipelines.segment(SegmentConfig(url={!r}, images={!r}, out={!r}))"
+        "pipelines.segment("
+        "SegmentConfig(url={!r}, images={!r}, out={!r}, timeout=3600))"
     )
     received = []
-    with stub(b"{}", seconds=20.0, received=received) as url:
+    with stub(b"{}", never=True, received=received) as url:
         words = code.format(url, str(images), str(tmp_path / "masks"))
         process = subprocess.Popen(
             [sys.executable, "-c", words], stderr=subprocess.PIPE
@@ -386,7 +387,8 @@ def test_ctrl_c_waits_for_no_request(images, tmp_path, stub):
         while not received and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=15)
+        # The request itself is waited for for an hour.
+        _, errors = process.communicate(timeout=120)
     assert b"KeyboardInterrupt" in errors
 
 

@@ -134,11 +134,16 @@ def connected(base):
 
 
 def test_asked_to_end_it_answers_what_it_has_taken(toy_folder):
-    command = [sys.executable, "-m", "pipelines.dev_server", f"--model={toy_folder}"]
+    code = (
+        "import sys; from pipelines.dev_server import __main__ as program; "
+        "program.GRACEFUL_SECONDS = 60; sys.exit(program.main())"
+    )
+    command = [sys.executable, "-c", code, f"--model={toy_folder}"]
     process = subprocess.Popen(
         [*command, "--rest-port=0", "--grpc-port=0"], stderr=subprocess.PIPE, text=True
     )
-    # Longer than the server takes to see the signal, far shorter than it waits.
+    # Longer than the server takes to see the signal, far shorter than it waits here,
+    # also on a busy machine.
     request = {"signature_name": "count", "inputs": {"steps": 40_000}}
     body = json.dumps(request).encode()
     head = "POST /v1/models/toy:predict HTTP/1.1\r\nHost: here\r\n"
@@ -168,10 +173,10 @@ def test_small_answers_do_not_wait_for_acknowledgements(development_server):
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
     seconds = []
     with contextlib.closing(connection):
-        for _ in range(20):
+        # With Nagle's algorithm every one takes 0.04 s; on a busy machine most do.
+        while len(seconds) < 500 and min(seconds, default=1) > 0.02:
             started = time.perf_counter()
             connection.request("GET", "/v1/models/toy")
             connection.getresponse().read()
             seconds.append(time.perf_counter() - started)
-    # With Nagle's algorithm every one takes 0.04 s.
     assert min(seconds) < 0.02

@@ -2,6 +2,7 @@ import gzip
 import json
 import socket
 import threading
+import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
@@ -176,12 +177,15 @@ def test_a_gzip_body_that_unpacks_to_too_much_is_empty(
 
 
 def test_a_request_that_takes_too_long_is_told(toy_folder, serving, predict):
-    with serving(ModelManager(toy_folder), rest_timeout=2.0) as addresses:
+    with serving(ModelManager(toy_folder), rest_timeout=0.5) as addresses:
         body = b'{"signature_name": "count", "inputs": {"steps": 2000000000}}'
         status, answer = predict(addresses.rest, body)
         assert status == 504
         assert "Timed out waiting for notification" in json.loads(answer)["error"]
-        assert predict(addresses.rest, b'{"instances": [[1, 2]]}')[0] == 200
+        # Others are answered; on a busy machine only some of them in so short a time.
+        end = time.monotonic() + 60
+        while predict(addresses.rest, b'{"instances": [[1, 2]]}')[0] != 200:
+            assert time.monotonic() < end
 
 
 def test_status_is_answered_while_all_threads_predict(

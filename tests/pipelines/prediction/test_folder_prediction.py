@@ -4,6 +4,7 @@ import errno
 import shutil
 import sys
 import threading
+import time
 
 import numpy as np
 import PIL.Image
@@ -301,8 +302,10 @@ def test_a_run_that_is_stopped_ends_the_other_file_too(
         assert stopped.wait(60)
 
         def later(pixels):
-            # The run has seen by then that it is to end.
-            threading.Event().wait(1)
+            # Until the run has seen that it is to end, which this raises.
+            for _ in range(6000):
+                advance(0)
+                time.sleep(0.01)
             advance(pixels)
 
         return write(files, prepared, later, **settings)
