@@ -221,13 +221,13 @@ def test_an_image_that_breaks_during_training_is_named(settings, discs, tmp_path
 
 
 def test_a_time_that_ended_before_the_last_validation_still_has_one(settings, stopped):
-    config = settings("run", steps=None, minutes=1.0, validations=1)
+    config = settings("run", steps=None, minutes=10.0, validations=1)
     # The first checkpoint is written, then time runs out.
     stopped(config, checkpoint, "write", 2)
     path = pathlib.Path(config.run_dir)
     found = checkpoint.read_latest(path / "checkpoint")
     found.progress["budget"]["seconds"] = 1000.0
     checkpoint.write(path / "checkpoint", found)
-    result = fit(settings("run", steps=None, minutes=1.0, validations=1, resume=True))
+    result = fit(settings("run", steps=None, minutes=10.0, validations=1, resume=True))
     assert result.steps == found.step + 1
     assert len(run_folder.load_history(path)) == 1
