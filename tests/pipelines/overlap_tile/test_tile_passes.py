@@ -57,7 +57,7 @@ def same_decisions(found, expected, threshold=0.5):
 
 
 def check_equal_to_one_pass(
-    random_net, height, width, depth, variant, cores, channels, classes
+    random_net, height, width, cores, variant, depth, channels, classes
 ):
     net = cached_net(random_net(variant, depth, channels, classes))
     random = np.random.default_rng(seed=height * 1000 + width)
@@ -68,40 +68,42 @@ def check_equal_to_one_pass(
     assert same_decisions(found, expected)
 
 
-ANY_IMAGE = hypothesis.given(
-    height=strategies.integers(1, 80),
-    width=strategies.integers(1, 80),
-    depth=strategies.integers(1, 5),
-    variant=strategies.sampled_from(["padded", "paper"]),
-    cores=strategies.integers(1, 4),
-    channels=strategies.integers(1, 4),
-    classes=strategies.integers(1, 5),
+ANY_IMAGE = {
+    "height": strategies.integers(1, 80),
+    "width": strategies.integers(1, 80),
+    "cores": strategies.integers(1, 4),
+}
+# Variant, depth, channels and classes. Few nets: it takes seconds to trace one, and an
+# image none.
+SOME_NETS = [("padded", 1, 1, 1), ("paper", 1, 3, 4), ("padded", 2, 4, 2)]
+SOME_NETS += [("paper", 2, 1, 1), ("padded", 3, 2, 5), ("paper", 3, 1, 2)]
+ANY_NET = strategies.tuples(
+    strategies.sampled_from(["padded", "paper"]),
+    strategies.integers(1, 5),
+    strategies.integers(1, 4),
+    strategies.integers(1, 5),
 )
 
 
-@hypothesis.settings(max_examples=12)
-@ANY_IMAGE
-@hypothesis.example(
-    height=1, width=1, depth=5, variant="padded", cores=1, channels=1, classes=1
-)
-@hypothesis.example(
-    height=1, width=1, depth=5, variant="paper", cores=1, channels=1, classes=1
-)
-@hypothesis.example(
-    height=50, width=2, depth=4, variant="paper", cores=1, channels=3, classes=5
-)
-@hypothesis.example(
-    height=2, width=50, depth=4, variant="padded", cores=1, channels=4, classes=2
-)
-def test_stitched_windows_equal_one_pass_over_the_mirrored_image(random_net, **case):
-    check_equal_to_one_pass(random_net, **case)
+@hypothesis.settings(max_examples=20)
+@hypothesis.given(**ANY_IMAGE, net=strategies.sampled_from(SOME_NETS))
+@hypothesis.example(height=1, width=1, cores=1, net=("padded", 5, 1, 1))
+@hypothesis.example(height=50, width=2, cores=1, net=("paper", 4, 3, 5))
+def test_stitched_windows_equal_one_pass_over_the_mirrored_image(
+    random_net, height, width, cores, net
+):
+    check_equal_to_one_pass(random_net, height, width, cores, *net)
 
 
 @pytest.mark.slow
 @hypothesis.settings(max_examples=400)
-@ANY_IMAGE
-def test_stitched_windows_equal_one_pass_for_many_images(random_net, **case):
-    check_equal_to_one_pass(random_net, **case)
+@hypothesis.given(**ANY_IMAGE, net=ANY_NET)
+@hypothesis.example(height=1, width=1, cores=1, net=("paper", 5, 1, 1))
+@hypothesis.example(height=2, width=50, cores=1, net=("padded", 4, 4, 2))
+def test_stitched_windows_equal_one_pass_for_many_images_and_nets(
+    random_net, height, width, cores, net
+):
+    check_equal_to_one_pass(random_net, height, width, cores, *net)
 
 
 TURNS = [
