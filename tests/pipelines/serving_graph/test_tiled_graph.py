@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -59,22 +61,39 @@ def tiled(model, depth, variant, largest_core=16):
     return TiledGraph(outputs, depth=depth, variant=variant, largest_core=largest_core)
 
 
+@pytest.fixture(scope="module")
+def images_of(random_net):
+    """Makes the graph of whole images by a net of depth 2, and the net; traces once."""
+
+    @functools.cache
+    def make(variant):
+        model = random_net(variant, 2)
+        graph = tf.function(
+            lambda *given: tiled(model, 2, variant).image(*given, IDENTITY),
+            input_signature=[
+                tf.TensorSpec((None, None, 1), tf.uint8),
+                *[tf.TensorSpec((1,), tf.float32)] * 2,
+            ],
+            autograph=False,
+        )
+        return graph, Net(model)
+
+    return make
+
+
 @pytest.mark.parametrize("variant", ["padded", "paper"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 45), (45, 1), (16, 32), (37, 50)])
-def test_logits_of_all_sizes_are_those_of_predict(random, random_net, variant, shape):
-    model = random_net(variant, 2)
+def test_logits_of_all_sizes_are_those_of_predict(random, images_of, variant, shape):
+    run, net = images_of(variant)
     image = random.integers(0, 255, (*shape, 1)).astype(np.uint8)
     mean, std = scaling.image_statistics(image)
-    expected = Net(model).logits(np.asarray(scaling.scale(image, mean, std)))
-    run = tf.function(
-        lambda image: tiled(model, 2, variant).image(image, mean, std, IDENTITY),
-        input_signature=[tf.TensorSpec((None, None, 1), tf.uint8)],
-    )
-    np.testing.assert_allclose(run(image), expected, atol=1e-5)
+    expected = net.logits(np.asarray(scaling.scale(image, mean, std)))
+    np.testing.assert_allclose(run(image, mean, std), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("variant", ["padded", "paper"])
-@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("variant", "depth"), [("padded", 1), ("paper", 2), ("padded", 3)]
+)
 def test_regions_side_by_side_are_the_whole_image(random, random_net, variant, depth):
     model = random_net(variant, depth)
     image = random.normal(size=(35, 61, 1)).astype(np.float32)
@@ -83,6 +102,7 @@ def test_regions_side_by_side_are_the_whole_image(random, random_net, variant, d
     run = tf.function(
         lambda window: graph.region(window, mean, std, IDENTITY),
         input_signature=[tf.TensorSpec((None, None, 1), tf.float32)],
+        autograph=False,
     )
     whole = graph.image(tf.constant(image), mean, std, IDENTITY).numpy()
     around = margins(depth, variant)
