@@ -14,7 +14,8 @@ class Predictor:
     """Segments arrays as `predict` segments files: any size, without seams.
 
     The whole image and its probabilities are held in memory; `predict` streams files
-    instead.
+    instead. Another process that it is sent to, as pickle does, loads the run anew from
+    its folder. Start such processes by "spawn": TensorFlow does not work in a fork.
 
     Args:
         run_dir: folder of a run, of `fit` or `save_run`.
@@ -38,6 +39,12 @@ class Predictor:
         run = run_folder.load(os.fspath(run_dir))
         self.record = run.record
         self._net = Net(inference_net(run.model, precision))
+        # Another process may have another working folder.
+        self._made_of = os.path.abspath(run_dir), precision
+
+    def __reduce__(self) -> tuple[type["Predictor"], tuple[str, str]]:
+        """Tells pickle what to make it of; a net cannot be pickled."""
+        return type(self), self._made_of
 
     def probability(self, image: np.ndarray) -> np.ndarray:
         """Returns the probabilities of an image.

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -30,6 +32,18 @@ def test_probabilities_are_those_of_the_net_on_the_scaled_image(
     found = predictor.probability(image)
     assert_allclose(found, expected, atol=1e-5)
     assert_array_equal(predictor.mask(image), found.argmax(axis=-1))
+
+
+def test_a_pickled_one_is_loaded_from_its_run_in_another_folder(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(run.parent)
+    predictor = pipelines.Predictor(run.name, precision="bfloat16")
+    content = pickle.dumps(predictor)
+    monkeypatch.chdir(tmp_path)
+    image = np.random.default_rng(0).integers(0, 255, (30, 40)).astype(np.uint8)
+    found = pickle.loads(content).probability(image)
+    assert_array_equal(found, predictor.probability(image))
 
 
 def test_a_type_that_would_be_scaled_to_another_range_is_refused(
