@@ -3,11 +3,13 @@
 import os
 
 import numpy as np
+from skimage import measure
 
-from pipelines import decision, run_folder, scaling
+from pipelines import decision, run_folder, scaling, scores
 from pipelines.images.reading import check_channels
 from pipelines.inference import inference_net
 from pipelines.overlap_tile import Net
+from pipelines.scores.overlaps import numbers_of_large
 
 
 class Predictor:
@@ -98,3 +100,28 @@ class Predictor:
         probability = self.probability(image)
         mask = decision.mask_from_probability(probability, self.record.threshold)
         return np.asarray(mask)
+
+    def objects(self, image: np.ndarray) -> np.ndarray:
+        """Returns the numbered objects of an image, as `predict` writes instances.
+
+        Args:
+            image: as of `probability`.
+
+        Returns:
+            uint32 (height, width): 0 for the background, objects from 1 on.
+
+        Raises:
+            ValueError: as `probability`.
+        """
+        probability, record = self.probability(image), self.record
+        mask = np.asarray(decision.mask_from_probability(probability, record.threshold))
+        smallest, own = record.smallest_object, record.object_threshold
+        if own is not None:
+            cores = np.asarray(decision.mask_from_probability(probability, own)) > 0
+            found = scores.objects(cores, smallest=smallest, within=mask > 0)
+        else:
+            # Touching objects of two classes are two.
+            labels = measure.label(mask, connectivity=1)
+            areas = np.bincount(labels.ravel())
+            found = numbers_of_large(areas, smallest)[labels]
+        return found.astype(np.uint32)

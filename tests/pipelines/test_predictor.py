@@ -1,10 +1,13 @@
+import json
 import pickle
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.testing import assert_allclose, assert_array_equal
 
 import pipelines
+from pipelines import run_folder
 from pipelines.config import PredictConfig
 from pipelines.images import ImageEntry, find_images, read_image, read_mask
 from pipelines.overlap_tile import Net
@@ -32,6 +35,35 @@ def test_probabilities_are_those_of_the_net_on_the_scaled_image(
     found = predictor.probability(image)
     assert_allclose(found, expected, atol=1e-5)
     assert_array_equal(predictor.mask(image), found.argmax(axis=-1))
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "changes"),
+    [
+        (1, {}),
+        (2, {"object_threshold": 0.54, "settings": {"smallest_object": 3}}),
+        (2, {"object_threshold": 0.4}),
+        (3, {"settings": {"smallest_object": 4}}),
+    ],
+)
+def test_the_objects_of_an_array_are_those_that_predict_writes(
+    random_net, save_run, tmp_path, num_classes, changes
+):
+    run = save_run(tmp_path / "run", random_net(num_classes=num_classes))
+    record = json.loads((run / run_folder.RECORD).read_text())
+    (run / run_folder.RECORD).write_text(json.dumps(record | changes))
+    image = np.random.default_rng(0).integers(0, 255, (50, 70)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    settings = PredictConfig(
+        model=str(run),
+        images=str(tmp_path / "a.tif"),
+        out=str(tmp_path / "out"),
+        output="instances",
+    )
+    [path] = pipelines.predict(settings)
+    found = pipelines.Predictor(run).objects(image)
+    assert found.dtype == np.uint32 and found.max() > 1
+    assert_array_equal(found, tifffile.imread(path))
 
 
 def test_a_pickled_one_is_loaded_from_its_run_in_another_folder(
