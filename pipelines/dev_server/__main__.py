@@ -19,6 +19,9 @@ _LOGGER = logging.getLogger("pipelines.dev_server")
 
 # Both servers end within these; `keras-unet serve` waits ten before it kills.
 GRACEFUL_SECONDS = 5
+# A connection that is closed while its client sends the next request looks as if the
+# server had died of it: clients and fronts (nginx: 60, that of deploy/: 5) close first.
+_IDLE_SECONDS = 75
 
 
 def main() -> int:
@@ -76,6 +79,7 @@ def server_config(app: Any) -> Any:
         log_level="warning",
         lifespan="off",
         ws="none",
+        timeout_keep_alive=_IDLE_SECONDS,
         # A client that never finishes its request must not hold up the end.
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )

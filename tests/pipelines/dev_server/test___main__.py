@@ -1,6 +1,8 @@
 import contextlib
 import http.client
 import json
+import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -166,6 +168,13 @@ def test_asked_to_end_it_answers_what_it_has_taken(toy_folder):
             assert process.wait(timeout=30) == 0
         finally:
             process.kill()
+
+
+def test_a_front_closes_its_idle_connections_before_the_server_does():
+    front = pathlib.Path(__file__).parents[3] / "deploy/nginx/front.conf.template"
+    seconds = re.findall(r"keepalive_timeout (\d+)s;", front.read_text())
+    # 60 is nginx's own; uvicorn's 5 would be as long as that of this front.
+    assert program.server_config(None).timeout_keep_alive > max(60, *map(int, seconds))
 
 
 def test_small_answers_do_not_wait_for_acknowledgements(development_server):
