@@ -60,14 +60,14 @@ def serve(config: ServeConfig) -> None:
 
 
 @contextlib.contextmanager
-def running_server(config: ServeConfig, timeout: float = 120.0) -> Iterator[str]:
+def running_server(config: ServeConfig, timeout: float = 600.0) -> Iterator[str]:
     """As `running_launch`; yields only the address, http://HOST:PORT/v1/models/NAME."""
     with running_launch(config, timeout) as launch:
         yield launch.url
 
 
 @contextlib.contextmanager
-def running_launch(config: ServeConfig, timeout: float = 120.0) -> Iterator[Launch]:
+def running_launch(config: ServeConfig, timeout: float = 600.0) -> Iterator[Launch]:
     """Runs a server inside of a `with` block.
 
     Args:

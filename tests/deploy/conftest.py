@@ -131,7 +131,7 @@ def _running(folder, rest, grpc, resolver="127.0.0.1", valid="5s"):
 
 
 def _await(port, process, log):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while True:
         try:
             return socket.create_connection(("127.0.0.1", port)).close()

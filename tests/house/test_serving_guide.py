@@ -82,7 +82,7 @@ def write_config(folder):
 
 
 def wait_for_stable(url, version):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     answering = None
     while answering != version and time.monotonic() < end:
         time.sleep(0.1)

@@ -75,19 +75,20 @@ def test_running_server_tells_what_a_server_that_ended_wrote(exported, stand_in)
 
 
 def test_running_server_waits_no_longer_than_it_is_told(exported, stand_in):
-    stand_in(seconds=60)
+    stand_in(seconds=3600)
     started = time.monotonic()
     with pytest.raises(
         ChildProcessError, match=r"had not loaded the model after 0\.5 s"
     ):
         with running_server(config(exported), timeout=0.5):
             pass
-    assert time.monotonic() - started < 10
+    # Much less than it runs, on a busy machine too.
+    assert time.monotonic() - started < 600
 
 
 def send_when_there(record, number):
     def send():
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 600
         while not record.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         os.kill(os.getpid(), number)
@@ -110,7 +111,7 @@ def test_serve_runs_the_program_until_it_is_ended(
         return processes[-1]
 
     monkeypatch.setattr(pipelines.serving.serving.subprocess, "Popen", kept)
-    record = stand_in(seconds=60)
+    record = stand_in(seconds=3600)
     handler = signal.getsignal(number)
     thread = send_when_there(record, number)
     serve(config(exported))
