@@ -22,9 +22,9 @@ cached_net = functools.cache(Net)
 def whole(model, image, depth, variant):
     """One pass over the whole mirrored image; NumPy mirrors, and the net pads."""
     step, context = 2**depth, geometry.context(depth)
-    # Far more than the padded net sees, with pixel 0 on its pooling grid; the paper
-    # net's input begins exactly one context before pixel 0.
-    before = context if variant == "paper" else 32 * step
+    # More than the padded net sees, with pixel 0 on its pooling grid; the paper net's
+    # input begins exactly one context before pixel 0.
+    before = context if variant == "paper" else (context // step + 2) * step
     pads, crops = [], []
     for size in image.shape[:2]:
         total = before + size + 2 * context
@@ -83,7 +83,7 @@ def test_a_large_and_sure_net_is_exact_but_for_the_order_of_its_sums(
     logits.set_weights([4 * weights for weights in logits.get_weights()])
     image = random.normal(0, 1, (70, 90, 1)).astype(np.float32)
     expected = tf.sigmoid(whole(model, image, 4, variant))
-    found = Net(model).probability(image, largest_core=32)
+    found = Net(model).probability(image, largest_core=48)
     np.testing.assert_allclose(found, expected, atol=5e-5)
     assert np.mean(np.abs(found - expected) > 1e-5) < 0.01
 
