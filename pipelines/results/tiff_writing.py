@@ -15,7 +15,8 @@ import imagecodecs
 import numpy as np
 import tifffile
 
-from pipelines.images.windowed import as_known_length
+from pipelines.images.length_units import factor
+from pipelines.images.windowed import PixelSize, as_known_length
 from pipelines.results.layout import (
     TILE_SIDE,
     ImageLayout,
@@ -147,6 +148,22 @@ def _settings(level: ImageLayout) -> dict[str, Any]:
         # Pages stay pages of their own; one tile at a time is compressed.
         "contiguous": False,
         "maxworkers": 1,
+        **_resolution(level.pixel_size),
+    }
+
+
+def _resolution(size: PixelSize | None) -> dict[str, Any]:
+    """Returns the tags that tell a size to readers which know no OME."""
+    to_centimetres = None if size is None else factor(size.unit, "cm")
+    if size is None or to_centimetres is None:
+        return {}
+    sides = size.width * to_centimetres, size.height * to_centimetres
+    # Within a fraction of two uint32.
+    if not all(1e-9 < side < 1e9 for side in sides):
+        return {}
+    return {
+        "resolution": tuple(1 / side for side in sides),
+        "resolutionunit": "CENTIMETER",
     }
 
 

@@ -78,6 +78,26 @@ def test_a_pyramid_has_levels_of_half_the_size(tmp_path, random):
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
 
+def test_readers_that_know_no_ome_find_the_pixel_size_in_the_tags(tmp_path, random):
+    size = PixelSize(0.5, 0.25, "\u00b5m")
+    image = to_write(grey(random, 600, 700), pixel_size=size)
+    write_tiff(tmp_path / "a.tif", [image], pyramid=True)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        first = tiff.pages.first
+        # Pixels a centimetre.
+        assert first.get_resolution(tifffile.RESUNIT.CENTIMETER) == (40000, 20000)
+        (smaller,) = first.pages
+        assert smaller.get_resolution(tifffile.RESUNIT.CENTIMETER) == (20000, 10000)
+
+
+@pytest.mark.parametrize("size", [PixelSize(2, 2, "pixel"), PixelSize(1, 1, "pm")])
+def test_a_size_that_tags_cannot_tell_is_in_none(tmp_path, random, size):
+    image = to_write(grey(random, 6, 7), pixel_size=size)
+    write_tiff(tmp_path / "a.tif", [image])
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        assert tiff.pages.first.resolutionunit == tifffile.RESUNIT.NONE
+
+
 def test_the_pixel_size_is_kept_as_ome(tmp_path, random):
     image = grey(random, 600, 40)
     size = PixelSize(0.5, 0.25, "\u00b5m")
