@@ -130,7 +130,10 @@ class RestServer:
             headers=headers,
         )
         predictions = answer.get("predictions")
-        if not isinstance(predictions, list) or not predictions:
+        if not isinstance(predictions, list):
+            # As the page of a proxy.
+            raise self._foreign()
+        if not predictions:
             return {}
         try:
             if isinstance(predictions[0], dict) and list(predictions[0]) != ["b64"]:
@@ -156,7 +159,8 @@ class RestServer:
     def _foreign(self) -> ServerFailure:
         return ServerFailure(
             f"{self.address.text} answers, but not as TensorFlow Serving does. "
-            f"Correct the address ({PORTS}).",
+            f"Correct the address ({PORTS}), or look at what stands between, such as a "
+            "proxy.",
             Kind.REFUSED,
         )
 
