@@ -27,6 +27,7 @@ from pipelines.training.fit_result import (
     result_of_finished_run,
 )
 from pipelines.training.guarding import ValidationGuard
+from pipelines.training.optimizer_state import build_optimizer
 from pipelines.training.progress import Progress
 from pipelines.training.random_states import of_the_caller
 from pipelines.training.recording import Recorder, forget
@@ -251,4 +252,7 @@ def _compiled_model(plan: RunPlan) -> keras.Model:
         if config.gradient_checkpointing:
             model = CheckpointedUNet(model.input, model.output)
         model.compile(optimizer=optimizer, loss=plan.loss)
+    # By itself it would be built within the first step, which would be traced twice.
+    with shared.scope():
+        build_optimizer(model.optimizer, model)
     return model

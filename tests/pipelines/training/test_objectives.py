@@ -8,6 +8,7 @@ import pytest
 import keras_unet
 from pipelines.config import FitConfig
 from pipelines.training import objectives
+from pipelines.training.optimizer_state import build_optimizer
 
 ON_ADDONS_STACK = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow_addons") is None,
@@ -50,6 +51,8 @@ def assert_two_steps_learn(loss, optimizer, output_channels=1):
         num_classes=output_channels, base_filters=2, depth=1, activation=None
     )
     net.compile(optimizer=optimizer, loss=loss)
+    # As `fit` does: within the first step it would be traced twice.
+    build_optimizer(net.optimizer, net)
     masks, images = batch(output_channels)
     images = images[..., :1] + 4 * masks
     before = net.get_weights()

@@ -16,6 +16,7 @@ from pipelines.dataset import load_dataset
 from pipelines.overlap_tile import Net
 from pipelines.training import devices, training
 from pipelines.training.fit_result import FitPlan
+from pipelines.training.optimizer_state import optimizer_variables
 from pipelines.validation import ObjectThresholds, object_thresholds, validate
 
 BINARY_CROSSENTROPY = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -228,6 +229,23 @@ def test_a_diverged_training_is_an_error(tiny, tmp_path):
     with pytest.raises(ValueError, match=r"diverged. Lower learning_rate .*1e\+30"):
         fit(config)
     assert not (tmp_path / "run" / "model.keras").exists()
+
+
+def test_the_optimizer_is_built_before_the_first_step(tiny, monkeypatch):
+    # Within the step it would have that traced twice.
+    counts = []
+
+    def counted(model, *_, **__):
+        variables = optimizer_variables(model.optimizer)
+        counts.extend([len(variables), len(model.trainable_variables)])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.Model, "fit", counted)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny())
+    variables, weights = counts
+    # Adam has two of each weight.
+    assert variables >= 2 * weights > 0
 
 
 def test_too_little_memory_for_a_step_is_told_with_the_ways_out(tiny, monkeypatch):
