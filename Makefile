@@ -4,8 +4,10 @@ VENV := .venv
 ADDONS := .venv-addons
 PEERS := .venv-peers
 STAMP := .installed
-# Two processes: a third would only wait for memory and cores of a small machine.
-PYTEST := -m pytest -q -n 2
+# Two processes: a third would only wait for memory and cores of a small machine. Each
+# begins with one half and takes from the other at the end, so that few modules are split
+# and make what their tests share twice.
+PYTEST := -m pytest -q -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint bench
