@@ -44,7 +44,7 @@ def test_legal_sizes_and_outputs_are_those_of_a_walk_through_the_net(size, depth
         assert geometry.output_size(size, depth, net) == expected
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.integers(0, 12), st.integers(0, 12), depths, variants)
 def test_output_sizes_equal_those_of_built_models(
     height_steps, width_steps, depth, net
