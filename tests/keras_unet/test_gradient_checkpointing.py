@@ -1,3 +1,4 @@
+import functools
 import subprocess
 import sys
 
@@ -10,8 +11,13 @@ import keras_unet
 from keras_unet.gradient_checkpointing import CheckpointedUNet
 
 
+@functools.cache
 def trained(checkpointed, variant, policy, **settings):
-    """Trains a small net for some steps; returns it with its losses."""
+    """Trains a small net for some steps, for tests that only look at it.
+
+    Returns:
+        The net and its losses.
+    """
     keras.mixed_precision.set_global_policy(policy)
     try:
         keras.utils.set_random_seed(0)
@@ -21,6 +27,8 @@ def trained(checkpointed, variant, policy, **settings):
         if checkpointed:
             model = CheckpointedUNet(model.input, model.output)
         model.compile("adam", "binary_crossentropy")
+        # Within the first step it would be traced twice, which takes seconds.
+        model.optimizer.build(model.trainable_variables)
     finally:
         keras.mixed_precision.set_global_policy("float32")
     random = np.random.default_rng(0)
@@ -71,7 +79,7 @@ def test_a_step_that_xla_compiles_learns_the_same(random):
 
 
 def test_masks_of_dropout_are_counted_once(random):
-    model, _ = trained(True, "paper", "float32")
+    model, _ = trained(True, "paper", "float32", activation=None)
     steps = {layer.step for layer in model.layers if "dropout" in layer.name}
     # Two batches in three epochs.
     assert steps == {6}
