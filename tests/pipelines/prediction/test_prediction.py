@@ -287,7 +287,7 @@ from pipelines.prediction.output_values import OutputValues
 
 def small_tiles(net, memory, demand, budget, *, flips, **_):
     size = demand.layout.height, demand.layout.width
-    plan = plan_tiles(*size, 8, net.depth, net.variant)
+    plan = plan_tiles(*size, 16, net.depth, net.variant)
     return TilePass(net, plan, flips)
 
 image_prediction.largest_plan = small_tiles
@@ -317,14 +317,14 @@ def test_a_prediction_that_is_really_killed_goes_on(nets, random, tmp_path):
             command, capture_output=True, env=os.environ | variables, text=True
         )
 
-    killed = run_it(out, TILES_LEFT="700")
+    killed = run_it(out, TILES_LEFT="175")
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     kept = out / ".a.tif.0.windows"
     # Nothing has the name of a result.
     left = [path.name for path in out.iterdir()]
     assert kept.name in left and all(name.startswith(".") for name in left)
-    # Of 1,900 tiles.
-    for folder, more, most in ((out, ["--resume"], "1500"), (straight, [], "1900")):
+    # Of 475 tiles.
+    for folder, more, most in ((out, ["--resume"], "375"), (straight, [], "475")):
         done = run_it(folder, *more, TILES_LEFT=most)
         assert done.stdout.split() == [f"{folder / 'a.tif'}"], done.stderr
     assert (out / "a.tif").read_bytes() == (straight / "a.tif").read_bytes()
