@@ -13,6 +13,7 @@ from pipelines.demonstration import HELD_OUT
 def result(tmp_path_factory):
     out = tmp_path_factory.mktemp("work") / "demo"
     small = {**demonstration.TRAINING, "base_filters": 2, "depth": 1}
+    small |= {"tile_size": 64, "batch_size": 2, "validations": 1}
     with mock.patch.object(demonstration, "TRAINING", small):
         return pipelines.demo(DemoConfig(out=str(out), steps=3)), out
 
