@@ -85,22 +85,25 @@ def assert_same(found, expected):
             np.testing.assert_array_equal(part, other)
 
 
+SHAPES = {"padded": TileShape(32, 32), "paper": TileShape(76, 36)}
+CONFIGS = {"cut": NO_AUGMENTATION, "warp": StreamConfig(**ALL_MOVES)}
+# Smaller than the tile, than the context of 92 pixels, than the halo; one pixel.
+SIZES = [(1, 1), (1, 40), (7, 3), (33, 65), (120, 90)]
+
+
 @pytest.mark.parametrize(
-    # Smaller than the tile, than the context of 92 pixels, than the halo; one pixel.
-    "size",
-    [(1, 1), (1, 40), (7, 3), (33, 65), (120, 90)],
-)
-@pytest.mark.parametrize(
-    "shape", [TileShape(32, 32), TileShape(76, 36)], ids=["padded", "paper"]
-)
-@pytest.mark.parametrize(
-    "config",
-    [NO_AUGMENTATION, StreamConfig(**ALL_MOVES)],
-    ids=["cut", "warp"],
+    ("size", "variant", "moves"),
+    [
+        *((size, "padded", "cut") for size in SIZES),
+        *((size, "paper", "warp") for size in SIZES),
+        ((7, 3), "padded", "warp"),
+        ((7, 3), "paper", "cut"),
+    ],
 )
 def test_image_and_mask_show_the_same_place_for_every_size(
-    make_dataset, size, shape, config
+    make_dataset, size, variant, moves
 ):
+    shape, config = SHAPES[variant], CONFIGS[moves]
     dataset = make_dataset(size, class_of=chequer)
     facts = dataset.facts[0]
     stream = tile_stream(dataset, shape, batch_size=2, config=config)
