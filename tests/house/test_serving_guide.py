@@ -22,7 +22,7 @@ from pipelines.results.writing import write_image
 from pipelines.serving.serving import running_launch
 
 GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "serving.md"
-EXPORTED = "saved_models/asked/cells"
+EXPORTED = "saved_models/cells"
 TINY = "--depth 1 --base-filters 2 --tile-size 32 --batch-size 1 --steps 2"
 
 
@@ -53,21 +53,18 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exported(folder):
-    """The same folder, with two versions beside those that the guide exports."""
-    words = ["--model", "runs/cells", "--to", EXPORTED]
+    """The same folder, after the guide's own commands: they export two versions."""
     with contextlib.chdir(folder):
-        for _ in range(2):
-            assert cli.main(["export", *words]) == 0
+        for line in "".join(blocks("sh")).splitlines():
+            command, *words = shlex.split(line)
+            assert command == "keras-unet"
+            assert cli.main(words) == 0, line
     return folder
 
 
-def test_the_commands_run_and_then_the_python(folder, monkeypatch, capsys):
-    monkeypatch.chdir(folder)
-    for line in "".join(blocks("sh")).splitlines():
-        command, *words = shlex.split(line)
-        assert command == "keras-unet"
-        assert cli.main(words) == 0, capsys.readouterr().err
-    assert (folder / "saved_models/cells/2/saved_model.pb").exists()
+def test_the_commands_run_and_then_the_python(exported, monkeypatch):
+    monkeypatch.chdir(exported)
+    assert (exported / EXPORTED / "2/saved_model.pb").exists()
     for code in blocks("python served"):
         exec(compile(code, GUIDE.name, "exec"), {})
 
@@ -108,7 +105,6 @@ def test_the_requests_run_against_a_server_of_two_versions(
         for named, address in (("localhost:8501", rest), ("localhost:8500", grpc)):
             lines = lines.replace(named, address)
         lines = re.sub(r"\b[ab]:8500", grpc, lines)
-        lines = lines.replace("saved_models/cells", EXPORTED)
         for line in lines.splitlines():
             assert cli.main(shlex.split(line)[1:]) == 0, capsys.readouterr().err
         for version in ("2", "1"):
@@ -134,7 +130,6 @@ def test_the_servers_start_and_end_by_ctrl_c(exported):
     )
     write_config(exported)
     for line in "".join(blocks("sh started")).splitlines():
-        line = line.replace("saved_models/cells", EXPORTED)
         words = shlex.split(line, comments=True)[1:]
         process = subprocess.Popen(
             [sys.executable, "-c", code, *words, *ports],
@@ -151,11 +146,8 @@ def test_the_servers_start_and_end_by_ctrl_c(exported):
         assert process.returncode == 0, "".join(told)
 
 
-def test_every_signature_of_an_export_is_told(folder):
-    target = folder / "saved_models/told"
-    words = ["export", "--model", str(folder / "runs/cells"), "--to", str(target)]
-    assert cli.main(words) == 0
-    golden = target / "1/assets.extra/golden.json"
+def test_every_signature_of_an_export_is_told(exported):
+    golden = exported / EXPORTED / "1/assets.extra/golden.json"
     told = set(re.findall(r"`(\w+)`", GUIDE.read_text()))
     requests = json.loads(golden.read_text())["requests"]
     assert {request["signature"] for request in requests} <= told
