@@ -14,11 +14,20 @@ import pytest
 
 # Warnings of TensorFlow's C++ side would drown the report.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# A busy machine is no failure: Hypothesis allows an example 0.2 seconds by itself.
-hypothesis.settings.register_profile("at_any_speed", deadline=None)
-hypothesis.settings.load_profile("at_any_speed")
 
 ROOT = pathlib.Path(__file__).parent.parent
+
+
+def pytest_configure(config):
+    """Makes the default suite draw the same examples each time; `make test-all` others.
+
+    A busy machine is no failure: Hypothesis allows an example 0.2 seconds by itself.
+    """
+    is_default = config.option.markexpr == "not slow"
+    hypothesis.settings.register_profile(
+        "ours", deadline=None, derandomize=is_default, print_blob=True
+    )
+    hypothesis.settings.load_profile("ours")
 
 
 def pytest_collection_finish():

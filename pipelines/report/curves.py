@@ -37,7 +37,7 @@ def loss_curves(history: Sequence[dict[str, float]]) -> str:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")
-    axes.legend()
+    axes.legend(loc="upper right")
     return _svg(figure)
 
 
@@ -49,7 +49,7 @@ def quality_curves(history: Sequence[dict[str, float]]) -> str:
     iou = [row["val_mean_iou"] for row in history]
     axes.plot(steps, iou, "s--", color=ORANGE, label="mean IoU")
     axes.plot(steps, accuracy, "^:", color=GREEN, label="pixel accuracy")
-    axes.legend()
+    axes.legend(loc="lower right")
     return _svg(figure)
 
 
@@ -117,7 +117,7 @@ def reliability(counts: ReliabilityCounts, what: str) -> str:
     axes.plot(probability[filled], observed[filled], "o-", color=BLUE, label="this net")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
-    axes.legend()
+    axes.legend(loc="upper center")
     return _svg(figure)
 
 
