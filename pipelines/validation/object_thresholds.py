@@ -15,6 +15,9 @@ from pipelines.validation.validation import validate
 TRIED = tuple(round(0.05 * step, 2) for step in range(2, 17))
 # On the IoU of two objects.
 IOU = 0.5
+# Average precisions that count as equal. Since objects grow to the outlines of the
+# mask, they hardly fall at thresholds that are too high for images of other kinds.
+ALIKE = 0.01
 
 
 def true_labels(
@@ -116,8 +119,8 @@ class ObjectThresholds:
     def best(self) -> float:
         """Returns the threshold of the highest average precision at an IoU of 0.5.
 
-        Of equals that nearest to the threshold of masks, which is taken where no object
-        is found at any.
+        Of all within `ALIKE` of it, that nearest to the threshold of masks, which is
+        taken where no object is found at any.
         """
         found = {
             threshold: np.nan_to_num(counts.matches[IOU].average_precision)
@@ -126,8 +129,8 @@ class ObjectThresholds:
         highest = max(found.values())
         if not highest:
             return self._of_masks
-        best = [threshold for threshold, value in found.items() if value == highest]
-        return min(best, key=lambda threshold: abs(threshold - self._of_masks))
+        alike = [one for one, value in found.items() if value >= highest - ALIKE]
+        return min(alike, key=lambda threshold: abs(threshold - self._of_masks))
 
 
 def own_threshold_of_objects(

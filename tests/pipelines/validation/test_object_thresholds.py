@@ -45,6 +45,22 @@ def test_objects_that_touch_are_told_apart_at_a_threshold_of_their_own(dataset):
     assert best(dataset, probability, of_masks=0.4) == 0.65
 
 
+# A pair that touches beside so many others: as one object it matches one of the two, so
+# that the average precision is 51 / 52 and 401 / 402.
+@pytest.mark.parametrize(("others", "expected"), [(50, 0.65), (400, 0.4)])
+def test_a_threshold_that_finds_hardly_more_objects_is_not_taken(
+    write_pair, folders, others, expected
+):
+    mask = np.zeros((others // 10 * 3, 36), np.uint16)
+    mask[::3, 6::3] = mask[1::3, 6::3] = 1 + np.arange(others).reshape(-1, 10)
+    mask[1:9, :2], mask[1:9, 2:4] = others + 1, others + 2
+    write_pair("a.png", mask)
+    dataset = load_dataset(DataConfig(**folders, mask_kind="instances"))
+    probability = np.where(dataset.mask(0) == 1, 0.9, 0.1)
+    probability[:, 1:3] = np.minimum(probability[:, 1:3], 0.62)
+    assert best(dataset, probability, of_masks=0.4) == expected
+
+
 # At 0.15 the objects are one, at 0.99 there are none.
 @pytest.mark.parametrize(("of_masks", "expected"), [(0.1, 0.2), (0.99, 0.8)])
 def test_of_equals_that_near_the_masks_threshold_is_taken(dataset, of_masks, expected):
