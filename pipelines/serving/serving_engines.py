@@ -81,8 +81,7 @@ def plan_launch(config: ServeConfig) -> Launch:
     engine, program, reason = choose_engine(config.engine)
     # TensorFlow Serving's own program listens on every address and takes no other.
     host = "0.0.0.0" if engine == SERVER else config.host
-    rest_port = _checked_port("rest_port", host, config.rest_port)
-    grpc_port = _checked_port("grpc_port", host, config.grpc_port)
+    rest_port, grpc_port = _checked_ports(config, host)
     if engine == DEVELOPMENT:
         command = development_command(program, source, host, rest_port, grpc_port)
     elif engine == SERVER:
@@ -213,16 +212,26 @@ def _check_newest(folder: Path) -> None:
         )
 
 
-def _checked_port(setting: str, host: str, port: int) -> int:
+def _checked_ports(config: ServeConfig, host: str) -> tuple[int, int]:
+    # The first is held while the second is chosen: else both may be one free port.
+    with (
+        _probe("rest_port", host, config.rest_port) as rest,
+        _probe("grpc_port", host, config.grpc_port) as grpc,
+    ):
+        return rest.getsockname()[1], grpc.getsockname()[1]
+
+
+def _probe(setting: str, host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        # As servers do: the port of one that has just ended is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ValueError(
-                f"{setting} {port} on {host} is not available ({error.strerror}); name "
-                "another port, or end the server that has it."
-            ) from error
-        return probe.getsockname()[1]
+    probe = socket.socket(family)
+    # As servers do: the port of one that has just ended is free.
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((host, port))
+    except OSError as error:
+        probe.close()
+        raise ValueError(
+            f"{setting} {port} on {host} is not available ({error.strerror}); name "
+            "another port, or end the server that has it."
+        ) from error
+    return probe

@@ -125,6 +125,23 @@ def test_taken_port_is_refused(folder, programs, setting):
             plan_launch(config(folder, **{setting: port}))
 
 
+def test_a_free_port_is_held_while_the_other_is_chosen(folder, monkeypatch):
+    bound = []
+
+    class Watched(socket.socket):
+        def bind(self, address):
+            super().bind(address)
+            bound.append([one.fileno() != -1 for one in self.before])
+            self.before.append(self)
+
+        before = []
+
+    monkeypatch.setattr(socket, "socket", Watched)
+    plan_launch(config(folder, engine="development"))
+    assert bound == [[], [True]]
+    assert all(one.fileno() == -1 for one in Watched.before)
+
+
 def test_folder_without_a_version_is_refused(folder, tmp_path):
     with pytest.raises(
         ValueError, match="nope is neither a folder nor a model configuration"
