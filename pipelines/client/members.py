@@ -22,20 +22,22 @@ class Condition:
     """How a machine is. The caller holds a lock.
 
     Attributes:
-        busy: requests that are under way.
+        busy: requests that are under way, or next.
+        is_reserved: for one request alone.
         failures: since it answered last.
         cools_until: when others are no longer preferred to it.
         is_lost: it was found to be away since it answered last.
     """
 
     busy: int = 0
+    is_reserved: bool = False
     failures: int = 0
     cools_until: float = 0.0
     is_lost: bool = False
 
-    def rank(self, now: float) -> tuple[bool, int]:
+    def rank(self, now: float) -> tuple[bool, bool, int]:
         """Returns what is the less the sooner it is asked: awake ones, then idle."""
-        return self.cools_until > now, self.busy
+        return self.cools_until > now, self.is_reserved, self.busy
 
     def fail(self, kind: Kind, now: float) -> bool:
         """Leaves it alone for a while; tells whether it was not lost before and is."""

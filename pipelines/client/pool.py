@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from pipelines.client.members import (
 from pipelines.client.patience import BUSY_LIMIT, LIMITS, Patience, patiently
 from pipelines.client.rest_rows import Inputs
 from pipelines.client.server import Server, check_available, check_back
+from pipelines.client.turns import Turns
 
 # Requests at a time that keep a server busy while answers travel.
 REQUESTS_EACH = 2
@@ -37,7 +38,8 @@ class ServerPool:
 
     A request that one server does not answer goes to the next. When all have failed, it
     is tried again for as long as such failures take to pass (`patience`). A request
-    that a server refuses fails at once: the others would refuse it too.
+    that a server refuses fails at once: the others would refuse it too. One that may
+    have ended a server is sent again alone, so that those beside it are not suspected.
 
     Args:
         servers: at least one.
@@ -57,7 +59,7 @@ class ServerPool:
         self._retries = retries
         self._clock = clock
         self._stopping = stopping or threading.Event()
-        self._lock = threading.Lock()
+        self._turns = Turns(clock)
         # Before, a server that is away or lacks the model may be a wrong address. Its
         # status does not tell: it is the same for every label.
         self._has_answered = False
@@ -150,25 +152,24 @@ class ServerPool:
         failed: dict[Member, ServerFailure] = {}
         suspicions: list[ServerFailure] = []
         while True:
-            member = self._take(failed)
-            try:
-                if any(failure.kind is Kind.BROKEN for failure in suspicions):
-                    check_back(member.server)
-                answer = member.server.predict(signature, inputs)
-            except ServerFailure as failure:
-                if failure.kind is Kind.REFUSED:
-                    raise
-                self._cool_down(member, failure)
-                failed[member] = failure
-                if failure.kind in SUSPICIOUS:
-                    suspicions.append(failure)
-            else:
-                self._wake(member)
-                self._has_answered = True
-                return answer
-            finally:
-                with self._lock:
-                    member.condition.busy -= 1
+            is_suspect = any(failure.kind is Kind.BROKEN for failure in suspicions)
+            left = [member for member in self._members if member not in failed]
+            with self._turns.taken(left, alone=is_suspect) as member:
+                try:
+                    if is_suspect:
+                        check_back(member.server)
+                    answer = member.server.predict(signature, inputs)
+                except ServerFailure as failure:
+                    if failure.kind is Kind.REFUSED:
+                        raise
+                    self._cool_down(member, failure)
+                    failed[member] = failure
+                    if failure.kind in SUSPICIOUS:
+                        suspicions.append(failure)
+                else:
+                    self._turns.recover(member)
+                    self._has_answered = True
+                    return answer
             if len(suspicions) >= MOST_SUSPICIONS:
                 break
             if len(failed) == len(self._members):
@@ -184,6 +185,7 @@ class ServerPool:
     def close(self) -> None:
         """Ends the waits and the connections, and so the requests under way."""
         self._stopping.set()
+        self._turns.close()
         for server in self.servers:
             server.close()
 
@@ -217,9 +219,7 @@ class ServerPool:
         Raises:
             ServerFailure: none answers.
         """
-        with self._lock:
-            now = self._clock()
-            cooling = [m for m in self._members if m.condition.cools_until > now]
+        cooling = self._turns.cooling(self._members)
         awake = [member for member in self._members if member not in cooling]
         failures: list[ServerFailure] = []
         for members in (awake, cooling):
@@ -229,30 +229,14 @@ class ServerPool:
                     self._cool_down(member, answer)
                     failures.append(answer)
                 else:
-                    self._wake(member)
+                    self._turns.recover(member)
                     answers.append((member.server, answer))
             if answers:
                 return answers
         raise self._patience().worth_most(failures)
 
-    def _take(self, failed: Collection[Member]) -> Member:
-        """Chooses a server that has not failed: awake ones first, then idle ones."""
-        with self._lock:
-            now = self._clock()
-            member = min(
-                (member for member in self._members if member not in failed),
-                key=lambda member: member.condition.rank(now),
-            )
-            member.condition.busy += 1
-            return member
-
     def _cool_down(self, member: Member, failure: ServerFailure) -> None:
-        with self._lock:
-            is_lost = member.condition.fail(failure.kind, self._clock())
+        is_lost = self._turns.fail(member, failure.kind)
         # Of the only one, at first, it is the error.
         if is_lost and (self._has_answered or self._members[1:]):
             _logger.warning("%s It is tried again later.", failure)
-
-    def _wake(self, member: Member) -> None:
-        with self._lock:
-            member.condition.recover()

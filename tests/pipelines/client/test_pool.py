@@ -186,6 +186,54 @@ def test_a_request_that_kills_its_only_server_twice_fails_alone(fake_server, poo
     assert pool.predict("s", {})[""] == 1
 
 
+class Restarting:
+    """Ends at a request `deadly`, and with it all that are under way; then is back."""
+
+    def __init__(self):
+        (self.address,) = parse_addresses("http://one/v1/models/toy")
+        self.ended = 0
+        self.both_are_there = threading.Barrier(2)
+        self.ends = threading.Event()
+
+    def states(self):
+        return [VersionState(1, "AVAILABLE", "")]
+
+    def predict(self, signature, inputs):
+        ends = self.ends
+        if not self.ended:
+            self.both_are_there.wait(10)
+        # What comes to it within this time is under way beside it.
+        if signature == "deadly" and not ends.wait(0.2):
+            self.ended, self.ends = self.ended + 1, threading.Event()
+            ends.set()
+        if ends.wait(0.4):
+            raise failure(Kind.BROKEN)
+        return {"": signature}
+
+
+def test_a_request_beside_one_that_kills_servers_is_not_at_fault(pool_of):
+    server = Restarting()
+    pool = pool_of(server)
+    said = {}
+
+    def ask(signature):
+        try:
+            said[signature] = pool.predict(signature, {})[""]
+        except ServerFailure as error:
+            said[signature] = error.of_request
+
+    threads = [
+        threading.Thread(target=ask, args=(signature,))
+        for signature in ("deadly", "innocent")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert said == {"deadly": True, "innocent": "innocent"}
+    assert server.ended == 2
+
+
 def test_a_request_that_kills_the_servers_of_a_front_is_sent_twice(
     pool_of, stub, waits
 ):
