@@ -98,11 +98,13 @@ def check_available(server: Server) -> None:
 def check_back(server: Server) -> None:
     """Raises ServerFailure while a server that broke off seems to start again.
 
-    What forwards its port may take connections all the time, only to end them.
+    What forwards its port may take connections all the time, only to end them. GONE, if
+    it has unloaded the version meanwhile.
     """
     try:
         check_available(server)
     except ServerFailure as failure:
+        check_not_unloaded(server, failure)
         # One that is slow to say how it is, or that does not say it, is there.
         if failure.kind in LIMITS:
             raise failure.of_asking_first() from failure

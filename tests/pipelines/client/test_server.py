@@ -5,6 +5,7 @@ from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.server import (
     VersionState,
     check_available,
+    check_back,
     check_not_unloaded,
     only,
 )
@@ -57,6 +58,19 @@ def test_a_version_that_was_unloaded_is_told_from_one_that_is_not_there_yet(
     with pytest.raises(ServerFailure, match="version 2 was unloaded") as raised:
         check_not_unloaded(server, missing)
     assert (raised.value.kind, raised.value.status) == (Kind.GONE, 404)
+
+
+def test_a_server_that_broke_off_does_not_come_back_with_a_version_it_unloaded(
+    fake_server, monkeypatch
+):
+    states = [VersionState(2, "AVAILABLE", ""), VersionState(1, "END", "")]
+    listed = [states[1:], states]
+    monkeypatch.setattr(fake_server, "states", lambda self: listed.pop(0))
+    server = fake_server()
+    server.address = server.address.of_version(1)
+    with pytest.raises(ServerFailure, match="version 1 was unloaded") as raised:
+        check_back(server)
+    assert raised.value.kind is Kind.GONE
 
 
 def test_of_a_server_that_does_not_tell_its_versions_nothing_is_known(
