@@ -9,7 +9,6 @@ import imagecodecs
 import numpy as np
 
 from pipelines.client.sending import SentImage, naming
-from pipelines.client.service import Service
 from pipelines.images import ImageEntry, WindowedImage, open_image
 from pipelines.images.appearing import appearing
 from pipelines.images.done_files import DoneFiles
@@ -22,7 +21,6 @@ from pipelines.images.writing import tiff_instead
 
 
 def write_masks(
-    service: Service,
     target: pathlib.Path,
     taken: Collection[pathlib.Path],
     sent: Iterator[SentImage],
@@ -33,7 +31,6 @@ def write_masks(
     """Writes the masks of one file's images; sends those that go as regions.
 
     Args:
-        service: answers for the regions.
         target: PNG, or TIFF of one image or more.
         taken: what other images are written to.
         sent: the images.
@@ -58,9 +55,9 @@ def write_masks(
         return target, first.key
 
     def images() -> Iterator[ImageToWrite]:
-        yield from _image_to_write(service, first)
+        yield from _image_to_write(first)
         for other in sent:
-            yield from _image_to_write(service, _checked(other))
+            yield from _image_to_write(_checked(other))
 
     with naming(first.entry), open_image(first.entry) as image:
         layout = _mask_layout(image)
@@ -68,19 +65,14 @@ def write_masks(
         target = tiff_instead(target, first.entry.path, taken)
     suffix = target.suffix.lower()
     placed = suffix in TIFF_SUFFIXES and layout.georeference is not None
-
-    def write() -> tuple[pathlib.Path, str]:
-        with _result(target, own, done) as partial:
-            write_windowed(
-                *(partial, suffix, images()),
-                num_images=num_images,
-                placed=placed,
-                ome=target.stem.lower().endswith(".ome"),
-            )
-        return target, first.key
-
-    # The other images of a stack were sent once.
-    return service.of_one_version(write, repeatable=num_images == 1)
+    with _result(target, own, done) as partial:
+        write_windowed(
+            *(partial, suffix, images()),
+            num_images=num_images,
+            placed=placed,
+            ome=target.stem.lower().endswith(".ome"),
+        )
+    return target, first.key
 
 
 @contextlib.contextmanager
@@ -104,14 +96,14 @@ def _checked(sent: SentImage) -> SentImage:
     return sent
 
 
-def _image_to_write(service: Service, sent: SentImage) -> Iterator[ImageToWrite]:
+def _image_to_write(sent: SentImage) -> Iterator[ImageToWrite]:
     """Yields one image; its file is open until the next is asked for."""
     with naming(sent.entry), open_image(sent.entry) as image:
         layout = _mask_layout(image)
         if sent.mask is not None:
             yield ImageToWrite(layout, [(0, 0, _decoded(sent.mask))])
-        else:
-            windows = _named_windows(sent.entry, service.mask_windows(image))
+        elif sent.service is not None:
+            windows = _named_windows(sent.entry, sent.service.mask_windows(image))
             yield ImageToWrite(layout, windows)
 
 

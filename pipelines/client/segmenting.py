@@ -7,9 +7,10 @@ regions.
 
 import collections
 import contextlib
+import functools
 import itertools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
 import tqdm
@@ -122,19 +123,32 @@ def _written(
     """Yields each file, its key, and where it is written, or why it is not."""
     given_up: set[Path] = set()
 
-    def send(entry: ImageEntry) -> SentImage:
+    def send(job: tuple[Callable[[], Service], ImageEntry]) -> SentImage:
+        served, entry = job
         if entry.path in given_up:
             # Of a stack that failed the rest is passed over.
             return SentImage(entry)
-        return send_image(service, done, entry)
+        return send_image(served, done, entry)
+
+    def jobs() -> Iterator[tuple[Callable[[], Service], ImageEntry]]:
+        for file in files.values():
+            yield from zip(itertools.repeat(_served(service, file)), file)
 
     def counted(images: Iterator[SentImage]) -> Iterator[SentImage]:
         for image in images:
             yield image
             progress.update()
 
-    entries = itertools.chain.from_iterable(files.values())
-    sent = in_order(service.executor, send, entries, service.pool.num_requests)
+    def write(
+        path: Path, file: list[ImageEntry], images: Iterator[SentImage]
+    ) -> tuple[Path, str]:
+        with contextlib.closing(_tries(service, done, file, images, given_up)) as tries:
+            return service.of_one_version(
+                lambda: write_masks(path, taken, next(tries), len(file), own, done),
+                repeatable=True,
+            )
+
+    sent = in_order(service.executor, send, jobs(), service.pool.num_requests)
     # disable=None: quiet where standard error is not a terminal.
     with (
         contextlib.closing(sent),
@@ -145,9 +159,7 @@ def _written(
         for path, file in files.items():
             images = counted(itertools.islice(sent, len(file)))
             try:
-                result, key = write_masks(
-                    service, path, taken, images, len(file), own, done
-                )
+                result, key = write(path, file, images)
                 yield path, key, result
             except ServerFailure:
                 raise
@@ -157,6 +169,31 @@ def _written(
                 yield path, "", error
             # What is left of it.
             collections.deque(images, maxlen=0)
+
+
+def _served(service: Service, file: list[ImageEntry]) -> Callable[[], Service]:
+    """Returns what tells who answers for a file: for a stack one version."""
+    if len(file) == 1:
+        return lambda: service
+    # Its images come to the executor later, and wait for it.
+    return service.executor.submit(service.pinned).result
+
+
+def _tries(
+    service: Service,
+    done: DoneFiles,
+    file: list[ImageEntry],
+    images: Iterator[SentImage],
+    given_up: set[Path],
+) -> Generator[Iterator[SentImage], None, None]:
+    """Yields the images of a file; after that all of them, sent again."""
+    yield images
+    given_up.add(file[0].path)
+    collections.deque(images, maxlen=0)
+    send = functools.partial(send_image, _served(service, file), done)
+    again = in_order(service.executor, send, file, service.pool.num_requests)
+    with contextlib.closing(again):
+        yield again
 
 
 def _in_order_of(

@@ -2,9 +2,9 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from pipelines.client.failures import ServerFailure
+from pipelines.client.failures import Kind, ServerFailure
 from pipelines.client.service import Service, mask_of_file
 from pipelines.images import ImageEntry, WindowedImage, open_image
 from pipelines.images.damage import JPEG_SIGNATURE, PNG_SIGNATURE, reading
@@ -21,18 +21,27 @@ class SentImage:
     Attributes:
         entry: the image.
         key: what its result depends on, as it was before it was read.
+        service: answers for its regions.
         mask: a PNG, if it went as a whole.
         error: why it failed.
     """
 
     entry: ImageEntry
     key: str = ""
+    service: Service | None = None
     mask: bytes | None = None
     error: ValueError | None = None
 
 
-def send_image(service: Service, done: DoneFiles, entry: ImageEntry) -> SentImage:
+def send_image(
+    served: Callable[[], Service], done: DoneFiles, entry: ImageEntry
+) -> SentImage:
     """Sends an image if it can go as one file.
+
+    Args:
+        served: returns who answers for it.
+        done: makes its key.
+        entry: the image.
 
     Raises:
         ServerFailure: other images would fail as well.
@@ -40,14 +49,18 @@ def send_image(service: Service, done: DoneFiles, entry: ImageEntry) -> SentImag
     try:
         with naming(entry):
             key = done.key(entry.path)
+            service = served()
             with open_image(entry) as image:
                 service.check_channels(image)
                 if service.about is not None and not service.takes_whole(image):
-                    return SentImage(entry, key)
+                    return SentImage(entry, key, service)
                 data = _file_content(entry, image)
-            return SentImage(entry, key, mask_of_file(service.pool, data))
-    except ServerFailure:
-        raise
+            return SentImage(entry, key, service, mask_of_file(service.pool, data))
+    except ServerFailure as failure:
+        # Another version may answer for it.
+        if failure.kind is not Kind.GONE:
+            raise
+        return SentImage(entry, error=failure)
     except ValueError as error:
         return SentImage(entry, error=error)
 

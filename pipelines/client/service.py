@@ -93,6 +93,17 @@ class Service:
         small = limit is None or image.height * image.width <= limit
         return small and png_holds(ImageLayout.of(image, image.channels, image.dtype))
 
+    def pinned(self) -> "Service":
+        """Returns the same servers, which answer with one version from now on.
+
+        Raises:
+            ServerFailure: as of `ServerPool.pinned`, or they differ.
+        """
+        pool = self.pool.pinned()
+        # Of the very version that answers.
+        about = ask_about(pool)
+        return Service(verified(pool, about), self.executor, about)
+
     def mask_windows(self, image: WindowedImage) -> Iterator[Window]:
         """Sends an image of any size as regions, all of them to one version.
 
@@ -103,27 +114,25 @@ class Service:
             ValueError: no server answers, the image does not fit the model, or the
                 model says nothing of itself.
         """
-        pool = self.pool.pinned()
-        # Of the very version that answers for the regions.
-        about = ask_about(pool)
-        if about is None:
+        one = self.pinned()
+        if one.about is None:
             raise ValueError(
-                f"{pool.servers[0].address.text}: the model has no signature about, "
-                "without which no image can be cut into regions. Export it again."
+                f"{one.pool.servers[0].address.text}: the model has no signature "
+                "about, without which no image can be cut into regions. Export it "
+                "again."
             )
-        matched = MatchedChannels(image, about.channels)
-        regions = plan_regions(image.height, image.width, about)
-        alike = verified(pool, about)
-        yield from mask_windows(alike, self.executor, matched, about, regions)
+        matched = MatchedChannels(image, one.about.channels)
+        regions = plan_regions(image.height, image.width, one.about)
+        yield from mask_windows(one.pool, self.executor, matched, one.about, regions)
 
     def of_one_version(self, make: Callable[[], Result], *, repeatable: bool) -> Result:
-        """Returns what is made of `mask_windows`, which may be begun again once.
+        """Returns what is made of several answers, which may be begun again once.
 
         It is where the version that they are of is unloaded in the middle: what was
         made by then is given up.
 
         Args:
-            make: takes the windows to their end.
+            make: puts the answers of one version together.
             repeatable: it may be called again.
 
         Raises:

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import dataclasses
 import http.server
+import itertools
 import json
 import shutil
 import socket
@@ -145,28 +146,44 @@ def stricter(tmp_path_factory, signature):
 
 
 @pytest.fixture
-def swapping(segmenter, stricter, serving, tmp_path, monkeypatch):
-    """The addresses of a server whose version 1 is replaced within an image.
+def replaced(segmenter, stricter, serving, tmp_path):
+    """The addresses of a server, and a function that replaces its version.
 
-    After the first region that it answers; the next version is `stricter`.
+    The first one is that of `segmenter`, each next one is like `stricter`.
     """
-    base = tmp_path / "swapping" / "cells"
+    base = tmp_path / "replaced" / "cells"
     shutil.copytree(segmenter, base)
-    shutil.copytree(stricter[0], base / ".part-2")
     manager = ModelManager(base)
-    mask_windows = service.mask_windows
+    numbers = itertools.count(2)
+
+    def replace():
+        number = next(numbers)
+        shutil.copytree(stricter[0], base / f".part-{number}")
+        (base / f".part-{number}").rename(base / str(number))
+        manager.poll()
+
+    with serving(manager) as addresses:
+        yield addresses, replace
+
+
+@pytest.fixture
+def swapping(replaced, monkeypatch):
+    """The addresses of a server whose version is replaced within an image, once.
+
+    After the first region that it answers.
+    """
+    addresses, replace = replaced
+    mask_windows, times = service.mask_windows, [replace]
 
     def swapped(*given):
         windows = mask_windows(*given)
         yield next(windows)
-        if (base / ".part-2").exists():
-            (base / ".part-2").rename(base / "2")
-            manager.poll()
+        if times:
+            times.pop()()
         yield from windows
 
     monkeypatch.setattr(service, "mask_windows", swapped)
-    with serving(manager) as addresses:
-        yield addresses
+    return addresses
 
 
 @pytest.fixture(scope="session")

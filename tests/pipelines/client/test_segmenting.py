@@ -1,9 +1,11 @@
 import io
+import itertools
 import json
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 
@@ -117,16 +119,68 @@ def test_an_image_whose_version_is_unloaded_is_of_the_next_one(
     assert "another model now than at the start" in caplog.text
 
 
-def test_a_stack_whose_version_is_unloaded_fails_alone(
-    swapping, image, random, tmp_path
+@pytest.mark.parametrize("shape", [(2, 150, 130), (9, 40, 44)])
+def test_a_stack_whose_version_is_unloaded_is_of_the_next_one(
+    replaced, shape, random, tmp_path, mask_of, stricter, monkeypatch, caplog
 ):
-    pages = random.integers(0, 256, (2, 150, 130)).astype(np.uint8)
+    addresses, replace = replaced
+    pages = random.integers(0, 256, shape).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pages, photometric="minisblack")
+    after_page(monkeypatch, 0, replace)
+    url = f"{addresses.rest}/v1/models/cells"
+    (path,) = run(url, tmp_path / "a.tif", tmp_path / "masks", retries=4)
+    found = tifffile.imread(path)
+    expected = [mask_of(page, stricter[1]) for page in pages]
+    np.testing.assert_array_equal(found, expected)
+    assert "It is sent again now." in caplog.text
+
+
+def after_page(monkeypatch, page, call):
+    """Calls once a page of a stack was answered: each time, before the next."""
+    mask_of_file, windows = sending.mask_of_file, Service.mask_windows
+    lock, of_stack = threading.Lock(), itertools.count()
+
+    def mask(*given):
+        # The pages one after the other.
+        with lock:
+            found = mask_of_file(*given)
+            if next(of_stack) == page:
+                call()
+        return found
+
+    def mask_windows(self, image):
+        yield from windows(self, image)
+        if next(of_stack) == page:
+            call()
+
+    monkeypatch.setattr(sending, "mask_of_file", mask)
+    monkeypatch.setattr(Service, "mask_windows", mask_windows)
+
+
+def test_a_stack_that_loses_its_version_twice_fails_alone(
+    replaced, image, tmp_path, monkeypatch
+):
+    addresses, replace = replaced
     (tmp_path / "images").mkdir()
-    tifffile.imwrite(tmp_path / "images/a.tif", pages, photometric="minisblack")
+    tifffile.imwrite(
+        tmp_path / "images/a.tif", np.stack([image] * 9), photometric="minisblack"
+    )
     (tmp_path / "images/b.png").write_bytes(png(image))
-    url = f"{swapping.rest}/v1/models/cells"
-    with pytest.raises(FilesError, match=r"a\.tif page 0: .* was unloaded") as caught:
+    mask_of_file, lock, times = sending.mask_of_file, threading.Lock(), [replace] * 2
+
+    def mask(pool, data):
+        with lock:
+            found = mask_of_file(pool, data)
+            # Of the stack, whose pages are of one version.
+            if times and pool.servers[0].address.version is not None:
+                times.pop()()
+        return found
+
+    monkeypatch.setattr(sending, "mask_of_file", mask)
+    url = f"{addresses.rest}/v1/models/cells"
+    with pytest.raises(FilesError, match=r"a\.tif page \d: .* was unloaded") as caught:
         run(url, tmp_path / "images", tmp_path / "masks", retries=4)
+    assert times == []
     assert [path.name for path in caught.value.done] == ["b.png"]
     assert not (tmp_path / "masks/a.tif").exists()
 
@@ -259,7 +313,7 @@ def test_a_stack_with_a_bad_page_fails_alone(url, images, image, tmp_path, monke
     monkeypatch.setattr(
         segmenting,
         "send_image",
-        lambda service, done, entry: sent.append(entry) or send(service, done, entry),
+        lambda served, done, entry: sent.append(entry) or send(served, done, entry),
     )
     with pytest.raises(FilesError, match=r"1 of 3 .*b\.tif page 1: ") as caught:
         run(url, images, tmp_path / "masks")
@@ -397,10 +451,10 @@ def test_what_was_done_before_ctrl_c_is_left_out_by_resume(
     out = tmp_path / "masks"
     write_masks = segmenting.write_masks
 
-    def interrupted(service, path, *given):
+    def interrupted(path, *given):
         if path.stem == "b":
             raise KeyboardInterrupt
-        return write_masks(service, path, *given)
+        return write_masks(path, *given)
 
     with monkeypatch.context() as patch:
         patch.setattr(segmenting, "write_masks", interrupted)

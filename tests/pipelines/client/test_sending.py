@@ -16,7 +16,7 @@ DONE = DoneFiles([])
 
 
 def sent(service, path):
-    return send_image(service, DONE, ImageEntry(path))
+    return send_image(lambda: service, DONE, ImageEntry(path))
 
 
 @pytest.fixture
@@ -27,8 +27,9 @@ def path(tmp_path):
 
 
 def test_image_beyond_the_limit_is_not_sent_as_a_whole(path, about_of):
-    found = sent(Service(ServerPool([], 0), None, about_of()), path)
-    assert (found.mask, found.error) == (None, None)
+    service = Service(ServerPool([], 0), None, about_of())
+    found = sent(service, path)
+    assert (found.mask, found.error, found.service) == (None, None, service)
     assert found.key == DONE.key(path)
 
 
@@ -50,6 +51,13 @@ def test_what_is_wrong_with_the_server_is_raised(path, about_of, fake_server):
     )
     with pytest.raises(ServerFailure, match=r"a\.png: no model"):
         sent(service, path)
+
+
+def test_a_version_that_is_gone_is_kept_with_the_image(path, about_of, fake_server):
+    gone = ServerFailure("version 1 was unloaded", Kind.GONE)
+    about = about_of(pixel_limit=70 * 80)
+    error = sent(Service(ServerPool([fake_server([gone])], 0), None, about), path).error
+    assert isinstance(error, ServerFailure) and error.kind is Kind.GONE
 
 
 def test_names_are_put_before_errors_once():
