@@ -151,6 +151,8 @@ def test_the_front_leads_to_the_ports_that_there_are(compose, front):
     listening = re.findall(r"listen (\d+) ssl;", front)
     published = [p.split(":")[1] for p in compose["services"]["front"]["ports"]]
     assert sorted(listening) == sorted(published)
+    # Left to who has IPv6.
+    assert re.findall(r"# listen \[::\]:(\d+) ssl;", front) == listening
 
 
 def test_both_are_closed_in(compose):
