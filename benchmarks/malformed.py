@@ -1,7 +1,9 @@
 """Malformed requests: good ones, changed at random, over REST and gRPC."""
 
+import contextlib
 import functools
 import gzip
+import http.client
 import json
 import random
 import struct
@@ -72,6 +74,29 @@ def rest_requests(
         if generator.random() < 0.2:
             method, tail = generator.choice(_METHODS), generator.choice(_TAILS)
         yield method, f"/v1/models/{model}{tail}", body, headers
+
+
+def answered(
+    connection: http.client.HTTPConnection, *request: Any
+) -> tuple[int, bytes]:
+    """Sends a request over REST; returns the status and the content.
+
+    Servers end connections that nothing was sent over for a while, 5 seconds here, and
+    a busy machine takes longer to make the next request. As any client, this one then
+    sends it again over a new connection, which must answer.
+    """
+    is_kept = connection.sock is not None
+    try:
+        # The server may refuse, and close, before a slow client has sent all.
+        with contextlib.suppress(BrokenPipeError):
+            connection.request(*request)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except ConnectionError:
+        connection.close()
+        if not is_kept:
+            raise
+    return answered(connection, *request)
 
 
 def grpc_requests(good: Sequence[Any], generator: random.Random) -> Iterator[bytes]:

@@ -118,11 +118,11 @@ def attack_rest(
     for _, (method, path, body, headers) in zip(range(number), requests, strict=False):
         path = urllib.parse.quote(path, safe="/:?%#=-")
         faults = rest_faults.faults_of(served, method, path, body, headers)
+        status: object
         try:
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-            status: object = answer.status
+            status, content = malformed.answered(
+                connection, method, path, body, headers
+            )
             if status not in set.union(*(rest_faults.CODES[one] for one in faults)):
                 status = f"{UNEXPECTED} {status} to {method} {path}: {body[:200]!r}"
             elif status != 200 and content and not content.startswith(b"<html"):

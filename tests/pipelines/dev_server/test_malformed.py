@@ -13,7 +13,9 @@ import io
 import json
 import pathlib
 import random
+import socket
 import sys
+import threading
 import types
 import urllib.parse
 
@@ -129,12 +131,33 @@ def test_of_several_faults_each_is_found(scripts, served):
     assert found == {"unknown version", "no JSON"}
 
 
-def rest_answer(connection, method, path, body, headers):
-    # The server may refuse, and close, before a slow client has sent all.
-    with contextlib.suppress(BrokenPipeError):
-        connection.request(method, path, body, headers)
-    answer = connection.getresponse()
-    return answer.status, answer.read()
+def test_a_kept_connection_that_the_server_has_ended_is_no_answer(scripts):
+    connections = []
+
+    def answer(listener):
+        # The first is ended after one answer, the third at once.
+        for number in range(3):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connections.append(number)
+                if number < 2:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        client = http.client.HTTPConnection(*listener.getsockname(), timeout=10)
+        with contextlib.closing(client):
+            for _ in range(2):
+                found = scripts.malformed.answered(client, "POST", "/", b"a", {})
+                assert found == (200, b"a")
+            # One that is not kept has to answer.
+            client.close()
+            with pytest.raises(ConnectionError):
+                scripts.malformed.answered(client, "POST", "/", b"a", {})
+        thread.join()
+    assert connections == [0, 1, 2]
 
 
 def test_rest_answers_every_malformed_request(
@@ -151,7 +174,7 @@ def test_rest_answers_every_malformed_request(
         ):
             path = urllib.parse.quote(path, safe="/:?%#=-")
             request = method, path, body, headers
-            status, answer = rest_answer(connection, *request)
+            status, answer = scripts.malformed.answered(connection, *request)
             faults = scripts.rest_faults.faults_of(served, *request)
             found.update(faults)
             allowed = set.union(*(scripts.rest_faults.CODES[one] for one in faults))
