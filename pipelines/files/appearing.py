@@ -77,7 +77,9 @@ def _settle(path: pathlib.Path) -> None:
         if _is_running(whole if whole.exists() else half):
             continue
         if whole != half and whole.exists() and not path.exists():
-            os.rename(whole, path)
+            # Another process may settle the same.
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(whole, path)
         remove(half)
 
 

@@ -174,6 +174,22 @@ def test_a_folder_that_was_to_take_the_place_of_another_does(tmp_path, two_folde
     assert names(tmp_path / "mask.zarr") == ["after"]
 
 
+def test_what_another_process_settles_at_the_same_time_is_settled(
+    tmp_path, two_folders, monkeypatch
+):
+    two_folders(os.getpid())
+    rename = os.rename
+
+    def late(source, target):
+        rename(source, target)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", late)
+    settle([tmp_path / "mask.zarr"])
+    assert names(tmp_path) == ["mask.zarr"]
+    assert names(tmp_path / "mask.zarr") == ["after"]
+
+
 def test_a_folder_that_has_been_replaced_is_never_put_back(tmp_path, two_folders):
     # Its removal may have begun.
     two_folders(os.getpid())
