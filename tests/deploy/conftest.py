@@ -86,6 +86,7 @@ def _filled_in(version, folder, listening, servers, resolver, valid):
     if version < (1, 27, 3):
         text = text.replace(" resolve;", ";")
     if version < (1, 25, 1):
+        text = re.sub(r"^ *#.*\n", "", text, flags=re.MULTILINE)
         text = re.sub(r" ssl;\n  http2 on;", " ssl http2;", text)
     return text
 

@@ -238,7 +238,7 @@ def test_a_request_that_kills_the_servers_of_a_front_is_sent_twice(
     pool_of, stub, waits
 ):
     received = []
-    with stub(b"bad gateway", [200, 502], received=received) as url:
+    with stub(b'{"predictions": [7]}', [200, 502], received=received) as url:
         (address,) = parse_addresses(url)
         pool = pool_of(RestServer(address, 10.0))
         pool.predict("s", {"x": np.ones((1, 1))})
