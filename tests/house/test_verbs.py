@@ -12,8 +12,8 @@ NO_VERBS = ("Predictor", "save_run")
 # What the guides name beside the verbs.
 MODULES = ("client", "config", "dataset", "scaling", "scores", "tiles")
 # Imports every verb, then its module, in both orders; a module of the verb's name would
-# replace the verb by itself. TensorFlow is loaded once, for that takes seconds: our own
-# modules are forgotten in between.
+# replace the verb by itself. TensorFlow is loaded once, for that takes seconds; modules
+# of pipelines are forgotten in between.
 SCRIPT = """
 import importlib, os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -21,7 +21,7 @@ verbs, modules = (words.split(",") for words in sys.argv[1:])
 
 def fresh():
     for name in list(sys.modules):
-        if name.split(".")[0] in ("pipelines", "keras_unet"):
+        if name.split(".")[0] == "pipelines":
             del sys.modules[name]
     return importlib.import_module("pipelines")
 
