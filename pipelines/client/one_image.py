@@ -81,7 +81,7 @@ def segment_array(
                 mask[top : top + height, left : left + width] = part[..., 0]
             return mask
 
-        return service.of_one_version(mask_of_regions, repeatable=True)
+        return service.of_one_version(mask_of_regions)
 
 
 @contextlib.contextmanager

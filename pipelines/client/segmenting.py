@@ -144,8 +144,7 @@ def _written(
     ) -> tuple[Path, str]:
         with contextlib.closing(_tries(service, done, file, images, given_up)) as tries:
             return service.of_one_version(
-                lambda: write_masks(path, taken, next(tries), len(file), own, done),
-                repeatable=True,
+                lambda: write_masks(path, taken, next(tries), len(file), own, done)
             )
 
     sent = in_order(service.executor, send, jobs(), service.pool.num_requests)

@@ -125,7 +125,9 @@ class Service:
         regions = plan_regions(image.height, image.width, one.about)
         yield from mask_windows(one.pool, self.executor, matched, one.about, regions)
 
-    def of_one_version(self, make: Callable[[], Result], *, repeatable: bool) -> Result:
+    def of_one_version(
+        self, make: Callable[[], Result], *, repeatable: bool = True
+    ) -> Result:
         """Returns what is made of several answers, which may be begun again once.
 
         It is where the version that they are of is unloaded in the middle: what was
@@ -133,7 +135,7 @@ class Service:
 
         Args:
             make: puts the answers of one version together.
-            repeatable: it may be called again.
+            repeatable: it may be called again, as it may the first time.
 
         Raises:
             ServerFailure: no server answers, or serves the version of its address.

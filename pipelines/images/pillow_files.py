@@ -71,7 +71,7 @@ def open_by_pillow(
             stored = height * width * (1 if mode == "P" else channels)
             # A BMP of one bit has eight pixels in a byte.
             stored = stored // 8 if kind == "BMP" else stored
-            check_plausible(stored, path.stat().st_size, _MOST_RATIO[kind])
+            check_plausible(stored, source.state.size, _MOST_RATIO[kind])
 
         def fill(array: np.ndarray) -> None:
             with opened_by_pillow(path, kind) as image:

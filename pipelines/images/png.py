@@ -61,7 +61,7 @@ def open_png(
     """
     with reading(name, path, "PNG"):
         source = SourceFile(path)
-        header = _read_header(path)
+        header = _read_header(source)
         indices = as_mask and header.kind == _PALETTE
         shape = header.height, header.width, 1 if indices else header.channels
         dtype = np.dtype(np.uint16 if header.depth == 16 else np.uint8)
@@ -77,7 +77,7 @@ def open_png(
                 pixels //= 255 // (2**header.depth - 1)
             fill_by_rows(array, lambda top, rows: pixels[top : top + rows])
 
-        decoding_bytes = path.stat().st_size + math.prod(shape) * dtype.itemsize
+        decoding_bytes = source.state.size + math.prod(shape) * dtype.itemsize
         found = decoded_image(
             *(source, "PNG", name, shape, dtype, fill, cache, as_mask),
             decoding_bytes=decoding_bytes,
@@ -89,8 +89,8 @@ def open_png(
         return found
 
 
-def _read_header(path: pathlib.Path) -> _Header:
-    with open(path, "rb") as file:
+def _read_header(source: SourceFile) -> _Header:
+    with open(source.path, "rb") as file:
         start = file.read(33)
         if start[:8] != PNG_SIGNATURE or start[12:16] != b"IHDR":
             raise ValueError("it does not begin as a PNG")
@@ -100,8 +100,7 @@ def _read_header(path: pathlib.Path) -> _Header:
         if not height or not width:
             raise ValueError(f"the image has no pixels {(height, width)}")
         row_bytes = 1 + math.ceil(width * _SAMPLES[kind] * depth / 8)
-        file_bytes = path.stat().st_size
-        check_plausible(height * row_bytes, file_bytes, _MOST_RATIO)
+        check_plausible(height * row_bytes, source.state.size, _MOST_RATIO)
         transparent, shown, palette = False, AS_STORED, b""
         # Chunks before the pixels: length, name, data, checksum.
         while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):

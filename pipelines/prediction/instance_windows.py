@@ -21,6 +21,8 @@ DTYPE = np.dtype(np.uint32)
 MOST_OBJECTS = int(np.iinfo(DTYPE).max)
 # Of a band while it is labelled; every second pixel may be an object.
 _BAND_PIXEL_BYTES = 44
+# Of a seam: the number of an object and its pixels below, both int64.
+_SEAM_PIXEL_BYTES = 16
 # Of rows that are held while objects grow; all may be rim.
 _GROWN_PIXEL_BYTES = 48
 
@@ -180,7 +182,7 @@ def _numbered(
     for number, top, rows in _bands(layout):
         classes = mask.classes(top, rows)
         _seek_seam(seams, number, layout)
-        seam = np.frombuffer(seams.read(16 * layout.width), np.int64)
+        seam = np.frombuffer(seams.read(_SEAM_PIXEL_BYTES * layout.width), np.int64)
         is_begun = (classes[0] > 0) & (classes[0] == classes_above)
         band = _band(classes, seam.reshape(2, layout.width))
         final, count = _numbers(band, is_begun, above, count, smallest)
@@ -220,4 +222,4 @@ def _numbers(
 
 
 def _seek_seam(seams: IO[bytes], number: int, layout: ImageLayout) -> None:
-    seams.seek(number * 16 * layout.width)
+    seams.seek(number * _SEAM_PIXEL_BYTES * layout.width)

@@ -77,9 +77,9 @@ class ObjectThresholds:
     """Matches of objects at several thresholds, added up image by image.
 
     A mask as a whole may be best at a threshold at which objects that touch are still
-    one; so numbered objects have a threshold of their own. They grow to the outlines
-    of the mask, see `scores.objects`. Of an image that is added in
-    parts the objects are those of each part.
+    one; so numbered objects have a threshold of their own. They grow to the outlines of
+    the mask, see `scores.objects`. Of an image that is added in parts the objects are
+    those of each part.
 
     Args:
         dataset: that the images are of.
