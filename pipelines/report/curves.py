@@ -49,7 +49,8 @@ def quality_curves(history: Sequence[dict[str, float]]) -> str:
     iou = [row["val_mean_iou"] for row in history]
     axes.plot(steps, iou, "s--", color=ORANGE, label="mean IoU")
     axes.plot(steps, accuracy, "^:", color=GREEN, label="pixel accuracy")
-    axes.legend(loc="lower right")
+    # Between the curves, or below both where they rise.
+    axes.legend(loc="center right")
     return _svg(figure)
 
 
